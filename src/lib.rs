@@ -7,3 +7,5 @@
 //! * [`backend`]: the demo backend on 5000, an ordinary actix-web application.
 #![forbid(unsafe_code)]
 
+pub mod config;
+pub mod wire;

@@ -1,0 +1,57 @@
+//! The files that were read, and places in them.
+
+use std::path::{Path, PathBuf};
+
+/// A place in a file: where a word begins and ends. Lines and columns count from 1, columns in characters.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct Span {
+    /// Index in [`Sources`].
+    pub file: u16,
+    pub line: u32,
+    pub column: u32,
+    /// Byte offsets in the file's text, end exclusive.
+    pub start: u32,
+    pub end: u32,
+}
+
+/// The text of every file that was read, in the order of reading; `-g` directives are a file of their own.
+#[derive(Debug, Clone, Default)]
+pub struct Sources {
+    files: Vec<Source>,
+}
+
+/// One file.
+#[derive(Debug, Clone)]
+pub struct Source {
+    /// As nginx names it in messages (absolute for files; "command line" for `-g`).
+    pub path: PathBuf,
+    /// Raw bytes: a configuration need not be UTF-8.
+    pub text: Vec<u8>,
+}
+
+impl Sources {
+    /// Adds a file and gives its index.
+    pub fn add(&mut self, path: PathBuf, text: Vec<u8>) -> u16 {
+        self.files.push(Source { path, text });
+        (self.files.len() - 1) as u16
+    }
+
+    pub fn get(&self, file: u16) -> Option<&Source> {
+        self.files.get(usize::from(file))
+    }
+
+    pub fn files(&self) -> &[Source] {
+        &self.files
+    }
+
+    /// The path of the file a span lies in.
+    pub fn path(&self, span: Span) -> &Path {
+        self.get(span.file).map_or(Path::new(""), |s| &s.path)
+    }
+
+    /// `nginx.conf:14`, as stories show a place: the file's name without its folder, and the line.
+    pub fn short(&self, span: Span) -> String {
+        let name = self.path(span).file_name().unwrap_or_default();
+        format!("{}:{}", name.to_string_lossy(), span.line)
+    }
+}
