@@ -2,4 +2,8 @@
 //!
 //! Knows sockets and bytes, and nothing of configuration files.
 
+pub mod answer;
+pub mod connection;
 pub mod head;
+pub mod stream;
+pub mod timer;

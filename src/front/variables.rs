@@ -1,0 +1,397 @@
+//! Values of variables for a request: templates are filled in piece by piece, nothing is looked up by name.
+
+use std::fmt::Write as _;
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
+
+use bytes::{Bytes, BytesMut};
+
+use crate::config::model::{ListenAddress, Root};
+use crate::config::template::{Part, Template};
+use crate::config::variables::{Builtin, Var};
+use crate::wire::date;
+use crate::wire::head::Known;
+
+use super::proxy::states::UpstreamState;
+use super::request::Request;
+
+/// Fills in a template.
+pub fn evaluate(template: &Template, r: &Request) -> Bytes {
+    if let Some(text) = template.as_literal() {
+        return text.clone();
+    }
+    let mut out = BytesMut::with_capacity(64);
+    append(template, r, &mut out);
+    out.freeze()
+}
+
+/// Fills in a template at the end of `out`.
+pub fn append(template: &Template, r: &Request, out: &mut BytesMut) {
+    for part in &template.parts {
+        match part {
+            Part::Literal(text) => out.extend_from_slice(text),
+            Part::Variable(var) => {
+                append_variable(var, r, out);
+            }
+            Part::Capture(n) => out.extend_from_slice(capture(r, usize::from(*n)).unwrap_or_default()),
+        }
+    }
+}
+
+/// Group `n` of the last regex that matched.
+pub fn capture(r: &Request, n: usize) -> Option<&[u8]> {
+    let (start, end) = (*r.captures.get(n)?)?;
+    r.captured.get(start as usize..end as usize)
+}
+
+/// Appends a variable's value; false where it has none (logs show `-` then).
+pub fn append_variable(var: &Var, r: &Request, out: &mut BytesMut) -> bool {
+    match var {
+        Var::Builtin(builtin) => append_builtin(*builtin, r, out),
+        Var::Arg(name) => put(out, argument(&r.args, name)),
+        Var::Http(name) => append_http(name, r, out),
+        Var::Cookie(name) => put(out, cookie(r, name)),
+        Var::SentHttp(name) => append_sent(name, r, out),
+        Var::UpstreamHttp(name) => append_upstream_http(name, r, out),
+        Var::UpstreamCookie(name) => append_upstream_cookie(name, r, out),
+        Var::Slot(slot) => put(out, r.slots.get(usize::from(*slot)).and_then(Option::as_deref)),
+    }
+}
+
+fn put(out: &mut BytesMut, value: Option<&[u8]>) -> bool {
+    if let Some(value) = value {
+        out.extend_from_slice(value);
+    }
+    value.is_some()
+}
+
+fn print(out: &mut BytesMut, value: std::fmt::Arguments<'_>) -> bool {
+    out.write_fmt(value).is_ok()
+}
+
+fn append_builtin(builtin: Builtin, r: &Request, out: &mut BytesMut) -> bool {
+    match builtin {
+        Builtin::Args | Builtin::QueryString => put(out, Some(&r.args)),
+        Builtin::BinaryRemoteAddr => match r.connection.peer.map(|a| a.ip()) {
+            Some(std::net::IpAddr::V4(ip)) => put(out, Some(&ip.octets())),
+            Some(std::net::IpAddr::V6(ip)) => put(out, Some(&ip.octets())),
+            None => put(out, Some(b"unix:")),
+        },
+        Builtin::BodyBytesSent => print(out, format_args!("{}", r.bytes_sent.get().saturating_sub(r.head_sent.get()))),
+        Builtin::BytesSent => print(out, format_args!("{}", r.bytes_sent.get())),
+        Builtin::Connection => print(out, format_args!("{}", r.connection.number)),
+        Builtin::ConnectionRequests => print(out, format_args!("{}", r.connection.requests.get())),
+        Builtin::ConnectionTime => print_time(out, r.connection.age()),
+        Builtin::ContentLength => match (r.head.field(Known::ContentLength), r.head.chunked) {
+            (Some(value), _) => put(out, Some(value)),
+            // A chunked body has a length once it was read.
+            (None, true) if r.body.is_done() => print(out, format_args!("{}", r.body.received())),
+            (None, _) => false,
+        },
+        Builtin::ContentType => put(out, r.head.field(Known::ContentType)),
+        Builtin::DateGmt | Builtin::DateLocal => put(out, Some(date::log_time(now()).as_bytes())),
+        Builtin::DocumentRoot => put(out, Some(&root_path(&r.location.core.root, r))),
+        Builtin::DocumentUri | Builtin::Uri => put(out, Some(&r.uri)),
+        Builtin::Host => put(out, Some(if r.head.host.is_empty() { &r.server.name } else { &r.head.host })),
+        Builtin::Hostname => put(out, Some(hostname().as_bytes())),
+        Builtin::Https => put(out, Some(b"")),
+        Builtin::IsArgs => put(out, Some(if r.args.is_empty() { b"" } else { b"?" })),
+        Builtin::LimitRate => put(out, Some(b"0")),
+        Builtin::Msec => print_time(out, unix_time()),
+        Builtin::NginxVersion => put(out, Some(b"1.22.1")),
+        Builtin::Pid => print(out, format_args!("{}", std::process::id())),
+        Builtin::Pipe => put(out, Some(if r.connection.input.borrow().is_empty() { b"." } else { b"p" })),
+        Builtin::ProxyAddXForwardedFor => forwarded_for(r, out),
+        Builtin::ProxyHost => !r.proxy_host.is_empty() && put(out, Some(&r.proxy_host)),
+        Builtin::ProxyPort => !r.proxy_port.is_empty() && put(out, Some(&r.proxy_port)),
+        Builtin::ProxyInternalBodyLength => match r.proxy_body_length {
+            Some(n) => print(out, format_args!("{n}")),
+            None => false,
+        },
+        Builtin::ProxyProtocolAddr
+        | Builtin::ProxyProtocolPort
+        | Builtin::ProxyProtocolServerAddr
+        | Builtin::ProxyProtocolServerPort => false,
+        Builtin::RealpathRoot => {
+            let path = root_path(&r.location.core.root, r);
+            match std::fs::canonicalize(super::files::as_path(&path)) {
+                Ok(real) => put(out, Some(std::os::unix::ffi::OsStrExt::as_bytes(real.as_os_str()))),
+                Err(_) => false,
+            }
+        }
+        Builtin::RemoteAddr => match r.connection.peer {
+            Some(peer) => print(out, format_args!("{}", peer.ip())),
+            None => put(out, Some(b"unix:")),
+        },
+        Builtin::RemotePort => match r.connection.peer {
+            Some(peer) => print(out, format_args!("{}", peer.port())),
+            None => put(out, Some(b"")),
+        },
+        Builtin::RemoteUser => match remote_user(r) {
+            Some(user) => put(out, Some(&user)),
+            None => false,
+        },
+        Builtin::Request => put(out, Some(r.head.line.of(&r.head.raw))),
+        Builtin::RequestBody | Builtin::RequestBodyFile => request_body(builtin, r, out),
+        Builtin::RequestCompletion => put(out, Some(if r.complete.get() { b"OK" } else { b"" })),
+        Builtin::RequestFilename => put(out, Some(&super::files::file_name(r, &r.uri))),
+        Builtin::RequestId => put(out, Some(r.request_id.get_or_init(request_id))),
+        Builtin::RequestLength => print(out, format_args!("{}", r.head.received as u64 + r.body.consumed())),
+        Builtin::RequestMethod => put(out, Some(&r.method_name)),
+        Builtin::RequestTime => print_time(out, r.started.elapsed()),
+        Builtin::RequestUri => put(out, Some(r.head.unparsed_uri.of(&r.head.raw))),
+        Builtin::Scheme => put(out, Some(b"http")),
+        Builtin::ServerAddr => match r.connection.local {
+            Some(local) => print(out, format_args!("{}", local.ip())),
+            None => put(out, Some(b"unix:")),
+        },
+        Builtin::ServerName => put(out, Some(&r.server.name)),
+        Builtin::ServerPort => match r.listen().map(|l| &l.address) {
+            Some(ListenAddress::Inet(address)) => print(out, format_args!("{}", address.port())),
+            _ => put(out, Some(b"")),
+        },
+        Builtin::ServerProtocol => put(out, Some(protocol(r.head.version).as_bytes())),
+        Builtin::Status => match r.status.get() {
+            0 => put(out, Some(b"000")),
+            status => print(out, format_args!("{status:03}")),
+        },
+        Builtin::TimeIso8601 => put(out, Some(date::iso8601(now()).as_bytes())),
+        Builtin::TimeLocal => put(out, Some(date::log_time(now()).as_bytes())),
+        Builtin::UpstreamAddr => upstream(r, out, |s, out| out.extend_from_slice(s.peer.as_bytes())),
+        Builtin::UpstreamBytesReceived => upstream(r, out, |s, out| number(out, s.bytes_received)),
+        Builtin::UpstreamBytesSent => upstream(r, out, |s, out| number(out, s.bytes_sent)),
+        Builtin::UpstreamConnectTime => upstream(r, out, |s, out| seconds(out, s.connect_time)),
+        Builtin::UpstreamHeaderTime => upstream(r, out, |s, out| seconds(out, s.header_time)),
+        Builtin::UpstreamResponseLength => upstream(r, out, |s, out| number(out, s.response_length)),
+        Builtin::UpstreamResponseTime => upstream(r, out, |s, out| seconds(out, s.response_time)),
+        Builtin::UpstreamStatus => upstream(r, out, |s, out| match s.status {
+            0 => out.extend_from_slice(b"-"),
+            status => number(out, u64::from(status)),
+        }),
+    }
+}
+
+/// `HTTP/1.1`, as `$server_protocol` has it.
+fn protocol(version: u16) -> String {
+    match version {
+        9 => "HTTP/0.9".to_owned(),
+        0 => String::new(),
+        v => format!("HTTP/{}.{}", v / 1000, v % 1000),
+    }
+}
+
+/// `root` (or `alias`) as an absolute path.
+pub fn root_path(root: &Root, r: &Request) -> Bytes {
+    let path = evaluate(&root.path, r);
+    if path.starts_with(b"/") {
+        return path;
+    }
+    let mut full = BytesMut::from(std::os::unix::ffi::OsStrExt::as_bytes(r.model.prefix.as_os_str()));
+    full.extend_from_slice(&path);
+    full.freeze()
+}
+
+/// `$arg_NAME`: the first argument of that name, compared without case.
+pub fn argument<'a>(args: &'a [u8], name: &[u8]) -> Option<&'a [u8]> {
+    if name.is_empty() {
+        return None;
+    }
+    args.split(|&b| b == b'&').find_map(|pair| {
+        let (key, value) = pair.split_at_checked(name.len())?;
+        (key.eq_ignore_ascii_case(name)).then_some(value).and_then(|v| v.strip_prefix(b"="))
+    })
+}
+
+/// `$cookie_NAME` in any `Cookie` field.
+fn cookie<'a>(r: &'a Request, name: &[u8]) -> Option<&'a [u8]> {
+    r.head
+        .fields
+        .iter()
+        .filter(|f| f.known == Known::Cookie)
+        .find_map(|f| cookie_in(f.value.of(&r.head.raw), name, b';'))
+}
+
+fn cookie_in<'a>(field: &'a [u8], name: &[u8], separator: u8) -> Option<&'a [u8]> {
+    field.split(|&b| b == separator || b == b',').find_map(|pair| {
+        let (key, value) = pair.trim_ascii_start().split_at_checked(name.len())?;
+        if !key.eq_ignore_ascii_case(name) {
+            return None;
+        }
+        Some(value.trim_ascii_start().strip_prefix(b"=")?.trim_ascii_start())
+    })
+}
+
+/// Whether a field's name is the variable's: without case, `-` and other signs as `_`.
+fn is_named(field: &[u8], variable: &[u8]) -> bool {
+    field.len() == variable.len()
+        && field.iter().zip(variable).all(|(&f, &v)| v == if f == b'-' { b'_' } else { f.to_ascii_lowercase() })
+}
+
+fn append_http(name: &[u8], r: &Request, out: &mut BytesMut) -> bool {
+    let mut values = r.head.pairs().filter(|(field, _)| is_named(field, name)).map(|(_, value)| value);
+    // These are joined; of any other name the first counts.
+    let separator: &[u8] = match name {
+        b"cookie" => b"; ",
+        b"x_forwarded_for" => b", ",
+        _ => return put(out, values.next()),
+    };
+    join(out, values, separator)
+}
+
+fn join<'a>(out: &mut BytesMut, values: impl Iterator<Item = &'a [u8]>, separator: &[u8]) -> bool {
+    let mut any = false;
+    for value in values {
+        if any {
+            out.extend_from_slice(separator);
+        }
+        out.extend_from_slice(value);
+        any = true;
+    }
+    any
+}
+
+fn append_sent(name: &[u8], r: &Request, out: &mut BytesMut) -> bool {
+    let sent = r.sent.borrow();
+    let mut values = sent.iter().filter(|(field, _)| is_named(field, name)).map(|(_, value)| &**value);
+    match name {
+        b"cache_control" | b"link" => join(out, values, b", "),
+        _ => put(out, values.next()),
+    }
+}
+
+fn append_upstream_http(name: &[u8], r: &Request, out: &mut BytesMut) -> bool {
+    let head = r.upstreams.head.borrow();
+    let Some(head) = head.as_ref() else { return false };
+    put(out, head.pairs().find(|(field, _)| is_named(field, name)).map(|(_, value)| value))
+}
+
+fn append_upstream_cookie(name: &[u8], r: &Request, out: &mut BytesMut) -> bool {
+    let head = r.upstreams.head.borrow();
+    let Some(head) = head.as_ref() else { return false };
+    let found = head.fields.iter().filter(|f| f.known == Known::SetCookie).find_map(|f| {
+        let first = f.value.of(&head.raw).split(|&b| b == b';').next()?;
+        cookie_in(first, name, b';')
+    });
+    put(out, found)
+}
+
+fn forwarded_for(r: &Request, out: &mut BytesMut) -> bool {
+    let chain = r.head.fields.iter().filter(|f| f.known == Known::XForwardedFor).map(|f| f.value.of(&r.head.raw));
+    if join(out, chain, b", ") {
+        out.extend_from_slice(b", ");
+    }
+    append_builtin(Builtin::RemoteAddr, r, out)
+}
+
+/// The user of `Authorization: Basic`.
+fn remote_user(r: &Request) -> Option<Vec<u8>> {
+    let value = r.head.field(Known::Authorization)?;
+    let (scheme, encoded) = value.split_at_checked(6)?;
+    if !scheme.eq_ignore_ascii_case(b"basic ") {
+        return None;
+    }
+    let decoded = base64(encoded.trim_ascii_start())?;
+    let colon = decoded.iter().position(|&b| b == b':')?;
+    Some(decoded.get(..colon)?.to_vec())
+}
+
+/// Base64 as nginx's `ngx_decode_base64` reads it (padding optional, stops at `=`).
+fn base64(encoded: &[u8]) -> Option<Vec<u8>> {
+    let end = encoded.iter().position(|&b| b == b'=').unwrap_or(encoded.len());
+    let mut out = Vec::with_capacity(end * 3 / 4);
+    let (mut bits, mut count) = (0u32, 0u32);
+    for &b in encoded.get(..end)? {
+        let six = match b {
+            b'A'..=b'Z' => b - b'A',
+            b'a'..=b'z' => b - b'a' + 26,
+            b'0'..=b'9' => b - b'0' + 52,
+            b'+' => 62,
+            b'/' => 63,
+            _ => return None,
+        };
+        bits = bits << 6 | u32::from(six);
+        count += 6;
+        if count >= 8 {
+            count -= 8;
+            out.push((bits >> count) as u8);
+        }
+    }
+    (end % 4 != 1).then_some(out)
+}
+
+fn request_body(builtin: Builtin, r: &Request, out: &mut BytesMut) -> bool {
+    let Some(spool) = &r.buffered_body else { return false };
+    if builtin == Builtin::RequestBodyFile || spool.in_file() {
+        return false;
+    }
+    join(out, spool.pieces().map(|b| &**b), b"")
+}
+
+fn request_id() -> Bytes {
+    use std::hash::{BuildHasher, Hasher};
+    let mut half = || std::collections::hash_map::RandomState::new().build_hasher().finish();
+    Bytes::from(format!("{:016x}{:016x}", half(), half()))
+}
+
+fn hostname() -> &'static str {
+    static NAME: std::sync::OnceLock<String> = std::sync::OnceLock::new();
+    NAME.get_or_init(|| rustix::system::uname().nodename().to_string_lossy().to_ascii_lowercase())
+}
+
+/// Seconds since 1970.
+pub fn now() -> i64 {
+    unix_time().as_secs() as i64
+}
+
+fn unix_time() -> Duration {
+    SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default()
+}
+
+fn print_time(out: &mut BytesMut, time: Duration) -> bool {
+    print(out, format_args!("{}.{:03}", time.as_secs(), time.subsec_millis()))
+}
+
+fn number(out: &mut BytesMut, n: u64) {
+    print(out, format_args!("{n}"));
+}
+
+fn seconds(out: &mut BytesMut, time: Option<Duration>) {
+    match time {
+        Some(time) => {
+            print_time(out, time);
+        }
+        None => out.extend_from_slice(b"-"),
+    }
+}
+
+/// A value for each try, separated by commas.
+fn upstream(r: &Request, out: &mut BytesMut, mut each: impl FnMut(&UpstreamState, &mut BytesMut)) -> bool {
+    let tries = r.upstreams.tries.borrow();
+    for (i, state) in tries.iter().enumerate() {
+        if i > 0 {
+            out.extend_from_slice(b", ");
+        }
+        each(state, out);
+    }
+    !tries.is_empty()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn arguments_are_found_by_name() {
+        let args = b"a=1&AB=2&b&c=";
+        assert_eq!(argument(args, b"a"), Some(&b"1"[..]));
+        assert_eq!(argument(args, b"ab"), Some(&b"2"[..]));
+        assert_eq!(argument(args, b"b"), None);
+        assert_eq!(argument(args, b"c"), Some(&b""[..]));
+    }
+
+    #[test]
+    fn base64_is_decoded() {
+        assert_eq!(base64(b"dXNlcjpwYXNz").as_deref(), Some(&b"user:pass"[..]));
+        assert_eq!(base64(b"dQ==").as_deref(), Some(&b"u"[..]));
+        assert_eq!(base64(b"a"), None);
+    }
+}

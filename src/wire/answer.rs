@@ -1,0 +1,117 @@
+//! What a handler hands to the connection loop: a head ready for the wire and where the body comes from.
+
+use std::fs::File;
+use std::rc::Rc;
+use std::task::{Context, Poll};
+use std::time::Duration;
+
+use bytes::Bytes;
+
+/// An answer to one request.
+pub struct Answer {
+    /// Status line and fields with the empty line, as they are sent; empty for HTTP/0.9.
+    pub head: Bytes,
+    pub body: Body,
+    /// The body is sent in chunks.
+    pub chunked: bool,
+    /// The connection may serve another request afterwards.
+    pub keep_alive: bool,
+    pub policy: SendPolicy,
+    /// Told once the answer was sent or given up.
+    pub done: Option<Box<dyn FnOnce(&Outcome)>>,
+    /// What to do without sending anything: 444, 408, 499 and the like.
+    pub silent: bool,
+}
+
+/// How the connection behaves while and after this answer is sent (from the location that answered).
+#[derive(Debug, Clone, Copy)]
+pub struct SendPolicy {
+    pub send_timeout: Duration,
+    pub keepalive_timeout: Duration,
+    /// The unread body may be waited for with lingering close.
+    pub lingering: Lingering,
+    pub lingering_time: Duration,
+    pub lingering_timeout: Duration,
+    pub body_timeout: Duration,
+    pub sendfile: bool,
+    pub tcp_nopush: bool,
+    pub reset_timedout: bool,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Lingering {
+    Off,
+    On,
+    Always,
+}
+
+/// Where the bytes of a body come from.
+pub enum Body {
+    None,
+    Bytes(Bytes),
+    /// Pieces of memory and of one file, in order.
+    Pieces { file: Option<Rc<File>>, pieces: Vec<PieceOf> },
+    /// Bytes that arrive with time (a proxied answer).
+    Stream(Box<dyn BodyStream>),
+}
+
+/// A piece of a [`Body::Pieces`].
+#[derive(Debug, Clone)]
+pub enum PieceOf {
+    Memory(Bytes),
+    /// Offset and length in the file.
+    File(u64, u64),
+}
+
+/// A body that arrives with time.
+pub trait BodyStream {
+    /// The next bytes; `None` is the proper end. An error cuts the answer short for the client too.
+    fn poll_next(&mut self, cx: &mut Context<'_>) -> Poll<Option<Result<Bytes, StreamCut>>>;
+    /// Moves what must move while no bytes are taken: an upload that is still under way.
+    fn poll_pump(&mut self, cx: &mut Context<'_>);
+    /// How much may be taken ahead of the client.
+    fn ahead(&self) -> ReadAhead;
+    /// The head is sent at once, without waiting for bytes of the body.
+    fn eager(&self) -> bool;
+    /// A client that leaves ends the whole.
+    fn watches_client(&self) -> bool;
+    /// The client left: stop the source.
+    fn abandon(&mut self);
+}
+
+/// How far a body may run ahead of its reader: nginx's `proxy_buffers` and `proxy_max_temp_file_size`.
+#[derive(Debug, Clone)]
+pub struct ReadAhead {
+    /// Bytes kept in memory.
+    pub memory: usize,
+    /// Bytes kept in an unlinked temporary file after that.
+    pub file: u64,
+    /// Folder of that file.
+    pub folder: std::path::PathBuf,
+}
+
+/// The source of a body ended before its end.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct StreamCut;
+
+/// How sending an answer ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Outcome {
+    /// All bytes sent for this request, head included.
+    pub sent: u64,
+    /// Of these, the head.
+    pub head: u64,
+    pub end: End,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum End {
+    /// Everything was sent.
+    Complete,
+    /// The source of the body broke off.
+    Cut,
+    /// The client left or its socket failed.
+    ClientLeft,
+    /// The client took nothing for `send_timeout`.
+    TimedOut,
+}

@@ -1,0 +1,211 @@
+//! The body of a request, read from its connection on demand: the reader sets the pace.
+
+use std::cell::{Cell, RefCell};
+use std::io::IoSlice;
+use std::rc::Rc;
+use std::task::{Context, Poll, ready};
+use std::time::Duration;
+
+use bytes::Bytes;
+
+use super::chunked::{Chunk, ChunkDecoder, ChunkError, Side};
+use super::connection::{Connection, LARGE_READ, ReadError, SMALL_READ};
+use super::head::RequestHead;
+
+/// Why a body could not be read to its end.
+#[derive(Debug, thiserror::Error)]
+pub enum BodyError {
+    /// 413
+    #[error("client intended to send too large chunked body: {0} bytes")]
+    TooLarge(u64),
+    /// 400
+    #[error("client sent invalid chunked body")]
+    Chunk(#[from] ChunkError),
+    /// 400 in the log, nothing is sent.
+    #[error("client prematurely closed connection")]
+    Closed,
+    /// 408, nothing is sent.
+    #[error("client timed out")]
+    TimedOut,
+}
+
+/// The body of the request under way.
+pub struct RequestBody {
+    connection: Rc<Connection>,
+    framing: RefCell<Framing>,
+    /// The client waits for `100 Continue` before it sends.
+    expect: Cell<bool>,
+    timeout: Cell<Duration>,
+    /// Largest chunked body in bytes; 0 does not check.
+    limit: Cell<u64>,
+    /// Bytes of body received so far, framing left out.
+    received: Cell<u64>,
+    /// Bytes taken from the connection, framing included: `$request_length` adds them.
+    consumed: Cell<u64>,
+    failed: Cell<bool>,
+    present: bool,
+}
+
+enum Framing {
+    Done,
+    /// Bytes still to come.
+    Length(u64),
+    Chunked(Box<ChunkDecoder>),
+}
+
+impl RequestBody {
+    pub fn new(connection: Rc<Connection>, head: &RequestHead) -> Self {
+        let framing = match head.content_length {
+            _ if head.bad.is_some() => Framing::Done,
+            _ if head.chunked => Framing::Chunked(Box::new(ChunkDecoder::new(Side::Request))),
+            None | Some(0) => Framing::Done,
+            Some(n) => Framing::Length(n),
+        };
+        let present = !matches!(framing, Framing::Done);
+        Self {
+            present,
+            connection,
+            framing: RefCell::new(framing),
+            expect: Cell::new(head.expect_continue),
+            timeout: Cell::new(Duration::from_secs(60)),
+            limit: Cell::new(0),
+            received: Cell::new(0),
+            consumed: Cell::new(0),
+            failed: Cell::new(false),
+        }
+    }
+
+    /// `client_body_timeout` and `client_max_body_size` of the location that reads.
+    pub fn set_rules(&self, timeout: Duration, limit: u64) {
+        self.timeout.set(timeout);
+        self.limit.set(limit);
+    }
+
+    /// Everything was read (or there is no body).
+    pub fn is_done(&self) -> bool {
+        matches!(*self.framing.borrow(), Framing::Done)
+    }
+
+    /// The request came with a body.
+    pub fn was_present(&self) -> bool {
+        self.present
+    }
+
+    /// Reading failed: the connection cannot be used any more.
+    pub fn has_failed(&self) -> bool {
+        self.failed.get()
+    }
+
+    pub fn received(&self) -> u64 {
+        self.received.get()
+    }
+
+    pub fn consumed(&self) -> u64 {
+        self.consumed.get()
+    }
+
+    /// No `100 Continue` will be sent (an error answer goes out instead).
+    pub fn forget_expect(&self) {
+        self.expect.set(false);
+    }
+
+    /// The next bytes; `None` is the end.
+    pub fn poll_next(&self, cx: &mut Context<'_>) -> Poll<Option<Result<Bytes, BodyError>>> {
+        if self.is_done() {
+            return Poll::Ready(None);
+        }
+        if self.expect.get() {
+            ready!(self.poll_continue(cx));
+        }
+        loop {
+            match self.take() {
+                Ok(Taken::Bytes(bytes)) => {
+                    self.connection.timer.clear();
+                    return Poll::Ready(Some(Ok(bytes)));
+                }
+                Ok(Taken::End) => {
+                    self.connection.timer.clear();
+                    return Poll::Ready(None);
+                }
+                Ok(Taken::More) => {}
+                Err(error) => return Poll::Ready(Some(Err(self.fail(error)))),
+            }
+            if !self.connection.timer.is_set() {
+                self.connection.timer.set(self.timeout.get());
+            }
+            match ready!(self.connection.poll_fill(cx, self.room())) {
+                Ok(_) => self.connection.timer.set(self.timeout.get()),
+                Err(ReadError::TimedOut) => return Poll::Ready(Some(Err(self.fail(BodyError::TimedOut)))),
+                Err(ReadError::Closed | ReadError::Io(_)) => {
+                    return Poll::Ready(Some(Err(self.fail(BodyError::Closed))));
+                }
+            }
+        }
+    }
+
+    fn fail(&self, error: BodyError) -> BodyError {
+        self.failed.set(true);
+        self.connection.timer.clear();
+        error
+    }
+
+    fn room(&self) -> usize {
+        match &*self.framing.borrow() {
+            Framing::Length(rest) if *rest < SMALL_READ as u64 => SMALL_READ,
+            _ => LARGE_READ,
+        }
+    }
+
+    /// What already lies in the connection's buffer.
+    fn take(&self) -> Result<Taken, BodyError> {
+        let mut input = self.connection.input.borrow_mut();
+        let mut framing = self.framing.borrow_mut();
+        let before = input.len();
+        let taken = match &mut *framing {
+            Framing::Done => Taken::End,
+            Framing::Length(_) if input.is_empty() => Taken::More,
+            Framing::Length(rest) => {
+                let n = usize::try_from(*rest).unwrap_or(usize::MAX).min(input.len());
+                *rest -= n as u64;
+                if *rest == 0 {
+                    *framing = Framing::Done;
+                }
+                Taken::Bytes(input.split_to(n).freeze())
+            }
+            Framing::Chunked(decoder) => match decoder.next(&mut input)? {
+                Chunk::Data(bytes) => Taken::Bytes(bytes),
+                Chunk::More => Taken::More,
+                Chunk::End => {
+                    *framing = Framing::Done;
+                    Taken::End
+                }
+            },
+        };
+        self.consumed.set(self.consumed.get() + (before - input.len()) as u64);
+        if let Taken::Bytes(bytes) = &taken {
+            self.received.set(self.received.get() + bytes.len() as u64);
+            let limit = self.limit.get();
+            if limit > 0 && self.received.get() > limit && matches!(*framing, Framing::Chunked(_)) {
+                return Err(BodyError::TooLarge(self.received.get()));
+            }
+        }
+        Ok(taken)
+    }
+
+    fn poll_continue(&self, cx: &mut Context<'_>) -> Poll<()> {
+        // Nothing is due if the client did not wait.
+        const CONTINUE: &[u8] = b"HTTP/1.1 100 Continue\r\n\r\n";
+        let written = ready!(self.connection.stream.poll_write(cx, &[IoSlice::new(CONTINUE)]));
+        self.expect.set(false);
+        if !matches!(written, Ok(n) if n == CONTINUE.len()) {
+            self.connection.broken.set(true);
+        }
+        Poll::Ready(())
+    }
+}
+
+enum Taken {
+    Bytes(Bytes),
+    More,
+    End,
+}

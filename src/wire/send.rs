@@ -1,0 +1,361 @@
+//! Sends an answer: head and body in as few system calls as there can be, at the client's pace.
+
+use std::fs::File;
+use std::io::{self, IoSlice};
+use std::os::fd::{AsFd, BorrowedFd};
+use std::os::unix::fs::FileExt;
+use std::rc::Rc;
+use std::task::{Context, Poll, ready};
+
+use bytes::{Buf, Bytes, BytesMut};
+
+use super::answer::{Answer, Body, BodyStream, End, Outcome, PieceOf, SendPolicy};
+use super::connection::Connection;
+use super::spool::Spool;
+
+/// Files up to this size are read and sent together with the head: one call instead of two.
+const SMALL_FILE: u64 = 32 * 1024;
+/// Most bytes of a file that one call sends, so that one client does not hold the worker.
+const SENDFILE_CHUNK: u64 = 2 * 1024 * 1024;
+/// Bytes read at a time where `sendfile` is off.
+const READ_CHUNK: u64 = 64 * 1024;
+/// Most slices in one call.
+const MAX_SLICES: usize = 64;
+
+/// Sends `answer` and says how it went. `answer.done` is left to the caller.
+pub async fn send(connection: &Rc<Connection>, answer: &mut Answer) -> Outcome {
+    let before = connection.sent.get();
+    let head_len = answer.head.len() as u64;
+    let head = std::mem::take(&mut answer.head);
+    let end = match std::mem::replace(&mut answer.body, Body::None) {
+        Body::None => write_all(connection, &answer.policy, vec![head]).await,
+        Body::Bytes(bytes) if answer.chunked => {
+            let size = Bytes::from(format!("{:x}\r\n", bytes.len()));
+            write_all(connection, &answer.policy, vec![head, size, bytes, Bytes::from_static(b"\r\n0\r\n\r\n")]).await
+        }
+        Body::Bytes(bytes) => write_all(connection, &answer.policy, vec![head, bytes]).await,
+        Body::Pieces { file, pieces } => send_pieces(connection, &answer.policy, head, file, pieces).await,
+        Body::Stream(stream) => send_stream(connection, answer, head, stream).await,
+    };
+    connection.timer.clear();
+    let sent = connection.sent.get() - before;
+    Outcome { sent, head: head_len.min(sent), end }
+}
+
+/// Why a write ended early.
+fn failed(connection: &Connection) -> End {
+    connection.broken.set(true);
+    End::ClientLeft
+}
+
+/// One write of what the slices hold, within `send_timeout`.
+fn poll_write(
+    connection: &Connection,
+    policy: &SendPolicy,
+    cx: &mut Context<'_>,
+    slices: &[IoSlice<'_>],
+) -> Poll<Result<usize, End>> {
+    match connection.stream.poll_write(cx, slices) {
+        Poll::Ready(Ok(0)) | Poll::Ready(Err(_)) => Poll::Ready(Err(failed(connection))),
+        Poll::Ready(Ok(n)) => {
+            connection.sent.set(connection.sent.get() + n as u64);
+            connection.timer.clear();
+            Poll::Ready(Ok(n))
+        }
+        Poll::Pending => poll_send_timer(connection, policy, cx).map(Err),
+    }
+}
+
+fn poll_send_timer(connection: &Connection, policy: &SendPolicy, cx: &mut Context<'_>) -> Poll<End> {
+    if !connection.timer.is_set() {
+        connection.timer.set(policy.send_timeout);
+    }
+    ready!(connection.timer.poll_expired(cx));
+    connection.broken.set(true);
+    if policy.reset_timedout {
+        connection.stream.reset_on_close();
+    }
+    Poll::Ready(End::TimedOut)
+}
+
+async fn write_all(connection: &Connection, policy: &SendPolicy, mut parts: Vec<Bytes>) -> End {
+    parts.retain(|part| !part.is_empty());
+    let mut first = 0;
+    while first < parts.len() {
+        let written = std::future::poll_fn(|cx| {
+            let slices: Vec<IoSlice<'_>> = parts[first..].iter().take(MAX_SLICES).map(|p| IoSlice::new(p)).collect();
+            poll_write(connection, policy, cx, &slices)
+        })
+        .await;
+        match written {
+            Ok(n) => first = skip(&mut parts, first, n),
+            Err(end) => return end,
+        }
+    }
+    End::Complete
+}
+
+/// Drops the first `n` bytes of `parts[first..]`; gives the index of the first part with bytes left.
+fn skip(parts: &mut [Bytes], mut first: usize, mut n: usize) -> usize {
+    while let Some(part) = parts.get_mut(first) {
+        if part.len() > n {
+            part.advance(n);
+            break;
+        }
+        n -= part.len();
+        first += 1;
+    }
+    first
+}
+
+/// Memory and parts of a file, in order.
+async fn send_pieces(
+    connection: &Connection,
+    policy: &SendPolicy,
+    head: Bytes,
+    file: Option<Rc<File>>,
+    pieces: Vec<PieceOf>,
+) -> End {
+    let mut memory = vec![head];
+    let total: u64 = pieces.iter().map(|p| if let PieceOf::File(_, n) = p { *n } else { 0 }).sum();
+    let mut corked = false;
+    for piece in pieces {
+        match (piece, &file) {
+            (PieceOf::Memory(bytes), _) => memory.push(bytes),
+            (PieceOf::File(offset, len), Some(file)) if total <= SMALL_FILE => match read_part(file, offset, len) {
+                Some(bytes) => memory.push(bytes),
+                None => return cut(connection, policy, memory).await,
+            },
+            (PieceOf::File(offset, len), Some(file)) => {
+                if policy.sendfile && policy.tcp_nopush && !corked {
+                    connection.stream.set_cork(true);
+                    corked = true;
+                }
+                let end = write_all(connection, policy, std::mem::take(&mut memory)).await;
+                if end != End::Complete {
+                    return end;
+                }
+                let end = send_file(connection, policy, file, offset, len).await;
+                if end != End::Complete {
+                    return end;
+                }
+            }
+            (PieceOf::File(..), None) => return cut(connection, policy, memory).await,
+        }
+    }
+    let end = write_all(connection, policy, memory).await;
+    if corked {
+        connection.stream.set_cork(false);
+    }
+    end
+}
+
+/// The file lost bytes since it was measured: send what there is, then break off.
+async fn cut(connection: &Connection, policy: &SendPolicy, memory: Vec<Bytes>) -> End {
+    match write_all(connection, policy, memory).await {
+        End::Complete => End::Cut,
+        end => end,
+    }
+}
+
+fn read_part(file: &File, offset: u64, len: u64) -> Option<Bytes> {
+    let mut part = BytesMut::zeroed(usize::try_from(len).ok()?);
+    file.read_exact_at(&mut part, offset).ok()?;
+    Some(part.freeze())
+}
+
+async fn send_file(connection: &Connection, policy: &SendPolicy, file: &File, mut offset: u64, mut len: u64) -> End {
+    let mut sendfile = policy.sendfile;
+    while len > 0 {
+        if !sendfile {
+            let Some(bytes) = read_part(file, offset, len.min(READ_CHUNK)) else { return End::Cut };
+            let n = bytes.len() as u64;
+            match write_all(connection, policy, vec![bytes]).await {
+                End::Complete => {}
+                end => return end,
+            }
+            offset += n;
+            len -= n;
+            continue;
+        }
+        let sent = std::future::poll_fn(|cx| {
+            let chunk = len.min(SENDFILE_CHUNK);
+            match connection.stream.poll_write_with(cx, |socket| sendfile_call(socket, file, offset, chunk)) {
+                Poll::Pending => poll_send_timer(connection, policy, cx).map(|end| Err(Some(end))),
+                Poll::Ready(Ok(n)) => Poll::Ready(Ok(n)),
+                Poll::Ready(Err(error)) => Poll::Ready(Err((!is_unsupported(&error)).then(|| failed(connection)))),
+            }
+        })
+        .await;
+        match sent {
+            Ok(0) => return End::Cut,
+            Ok(n) => {
+                connection.sent.set(connection.sent.get() + n);
+                connection.timer.clear();
+                offset += n;
+                len -= n;
+                if n >= SENDFILE_CHUNK {
+                    tokio::task::yield_now().await;
+                }
+            }
+            // The file's system has no sendfile: read instead.
+            Err(None) => sendfile = false,
+            Err(Some(end)) => return end,
+        }
+    }
+    End::Complete
+}
+
+#[cfg(any(target_os = "linux", target_os = "android"))]
+fn sendfile_call(socket: BorrowedFd<'_>, file: &File, offset: u64, len: u64) -> io::Result<u64> {
+    let mut at = offset;
+    let n = rustix::fs::sendfile(socket, file.as_fd(), Some(&mut at), len as usize)?;
+    Ok(n as u64)
+}
+
+#[cfg(not(any(target_os = "linux", target_os = "android")))]
+fn sendfile_call(_: BorrowedFd<'_>, _: &File, _: u64, _: u64) -> io::Result<u64> {
+    Err(io::ErrorKind::Unsupported.into())
+}
+
+fn is_unsupported(error: &io::Error) -> bool {
+    matches!(error.kind(), io::ErrorKind::Unsupported | io::ErrorKind::InvalidInput)
+}
+
+/// A body that arrives with time: taken ahead of the client as far as it allows, sent as the client takes it.
+async fn send_stream(connection: &Connection, answer: &Answer, head: Bytes, mut stream: Box<dyn BodyStream>) -> End {
+    let mut flow = Flow { spool: Spool::new(), head_pending: head, source: Source::Flowing, chunked: answer.chunked };
+    let end = std::future::poll_fn(|cx| flow.poll(connection, &answer.policy, stream.as_mut(), cx)).await;
+    if end != End::Complete {
+        stream.abandon();
+    }
+    end
+}
+
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Source {
+    Flowing,
+    Ended,
+    Cut,
+}
+
+struct Flow {
+    spool: Spool,
+    head_pending: Bytes,
+    source: Source,
+    chunked: bool,
+}
+
+impl Flow {
+    fn poll(
+        &mut self,
+        connection: &Connection,
+        policy: &SendPolicy,
+        stream: &mut dyn BodyStream,
+        cx: &mut Context<'_>,
+    ) -> Poll<End> {
+        loop {
+            let pulled = match self.pull(stream, cx) {
+                Ok(pulled) => pulled,
+                Err(_) => return Poll::Ready(failed(connection)),
+            };
+            if self.has_output(stream.eager()) {
+                match self.poll_output(connection, policy, cx) {
+                    Poll::Ready(Ok(())) => continue,
+                    Poll::Ready(Err(end)) => return Poll::Ready(end),
+                    Poll::Pending => {
+                        stream.poll_pump(cx);
+                        if pulled {
+                            continue;
+                        }
+                        return Poll::Pending;
+                    }
+                }
+            }
+            match self.source {
+                Source::Ended => return Poll::Ready(End::Complete),
+                Source::Cut => return Poll::Ready(End::Cut),
+                Source::Flowing => {}
+            }
+            if stream.watches_client() && connection.poll_left(cx).is_ready() {
+                return Poll::Ready(failed(connection));
+            }
+            return Poll::Pending;
+        }
+    }
+
+    /// Takes from the source what it has and what may be taken; true if anything came.
+    fn pull(&mut self, stream: &mut dyn BodyStream, cx: &mut Context<'_>) -> io::Result<bool> {
+        let mut any = false;
+        let ahead = stream.ahead();
+        // One turn takes a bounded amount, so that sending is not starved.
+        let mut turn = 256 * 1024usize;
+        while self.source == Source::Flowing && turn > 0 && self.spool.has_room(ahead.memory, ahead.file) {
+            match stream.poll_next(cx) {
+                Poll::Pending => break,
+                Poll::Ready(None) => {
+                    self.source = Source::Ended;
+                    if self.chunked {
+                        self.spool.push_end(Bytes::from_static(b"0\r\n\r\n"), &ahead.folder)?;
+                    }
+                }
+                Poll::Ready(Some(Err(_))) => self.source = Source::Cut,
+                Poll::Ready(Some(Ok(bytes))) => {
+                    turn = turn.saturating_sub(bytes.len());
+                    self.push(bytes, ahead.memory, &ahead.folder)?;
+                }
+            }
+            any = true;
+        }
+        Ok(any)
+    }
+
+    fn push(&mut self, bytes: Bytes, memory: usize, folder: &std::path::Path) -> io::Result<()> {
+        if bytes.is_empty() {
+            return Ok(());
+        }
+        if !self.chunked {
+            return self.spool.push(bytes, memory, folder);
+        }
+        let mut framed = BytesMut::with_capacity(bytes.len() + 16);
+        super::chunked::write_chunk_head(&mut framed, bytes.len());
+        framed.extend_from_slice(&bytes);
+        framed.extend_from_slice(b"\r\n");
+        self.spool.push(framed.freeze(), memory, folder)
+    }
+
+    /// The head waits for the first bytes of the body (as nginx's does), but where the stream is eager or at its end.
+    fn has_output(&self, eager: bool) -> bool {
+        if !self.spool.is_empty() {
+            return true;
+        }
+        !self.head_pending.is_empty() && (eager || self.source != Source::Flowing)
+    }
+
+    fn poll_output(
+        &mut self,
+        connection: &Connection,
+        policy: &SendPolicy,
+        cx: &mut Context<'_>,
+    ) -> Poll<Result<(), End>> {
+        if self.spool.load().is_err() {
+            return Poll::Ready(Err(failed(connection)));
+        }
+        let mut slices: [IoSlice<'_>; MAX_SLICES] = [IoSlice::new(&[]); MAX_SLICES];
+        let mut count = 0;
+        let head = (!self.head_pending.is_empty()).then_some(&self.head_pending);
+        for (slot, piece) in slices.iter_mut().zip(head.into_iter().chain(self.spool.pieces())) {
+            *slot = IoSlice::new(piece);
+            count += 1;
+        }
+        let mut n = match ready!(poll_write(connection, policy, cx, &slices[..count])) {
+            Ok(n) => n,
+            Err(end) => return Poll::Ready(Err(end)),
+        };
+        let of_head = n.min(self.head_pending.len());
+        self.head_pending.advance(of_head);
+        n -= of_head;
+        self.spool.advance(n);
+        Poll::Ready(Ok(()))
+    }
+}

@@ -1,0 +1,231 @@
+//! Serves one connection: heads in, answers out, in order, until one side has enough.
+
+use std::cell::{Cell, RefCell};
+use std::future::Future;
+use std::rc::{Rc, Weak};
+use std::time::{Duration, Instant};
+
+use super::answer::{Answer, End, Lingering, SendPolicy};
+use super::body::RequestBody;
+use super::connection::{Connection, LARGE_READ, ReadError, SMALL_READ};
+use super::head::RequestHead;
+use super::request_parser::{HeadLimits, HeadReader, Step};
+use super::send::send;
+
+/// A request as it reaches the application.
+pub struct Incoming {
+    pub connection: Rc<Connection>,
+    pub head: Rc<RequestHead>,
+    pub body: Rc<RequestBody>,
+    /// When its first byte was seen.
+    pub started: Instant,
+    /// The client is gone or silent: there is nobody to answer, only something to log.
+    pub gone: Option<Gone>,
+}
+
+/// How a client left before its head was complete.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Gone {
+    /// 408
+    TimedOut,
+    /// 400
+    Closed,
+}
+
+/// Rules for reading heads on a connection.
+#[derive(Debug, Clone)]
+pub struct HeadRules {
+    pub limits: HeadLimits,
+    /// Time for a whole head.
+    pub timeout: Duration,
+}
+
+/// Who answers requests.
+pub trait Handler {
+    fn handle(&self, incoming: Incoming) -> impl Future<Output = Answer>;
+}
+
+/// The connections of a worker, so that idle ones can be told to end.
+#[derive(Debug, Default)]
+pub struct Registry {
+    connections: RefCell<Vec<Weak<Connection>>>,
+    draining: Cell<bool>,
+}
+
+impl Registry {
+    fn add(&self, connection: &Rc<Connection>) {
+        let mut connections = self.connections.borrow_mut();
+        if connections.len() == connections.capacity() {
+            connections.retain(|c| c.strong_count() > 0);
+        }
+        connections.push(Rc::downgrade(connection));
+    }
+
+    /// No connection serves another request: idle ones end at once, the others after their answer.
+    pub fn drain(&self) {
+        self.draining.set(true);
+        for connection in self.connections.borrow().iter().filter_map(Weak::upgrade) {
+            if connection.idle.get() {
+                connection.stream.shutdown_read();
+            }
+        }
+    }
+}
+
+/// Serves `connection` to its end.
+pub async fn serve(connection: Rc<Connection>, rules: &HeadRules, registry: &Registry, handler: &impl Handler) {
+    registry.add(&connection);
+    let mut idle_timeout = rules.timeout;
+    let mut reader = HeadReader::new();
+    loop {
+        let Some(started) = wait_for_request(&connection, idle_timeout).await else { return };
+        connection.requests.set(connection.requests.get() + 1);
+        let (head, gone) = match read_head(&connection, rules, &mut reader).await {
+            Read::Head(head) => (head, None),
+            Read::Gone(head, gone) => (head, Some(gone)),
+            Read::Nothing => return,
+        };
+        let head = Rc::new(head);
+        let body = Rc::new(RequestBody::new(connection.clone(), &head));
+        let incoming = Incoming { connection: connection.clone(), head, body: body.clone(), started, gone };
+        let mut answer = handler.handle(incoming).await;
+        let policy = answer.policy;
+        let next = answer_one(&connection, &mut answer, &body).await;
+        let keep = next == Next::KeepAlive && !registry.draining.get() && !connection.eof.get();
+        if !keep {
+            if next != Next::Close {
+                close(&connection, &policy, &body).await;
+            }
+            return;
+        }
+        idle_timeout = policy.keepalive_timeout;
+        reader = HeadReader::new();
+    }
+}
+
+/// What becomes of the connection after an answer.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Next {
+    KeepAlive,
+    /// Close; linger if the policy and the circumstances ask for it.
+    End,
+    /// Close at once.
+    Close,
+}
+
+/// Waits for the first byte of a request; `None` where the connection ends instead.
+async fn wait_for_request(connection: &Connection, timeout: Duration) -> Option<Instant> {
+    if connection.input.borrow().is_empty() {
+        connection.idle.set(true);
+        connection.timer.set(timeout);
+        let filled = connection.fill(SMALL_READ).await;
+        connection.idle.set(false);
+        connection.timer.clear();
+        filled.ok()?;
+    }
+    Some(Instant::now())
+}
+
+enum Read {
+    Head(RequestHead),
+    Gone(RequestHead, Gone),
+    /// The client sent nothing that counts as a request.
+    Nothing,
+}
+
+async fn read_head(connection: &Connection, rules: &HeadRules, reader: &mut HeadReader) -> Read {
+    loop {
+        let step = reader.advance(&mut connection.input.borrow_mut(), &rules.limits);
+        if let Step::Done(head) = step {
+            connection.timer.clear();
+            return Read::Head(head);
+        }
+        if !connection.timer.is_set() {
+            connection.timer.set(rules.timeout);
+        }
+        let gone = match connection.fill(SMALL_READ).await {
+            Ok(_) => continue,
+            Err(ReadError::TimedOut) => Gone::TimedOut,
+            Err(ReadError::Closed | ReadError::Io(_)) => Gone::Closed,
+        };
+        let input = connection.input.borrow();
+        if !reader.started() {
+            return Read::Nothing;
+        }
+        return Read::Gone(reader.partial(&input), gone);
+    }
+}
+
+/// Sends the answer, tells its `done`, and deals with what was not read of the request's body.
+async fn answer_one(connection: &Rc<Connection>, answer: &mut Answer, body: &RequestBody) -> Next {
+    if answer.silent {
+        let outcome = super::answer::Outcome { sent: 0, head: 0, end: End::Complete };
+        if let Some(done) = answer.done.take() {
+            done(&outcome);
+        }
+        return Next::Close;
+    }
+    let outcome = send(connection, answer).await;
+    // A body that is not complete yet is waited for; the log line does not wait.
+    if let Some(done) = answer.done.take() {
+        done(&outcome);
+    }
+    if outcome.end != End::Complete || connection.broken.get() {
+        return Next::Close;
+    }
+    if !body.is_done() && !body.has_failed() {
+        match discard(connection, &answer.policy, body).await {
+            Discarded::All => {}
+            Discarded::ClientEnded => return Next::Close,
+            Discarded::Failed => return Next::End,
+        }
+    }
+    if answer.keep_alive && !body.has_failed() { Next::KeepAlive } else { Next::End }
+}
+
+#[derive(PartialEq, Eq)]
+enum Discarded {
+    All,
+    ClientEnded,
+    Failed,
+}
+
+/// Reads the rest of the body and forgets it, as long as lingering allows.
+async fn discard(connection: &Connection, policy: &SendPolicy, body: &RequestBody) -> Discarded {
+    let until = Instant::now() + policy.lingering_time;
+    body.set_rules(policy.lingering_timeout, 0);
+    body.forget_expect();
+    connection.timer.clear();
+    loop {
+        match std::future::poll_fn(|cx| body.poll_next(cx)).await {
+            None => return Discarded::All,
+            Some(Ok(_)) if Instant::now() < until => {}
+            Some(Ok(_)) => return Discarded::Failed,
+            Some(Err(super::body::BodyError::Chunk(_))) => return Discarded::Failed,
+            Some(Err(_)) => return Discarded::ClientEnded,
+        }
+    }
+}
+
+/// Ends the connection; lingers where closing at once could reset it and lose the answer (RFC 9112, 9.6).
+async fn close(connection: &Connection, policy: &SendPolicy, body: &RequestBody) {
+    let more = !connection.input.borrow().is_empty() || body.was_present();
+    let linger = match policy.lingering {
+        Lingering::Always => true,
+        Lingering::On => more || connection.pending_input(),
+        Lingering::Off => false,
+    };
+    if !linger || connection.eof.get() {
+        return;
+    }
+    connection.stream.shutdown_write();
+    let until = Instant::now() + policy.lingering_time;
+    connection.timer.set(policy.lingering_timeout);
+    loop {
+        connection.input.borrow_mut().clear();
+        match connection.fill(LARGE_READ).await {
+            Ok(_) if Instant::now() < until => connection.timer.set(policy.lingering_timeout),
+            _ => return,
+        }
+    }
+}
