@@ -1,4 +1,8 @@
 //! The command line; nothing else.
 #![forbid(unsafe_code)]
 
-fn main() {}
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    proxy_lab::cli::run()
+}

@@ -7,6 +7,8 @@ pub struct Regex {
     /// As written in the file.
     pub pattern: String,
     pub caseless: bool,
+    /// Group and slot of each named group.
+    pub slots: Vec<(usize, u16)>,
     engine: pcre2::bytes::Regex,
 }
 
@@ -37,6 +39,7 @@ impl Regex {
                 offset: error.offset(),
             })?;
         Ok(Self {
+            slots: Vec::new(),
             pattern: pattern.to_owned(),
             caseless,
             engine,

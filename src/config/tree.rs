@@ -12,6 +12,8 @@ use super::model::{Location, LocationKind};
 pub struct PrefixTree {
     exact: HashMap<Bytes, Arc<Location>>,
     prefix: HashMap<Bytes, Arc<Location>>,
+    /// Proxied locations whose name ends in a slash, by the name without it (exact ones win).
+    redirects: HashMap<Bytes, Arc<Location>>,
     /// Lengths of the prefixes, longest first, each once.
     lengths: Vec<usize>,
     /// In the file's order, for stories.
@@ -27,6 +29,14 @@ impl PrefixTree {
                 LocationKind::Exact => tree.exact.insert(location.name.clone(), location.clone()),
                 _ => tree.prefix.insert(location.name.clone(), location.clone()),
             };
+        }
+        for location in &locations {
+            let bare = location.name.strip_suffix(b"/").filter(|_| location.proxy.pass.is_some());
+            let Some(bare) = bare else { continue };
+            let exact_wins = matches!(location.kind, LocationKind::Exact) || !tree.exact.contains_key(&location.name);
+            if exact_wins {
+                tree.redirects.insert(location.name.slice(..bare.len()), location.clone());
+            }
         }
         tree.lengths = tree.prefix.keys().map(Bytes::len).collect();
         tree.lengths.sort_unstable_by(|a, b| b.cmp(a));
@@ -51,9 +61,12 @@ impl PrefixTree {
             .find_map(|&n| self.prefix.get(&uri[..n]))
     }
 
-    /// A prefix location called `name` exactly (for nginx's redirect of a proxied `/api` to `/api/`).
-    pub fn prefix_named(&self, name: &[u8]) -> Option<&Arc<Location>> {
-        self.prefix.get(name)
+    /// The proxied location called `uri` plus a slash, where nginx redirects to the name with its slash.
+    pub fn redirect_of(&self, uri: &[u8]) -> Option<&Arc<Location>> {
+        if self.redirects.is_empty() {
+            return None;
+        }
+        self.redirects.get(uri)
     }
 
     /// Every location in the file's order.

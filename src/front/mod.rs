@@ -2,8 +2,19 @@
 //!
 //! Takes a finished [`crate::config::model::Model`] and never parses.
 
+mod app;
+mod choose;
+mod conditional;
+mod files;
+mod filter;
+pub mod log;
+mod pages;
+mod phases;
 pub mod proxy;
+mod ranges;
 pub mod reply;
 pub mod request;
-pub mod variables;
+pub mod server;
+mod story;
+mod variables;
 pub mod worker;

@@ -42,6 +42,8 @@ pub struct Reply {
     pub etag: Option<Bytes>,
     /// Sent as `Location`, made absolute where it begins with `/`.
     pub location: Option<Bytes>,
+    /// Where a `Location` from an upstream stands in `headers`, if it may be made absolute.
+    pub location_at: Option<usize>,
     /// `Server` and `Date` stand in `headers` (`proxy_pass_header`).
     pub has_server: bool,
     pub has_date: bool,

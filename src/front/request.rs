@@ -14,6 +14,7 @@ use crate::wire::connection::Connection;
 use crate::wire::head::{Method, RequestHead};
 use crate::wire::spool::Spool;
 
+use super::choose::Matched;
 use super::proxy::states::UpstreamStates;
 use super::worker::Worker;
 
@@ -56,8 +57,8 @@ pub struct Request {
     pub lingering: bool,
     /// The status sent, for the log and for variables.
     pub status: Cell<u16>,
-    /// The fields sent, for `$sent_http_…`; filled by the header filter.
-    pub sent: RefCell<Vec<(Bytes, Bytes)>>,
+    /// The head as it was sent, for `$sent_http_…`.
+    pub sent_head: RefCell<Bytes>,
     pub bytes_sent: Cell<u64>,
     pub head_sent: Cell<u64>,
     pub complete: Cell<bool>,
@@ -70,6 +71,14 @@ pub struct Request {
     pub proxy_body_length: Option<u64>,
     /// The body, once read as a whole.
     pub buffered_body: Option<Spool>,
+    /// `GET /users`, as sent to the upstream.
+    pub upstream_line: Option<String>,
+    /// The answer has no head (an upstream spoke HTTP/0.9).
+    pub answer_bare: bool,
+    /// Where the next standard page of a redirect leads.
+    pub redirect_to: Option<Bytes>,
+    /// The body is being thrown away: its size is not checked again.
+    pub discarding: bool,
     /// Fields that stay for whatever answer comes next (`Content-Range` of a 416), as nginx's list of headers does.
     pub carried: Vec<(Bytes, Bytes)>,
     pub request_id: std::cell::OnceCell<Bytes>,
@@ -81,6 +90,31 @@ pub const MAX_URI_CHANGES: u8 = 10;
 impl Request {
     pub fn listen(&self) -> Option<&Listen> {
         self.model.listens.get(self.listen)
+    }
+
+    /// Keeps the groups of a regex that matched, and sets the variables that it names.
+    pub fn set_captures(&mut self, matched: Matched) {
+        for &(group, slot) in &matched.regex.slots {
+            let value = matched.captures.get(group).copied().flatten();
+            let value = value.map(|(start, end)| matched.subject.slice(start as usize..end as usize));
+            if let Some(place) = self.slots.get_mut(usize::from(slot)) {
+                *place = value;
+            }
+        }
+        self.captures = matched.captures;
+        self.captured = matched.subject;
+    }
+
+    /// What a location says about connections: after so many requests, or so much time, the connection ends.
+    pub fn apply_location_limits(&mut self) {
+        let core = &self.location.core;
+        if self.keep_alive
+            && (core.keepalive_timeout.is_zero()
+                || self.connection.requests.get() >= core.keepalive_requests
+                || self.connection.age() > core.keepalive_time)
+        {
+            self.keep_alive = false;
+        }
     }
 
     pub fn is_get_or_head(&self) -> bool {

@@ -6,6 +6,7 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 use bytes::{Bytes, BytesMut};
 
 use crate::config::model::{ListenAddress, Root};
+use crate::config::regex::Captures;
 use crate::config::template::{Part, Template};
 use crate::config::variables::{Builtin, Var};
 use crate::wire::date;
@@ -33,6 +34,23 @@ pub fn append(template: &Template, r: &Request, out: &mut BytesMut) {
                 append_variable(var, r, out);
             }
             Part::Capture(n) => out.extend_from_slice(capture(r, usize::from(*n)).unwrap_or_default()),
+        }
+    }
+}
+
+/// Fills in a template whose groups come from another match than the request's.
+pub fn append_with(template: &Template, r: &Request, captures: &Captures, subject: &[u8], out: &mut BytesMut) {
+    for part in &template.parts {
+        match part {
+            Part::Literal(text) => out.extend_from_slice(text),
+            Part::Variable(var) => {
+                append_variable(var, r, out);
+            }
+            Part::Capture(n) => {
+                if let Some((start, end)) = captures.get(usize::from(*n)).copied().flatten() {
+                    out.extend_from_slice(subject.get(start as usize..end as usize).unwrap_or_default());
+                }
+            }
         }
     }
 }
@@ -250,8 +268,13 @@ fn join<'a>(out: &mut BytesMut, values: impl Iterator<Item = &'a [u8]>, separato
 }
 
 fn append_sent(name: &[u8], r: &Request, out: &mut BytesMut) -> bool {
-    let sent = r.sent.borrow();
-    let mut values = sent.iter().filter(|(field, _)| is_named(field, name)).map(|(_, value)| &**value);
+    let head = r.sent_head.borrow();
+    let fields = head.split(|&b| b == b'\n').skip(1).filter_map(|line| {
+        let line = line.strip_suffix(b"\r").unwrap_or(line);
+        let colon = line.iter().position(|&b| b == b':')?;
+        Some((line.get(..colon)?, line.get(colon + 1..)?.trim_ascii_start()))
+    });
+    let mut values = fields.filter(|(field, _)| is_named(field, name)).map(|(_, value)| value);
     match name {
         b"cache_control" | b"link" => join(out, values, b", "),
         _ => put(out, values.next()),
@@ -328,7 +351,7 @@ fn request_body(builtin: Builtin, r: &Request, out: &mut BytesMut) -> bool {
 
 fn request_id() -> Bytes {
     use std::hash::{BuildHasher, Hasher};
-    let mut half = || std::collections::hash_map::RandomState::new().build_hasher().finish();
+    let half = || std::collections::hash_map::RandomState::new().build_hasher().finish();
     Bytes::from(format!("{:016x}{:016x}", half(), half()))
 }
 

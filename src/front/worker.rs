@@ -1,6 +1,8 @@
 //! What one worker thread keeps between requests: the product's name, logs, upstream pools and peers' health.
 
-use std::rc::Rc;
+use std::sync::Arc;
+
+use crate::config::model::ListenAddress;
 
 use super::log::Logs;
 use super::proxy::Upstreams;
@@ -8,8 +10,29 @@ use super::proxy::Upstreams;
 /// Shared by all requests of a worker.
 pub struct Worker {
     pub product: Product,
-    pub logs: Rc<Logs>,
+    pub logs: Arc<Logs>,
     pub upstreams: Upstreams,
+    pub story: Option<Story>,
+}
+
+/// Hears the story of each request.
+pub type Story = Arc<dyn Fn(&str) + Send + Sync>;
+
+/// Where addresses of the configuration really lead; empty outside grading.
+#[derive(Debug, Clone, Default)]
+pub struct AddressMap {
+    pairs: Vec<(ListenAddress, ListenAddress)>,
+}
+
+impl AddressMap {
+    pub fn new(pairs: Vec<(ListenAddress, ListenAddress)>) -> Self {
+        Self { pairs }
+    }
+
+    /// The real address for one of the configuration.
+    pub fn map(&self, address: &ListenAddress) -> ListenAddress {
+        self.pairs.iter().find(|(from, _)| from == address).map_or_else(|| address.clone(), |(_, to)| to.clone())
+    }
 }
 
 /// The product's name as answers tell it.

@@ -23,6 +23,25 @@ pub struct Answer {
     pub silent: bool,
 }
 
+impl Answer {
+    /// Nothing is sent and the connection ends.
+    pub fn nothing() -> Self {
+        let policy = SendPolicy {
+            send_timeout: Duration::ZERO,
+            keepalive_timeout: Duration::ZERO,
+            lingering: Lingering::Off,
+            lingers_for_body: false,
+            lingering_time: Duration::ZERO,
+            lingering_timeout: Duration::ZERO,
+            body_timeout: Duration::ZERO,
+            sendfile: false,
+            tcp_nopush: false,
+            reset_timedout: false,
+        };
+        Self { head: Bytes::new(), body: Body::None, chunked: false, keep_alive: false, policy, done: None, silent: true }
+    }
+}
+
 /// How the connection behaves while and after this answer is sent (from the location that answered).
 #[derive(Debug, Clone, Copy)]
 pub struct SendPolicy {
@@ -30,6 +49,8 @@ pub struct SendPolicy {
     pub keepalive_timeout: Duration,
     /// The unread body may be waited for with lingering close.
     pub lingering: Lingering,
+    /// The request came with a body, and that calls for lingering (nginx's `lingering_close` of a request).
+    pub lingers_for_body: bool,
     pub lingering_time: Duration,
     pub lingering_timeout: Duration,
     pub body_timeout: Duration,

@@ -3,7 +3,23 @@
 //! Knows sockets and bytes, and nothing of configuration files.
 
 pub mod answer;
+pub mod answer_parser;
+pub mod body;
+mod chars;
+pub mod chunked;
 pub mod connection;
+pub mod date;
+pub mod escape;
+mod field_line;
 pub mod head;
+pub mod host;
+pub mod known;
+mod request_fields;
+mod request_line;
+pub mod request_parser;
+pub mod send;
+pub mod serve;
+pub mod spool;
 pub mod stream;
 pub mod timer;
+pub mod uri;

@@ -209,7 +209,7 @@ async fn discard(connection: &Connection, policy: &SendPolicy, body: &RequestBod
 
 /// Ends the connection; lingers where closing at once could reset it and lose the answer (RFC 9112, 9.6).
 async fn close(connection: &Connection, policy: &SendPolicy, body: &RequestBody) {
-    let more = !connection.input.borrow().is_empty() || body.was_present();
+    let more = !connection.input.borrow().is_empty() || policy.lingers_for_body || !body.is_done();
     let linger = match policy.lingering {
         Lingering::Always => true,
         Lingering::On => more || connection.pending_input(),

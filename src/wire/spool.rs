@@ -31,6 +31,11 @@ impl Spool {
         self.memory.is_empty() && self.read == self.written
     }
 
+    /// Part of it waits in a file.
+    pub fn in_file(&self) -> bool {
+        self.read != self.written
+    }
+
     /// Bytes waiting.
     pub fn len(&self) -> u64 {
         self.memory_len as u64 + (self.written - self.read)

@@ -112,6 +112,13 @@ impl Stream {
         matches!(peeked, Ok((n, _)) if n > 0)
     }
 
+    /// True while the peer neither sent bytes nor closed.
+    pub fn is_quiet(&self) -> bool {
+        let mut byte = [0u8; 1];
+        let peeked = each!(self, s => rustix::net::recv(s.as_fd(), &mut byte[..], rustix::net::RecvFlags::PEEK | rustix::net::RecvFlags::DONTWAIT));
+        matches!(peeked, Err(rustix::io::Errno::WOULDBLOCK))
+    }
+
     /// Makes the close of the socket a reset (RST).
     pub fn reset_on_close(&self) {
         let _ = each!(self, s => rustix::net::sockopt::set_socket_linger(s.as_fd(), Some(std::time::Duration::ZERO)));

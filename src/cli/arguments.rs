@@ -1,0 +1,120 @@
+//! The arguments, as clap reads them; nginx's own keep nginx's letters and meaning.
+
+use std::net::SocketAddr;
+use std::path::PathBuf;
+
+use clap::{Args, Parser, Subcommand, ValueEnum};
+
+/// Learn to configure a reverse proxy: edit a real nginx.conf and see it served as nginx would.
+///
+/// Without arguments both servers of the lab start: the front as lab/nginx.conf says (port 3000) and the demo
+/// backend on port 5000. With -c or -p the program is nginx: it serves that file and nothing else.
+#[derive(Debug, Parser)]
+#[command(name = "proxy-lab", disable_version_flag = true, args_conflicts_with_subcommands = false)]
+#[command(after_help = "Examples:\n  proxy-lab                     both servers, as the lesson has them\n  proxy-lab -t                  is lab/nginx.conf right?\n  proxy-lab front               the front alone; `proxy-lab backend` in another terminal\n  proxy-lab -c /etc/nginx/nginx.conf -t")]
+pub struct Arguments {
+    /// Test the configuration and exit, as `nginx -t` does.
+    #[arg(short = 't')]
+    pub test: bool,
+    /// The configuration file (nginx mode).
+    #[arg(short = 'c', value_name = "FILE")]
+    pub file: Option<PathBuf>,
+    /// The prefix: what relative paths are relative to (nginx mode).
+    #[arg(short = 'p', value_name = "PREFIX")]
+    pub prefix: Option<PathBuf>,
+    /// Directives for the main context, after the file's.
+    #[arg(short = 'g', value_name = "DIRECTIVES")]
+    pub globals: Option<String>,
+    /// The error log used until the file names one.
+    #[arg(short = 'e', value_name = "FILE")]
+    pub error_log: Option<PathBuf>,
+    /// Show the version and exit.
+    #[arg(short = 'v', long = "version")]
+    pub version: bool,
+    /// Leave port 5000 to a backend of your own.
+    #[arg(long)]
+    pub no_backend: bool,
+    /// Another backend, beside the first: NAME=ADDRESS:PORT. May be given several times.
+    #[arg(long = "backend", value_name = "NAME=ADDRESS:PORT", value_parser = named_backend)]
+    pub backends: Vec<NamedBackend>,
+    /// Bind `listen 3000` on every address, as nginx does, rather than on this machine's own only.
+    #[arg(long)]
+    pub public: bool,
+    /// When to use colours.
+    #[arg(long, value_name = "WHEN", default_value = "auto", global = true)]
+    pub color: Colour,
+    /// The product's name in answers, for comparisons with nginx.
+    #[arg(long, value_name = "TEXT", hide = true)]
+    pub product: Option<String>,
+    /// The process in the background that `daemon on` asks for is this one.
+    #[arg(long, hide = true)]
+    pub daemonized: bool,
+    #[command(subcommand)]
+    pub command: Option<Command>,
+}
+
+#[derive(Debug, Subcommand)]
+pub enum Command {
+    /// Run the front server alone, in this terminal.
+    Front,
+    /// Run a demo backend alone, or stop and start the one of a running lab.
+    Backend(BackendArguments),
+}
+
+#[derive(Debug, Args)]
+pub struct BackendArguments {
+    #[command(subcommand)]
+    pub action: Option<BackendAction>,
+    /// Where it listens; port 0 takes any free one.
+    #[arg(long, default_value = "127.0.0.1:5000", value_name = "ADDRESS:PORT")]
+    pub listen: SocketAddr,
+    /// The name that its answers say, to tell several backends apart.
+    #[arg(long)]
+    pub name: Option<String>,
+}
+
+#[derive(Debug, Clone, Copy, Subcommand)]
+pub enum BackendAction {
+    /// Take the backend of the running lab down: port 5000 is closed.
+    Stop,
+    /// Bring it up again.
+    Start,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum Colour {
+    Auto,
+    Always,
+    Never,
+}
+
+/// `--backend NAME=ADDRESS:PORT`.
+#[derive(Debug, Clone)]
+pub struct NamedBackend {
+    pub name: String,
+    pub address: SocketAddr,
+}
+
+fn named_backend(text: &str) -> Result<NamedBackend, String> {
+    let (name, address) = text.split_once('=').ok_or("expected NAME=ADDRESS:PORT, such as blue=127.0.0.1:5001")?;
+    let address = address
+        .parse()
+        .map_err(|_| format!("\"{address}\" is no address with a port, such as 127.0.0.1:5001"))?;
+    Ok(NamedBackend { name: name.to_owned(), address })
+}
+
+impl Arguments {
+    /// Whether diagnostics on the standard error are coloured.
+    pub fn colours(&self) -> bool {
+        use std::io::IsTerminal;
+        match self.color {
+            Colour::Always => true,
+            Colour::Never => false,
+            Colour::Auto => {
+                std::io::stderr().is_terminal()
+                    && std::env::var_os("NO_COLOR").is_none_or(|v| v.is_empty())
+                    && std::env::var_os("TERM").is_none_or(|t| t != "dumb")
+            }
+        }
+    }
+}

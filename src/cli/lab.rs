@@ -1,0 +1,157 @@
+//! Lab mode: the lesson's two servers in one process, with the story of each request on the terminal.
+
+use std::io::Write;
+use std::net::SocketAddr;
+use std::process::ExitCode;
+use std::sync::Arc;
+
+use futures::future::{Either, select};
+use tokio::signal::unix::{Signal, SignalKind, signal};
+
+use crate::backend;
+use crate::config::LoadOptions;
+use crate::front::log::Logs;
+use crate::front::server::{self, Bound, FrontError, FrontOptions};
+use crate::front::worker::Product;
+
+use super::control::{BackendSwitch, ControlFile};
+use super::paths::Places;
+use super::{Arguments, CliError};
+
+/// Where the demo backend listens.
+const BACKEND: SocketAddr = SocketAddr::new(std::net::IpAddr::V4(std::net::Ipv4Addr::LOCALHOST), 5000);
+
+/// Starts the servers and serves until INT or TERM.
+pub fn run(arguments: &Arguments, places: &Places, load: &LoadOptions, both: bool) -> Result<ExitCode, CliError> {
+    let model = Arc::new(super::serve::load_model(load, arguments.colours())?);
+    let warning = super::limits::raise(model.process.worker_connections);
+    let options = FrontOptions {
+        product: arguments.product.as_deref().map(Product::new).unwrap_or_default(),
+        loopback_only: !arguments.public,
+        story: Some(Arc::new(|line: &str| {
+            let _ = writeln!(std::io::stdout().lock(), "{line}");
+        })),
+        ..FrontOptions::default()
+    };
+    let logs = Arc::new(Logs::open(&model, true)?);
+    // Everything is bound before anything starts: nothing is left half-started.
+    let bound = server::bind(&model, &options).map_err(front_taken)?;
+    let wanted = wanted_backends(arguments, both);
+    let mut listeners = Vec::new();
+    for (name, address) in wanted {
+        listeners.push((name, backend::bind(address).map_err(|error| backend_taken(error, address))?));
+    }
+    announce(places, &model, &bound, &listeners, arguments, warning);
+    let prefix = places.prefix.clone();
+    actix_rt::System::new().block_on(async move {
+        let mut interrupt = signal(SignalKind::interrupt())?;
+        let mut terminate = signal(SignalKind::terminate())?;
+        let front = server::start(model, logs, bound, options)?;
+        let mut switch = BackendSwitch::default();
+        for (name, listener) in listeners {
+            switch.start(name, listener)?;
+        }
+        let _file = ControlFile::serve(&prefix, switch.clone());
+        let control = front.control.clone();
+        actix_rt::spawn(front.server);
+        first_of(&mut interrupt, &mut terminate).await;
+        // What is under way ends within a bound; a second signal ends it at once.
+        let gentle = async {
+            control.stop(true).await;
+            switch.stop_all(true).await;
+        };
+        match select(Box::pin(gentle), Box::pin(first_of(&mut interrupt, &mut terminate))).await {
+            Either::Left(_) | Either::Right(_) => Ok(ExitCode::SUCCESS),
+        }
+    })
+}
+
+async fn first_of(one: &mut Signal, other: &mut Signal) {
+    select(Box::pin(one.recv()), Box::pin(other.recv())).await;
+}
+
+/// The demo backend unless it is not wanted, and those named on the command line.
+fn wanted_backends(arguments: &Arguments, both: bool) -> Vec<(Option<String>, SocketAddr)> {
+    if !both {
+        return Vec::new();
+    }
+    let demo = (!arguments.no_backend).then_some((None, BACKEND));
+    let named = arguments.backends.iter().map(|b| (Some(b.name.clone()), b.address));
+    demo.into_iter().chain(named).collect()
+}
+
+fn front_taken(error: FrontError) -> CliError {
+    let FrontError::Bind { address, source } = &error else { return CliError::Front(error) };
+    if source.kind() == std::io::ErrorKind::AddrInUse {
+        return CliError::Taken(format!(
+            "proxy-lab: {address} is taken: another program listens there.\n\
+             Is a lab running in another terminal? Stop it with Ctrl-C, or change the port in `listen` in lab/nginx.conf."
+        ));
+    }
+    if source.kind() == std::io::ErrorKind::PermissionDenied {
+        return CliError::Taken(format!(
+            "proxy-lab: {address} may not be used: ports below 1024 need root.\n\
+             Choose a port above 1023 in `listen` in lab/nginx.conf, such as 3000."
+        ));
+    }
+    CliError::Front(error)
+}
+
+fn backend_taken(error: backend::BackendError, address: SocketAddr) -> CliError {
+    match &error {
+        backend::BackendError::Bind { source, .. } if source.kind() == std::io::ErrorKind::AddrInUse => {
+            let apple = if cfg!(target_os = "macos") && address.port() == 5000 {
+                "\nOn macOS it may be AirPlay: System Settings → General → AirDrop & Handoff → AirPlay Receiver off."
+            } else {
+                ""
+            };
+            CliError::Taken(format!(
+                "proxy-lab: {address} is taken: another program listens there.\n\
+                 Your own backend? Run with --no-backend: proxy-lab --no-backend{apple}"
+            ))
+        }
+        _ => CliError::Backend(error),
+    }
+}
+
+/// Says what runs where, what is served, and what to try.
+fn announce(
+    places: &Places,
+    model: &crate::config::model::Model,
+    bound: &[Bound],
+    backends: &[(Option<String>, std::net::TcpListener)],
+    arguments: &Arguments,
+    warning: Option<String>,
+) {
+    let mut text = format!("Proxy Lab {}\n\n", env!("CARGO_PKG_VERSION"));
+    let file = places.prefix.join(&places.file);
+    for (n, at) in bound.iter().enumerate() {
+        let what = if n == 0 { format!("serves {}", file.display()) } else { String::new() };
+        text.push_str(&format!("  front    http://{:<21} {what}\n", at.address.to_string()));
+    }
+    for (name, listener) in backends {
+        let address = listener.local_addr().map(|a| a.to_string()).unwrap_or_default();
+        let what = name.as_ref().map_or_else(|| "the demo application behind it".to_owned(), |n| format!("a backend called {n}"));
+        text.push_str(&format!("  backend  http://{address:<21} {what}\n"));
+    }
+    let wildcard = model.listens.iter().any(|l| l.options.wildcard);
+    if wildcard && !arguments.public {
+        text.push_str("\nOnly this machine can connect (nginx would let the network in: --public does).\n");
+    }
+    if let Some(warning) = warning {
+        text.push_str(&format!("\nNote: {warning}\n"));
+    }
+    if let Some(front) = bound.first() {
+        let port = front.address.port();
+        text.push_str("\nTry, in another terminal:\n");
+        text.push_str(&format!("  curl http://localhost:{port}/api/users     through the proxy\n"));
+        text.push_str(&format!("  curl http://localhost:{port}/api/          the headers that the backend saw\n"));
+        match backends.first() {
+            Some(_) => text.push_str("  curl http://localhost:5000/users         the backend itself\n"),
+            None => text.push_str(&format!("  curl -i http://localhost:{port}/            a file\n")),
+        }
+    }
+    text.push_str("\nCtrl-C stops the lab. Each request tells its story here:\n");
+    let mut out = std::io::stdout().lock();
+    let _ = out.write_all(text.as_bytes()).and_then(|()| out.flush());
+}

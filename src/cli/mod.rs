@@ -1,0 +1,98 @@
+//! The command line: what the program was asked to do, and the messages when it cannot.
+
+mod arguments;
+mod control;
+mod lab;
+mod limits;
+mod paths;
+mod serve;
+pub mod validate;
+
+use std::process::ExitCode;
+
+use clap::Parser;
+
+pub use arguments::Arguments;
+use arguments::{BackendAction, Command};
+
+/// Runs the program.
+pub fn run() -> ExitCode {
+    env_logger::init();
+    let arguments = match Arguments::try_parse() {
+        Ok(arguments) => arguments,
+        Err(error) => {
+            // Help and version are no failures.
+            let failed = error.use_stderr();
+            let _ = error.print();
+            return if failed { ExitCode::from(1) } else { ExitCode::SUCCESS };
+        }
+    };
+    match dispatch(&arguments) {
+        Ok(code) => code,
+        Err(error) => {
+            eprintln!("{error}");
+            ExitCode::from(1)
+        }
+    }
+}
+
+fn dispatch(arguments: &Arguments) -> Result<ExitCode, CliError> {
+    if arguments.version {
+        eprintln!("nginx version: nginx/1.22.1 (Proxy Lab {})", env!("CARGO_PKG_VERSION"));
+        return Ok(ExitCode::SUCCESS);
+    }
+    match &arguments.command {
+        Some(Command::Backend(backend)) => match backend.action {
+            Some(BackendAction::Stop) => control::ask(control::Order::BackendStop),
+            Some(BackendAction::Start) => control::ask(control::Order::BackendStart),
+            None => {
+                let options = crate::backend::Options { name: backend.name.clone(), ..crate::backend::Options::default() };
+                crate::backend::run_alone(backend.listen, options).map_err(CliError::Backend)?;
+                Ok(ExitCode::SUCCESS)
+            }
+        },
+        front_or_both => {
+            let places = paths::Places::find(arguments)?;
+            let load = places.load_options(arguments);
+            if arguments.test {
+                return Ok(validate::run(&load, arguments.colours()));
+            }
+            let both = front_or_both.is_none();
+            match places.mode {
+                paths::Mode::Nginx => serve::run(arguments, &load),
+                paths::Mode::Lab => lab::run(arguments, &places, &load, both),
+            }
+        }
+    }
+}
+
+/// Why the program could not do what it was asked.
+#[derive(Debug, thiserror::Error)]
+pub enum CliError {
+    #[error(
+        "proxy-lab: no folder \"lab\" with a file \"nginx.conf\" here ({here}) or above.\n\
+         Go to the folder of the project first, or name a file: proxy-lab -c FILE"
+    )]
+    NoLab { here: String },
+    #[error("proxy-lab: the current folder cannot be read: {0}")]
+    Folder(std::io::Error),
+    /// The diagnostics, ready to be shown.
+    #[error("{0}")]
+    Config(String),
+    #[error("{0}")]
+    Taken(String),
+    #[error("nginx: [emerg] {0}")]
+    Front(#[from] crate::front::server::FrontError),
+    #[error("nginx: [emerg] {0}")]
+    Log(#[from] crate::front::log::LogError),
+    #[error("proxy-lab: {0}")]
+    Backend(#[from] crate::backend::BackendError),
+    #[error("nginx: [emerg] open() \"{path}\" failed ({reason})")]
+    Pid { path: String, reason: String },
+    #[error("proxy-lab: {0}")]
+    Io(#[from] std::io::Error),
+    #[error("proxy-lab: no running lab was found in {folder}.\nStart it first, in another terminal: make lab")]
+    NotRunning { folder: String },
+    #[error("proxy-lab: {0}")]
+    Control(String),
+}

@@ -1,0 +1,181 @@
+//! The actix-web application of a worker: one default service that answers every request as the model says.
+
+use std::cell::{Cell, RefCell};
+use std::rc::Rc;
+use std::sync::Arc;
+
+use actix_http::{Payload, Request as HttpRequest};
+use actix_service::boxed::BoxService;
+use actix_service::{Service, ServiceFactory, fn_service, map_config};
+use actix_web::dev::{AppConfig, ServiceRequest, ServiceResponse};
+use actix_web::http::StatusCode;
+use actix_web::{App, HttpMessage, HttpResponse};
+use bytes::Bytes;
+
+use crate::config::model::Model;
+use crate::wire::answer::{Answer, End, Outcome};
+use crate::wire::serve::{Gone, Handler, Incoming};
+
+use super::proxy::states::UpstreamStates;
+use super::request::{MAX_URI_CHANGES, Request};
+use super::worker::Worker;
+use super::{choose, log, phases, story};
+
+/// What travels through actix-web beside the plain request.
+struct FrontRequest {
+    incoming: Incoming,
+    listen: usize,
+    model: Arc<Model>,
+    worker: Rc<Worker>,
+}
+
+/// actix-web's service, its type put away.
+pub type AppService = BoxService<HttpRequest, ServiceResponse, actix_web::Error>;
+
+/// The application as the connection loop calls it.
+pub struct Application<S> {
+    service: S,
+}
+
+/// Makes the application of a worker.
+///
+/// # Errors
+/// actix-web could not make its services.
+pub async fn application() -> Result<Application<AppService>, ()> {
+    let app = App::new().default_service(fn_service(answer_service));
+    let factory = map_config(actix_service::IntoServiceFactory::into_factory(app), |_: ()| AppConfig::default());
+    let service = factory.new_service(()).await.map_err(|_: ()| ())?;
+    Ok(Application { service: actix_service::boxed::service(service) })
+}
+
+/// Serves the requests that reach one address.
+pub struct AtListen<'a, S> {
+    pub application: &'a Application<S>,
+    pub listen: usize,
+    pub model: &'a Arc<Model>,
+    pub worker: &'a Rc<Worker>,
+}
+
+impl<S> Handler for AtListen<'_, S>
+where
+    S: Service<HttpRequest, Response = ServiceResponse, Error = actix_web::Error>,
+{
+    async fn handle(&self, incoming: Incoming) -> Answer {
+        let mut request = HttpRequest::with_payload(Payload::None);
+        request.head_mut().peer_addr = incoming.connection.peer;
+        request.extensions_mut().insert(FrontRequest {
+            incoming,
+            listen: self.listen,
+            model: self.model.clone(),
+            worker: self.worker.clone(),
+        });
+        let answered = self.application.service.call(request).await;
+        let answer = answered.ok().and_then(|mut response| response.response_mut().extensions_mut().remove::<Answer>());
+        answer.unwrap_or_else(|| {
+            ::log::error!("a request was lost on its way through the application");
+            Answer::nothing()
+        })
+    }
+}
+
+/// The default service: takes the raw request out, puts the answer in.
+async fn answer_service(request: ServiceRequest) -> Result<ServiceResponse, actix_web::Error> {
+    let front = request.extensions_mut().remove::<FrontRequest>();
+    let mut response = HttpResponse::new(StatusCode::OK);
+    if let Some(front) = front {
+        response.extensions_mut().insert(answer(front).await);
+    }
+    Ok(request.into_response(response))
+}
+
+/// Answers a request and arranges for its log line.
+async fn answer(front: FrontRequest) -> Answer {
+    let gone = front.incoming.gone;
+    let mut r = begin(front);
+    let mut answer = match gone {
+        Some(Gone::TimedOut) => phases::silent(&mut r, 408),
+        Some(Gone::Closed) => phases::silent(&mut r, 400),
+        None => phases::run(&mut r).await,
+    };
+    answer.done = Some(Box::new(move |outcome| finish(r, outcome)));
+    answer
+}
+
+/// The request before its first phase: its server is chosen, nothing else.
+fn begin(front: FrontRequest) -> Request {
+    let FrontRequest { incoming, listen, model, worker } = front;
+    let Incoming { connection, head, body, started, .. } = incoming;
+    let mut matched = None;
+    let server = match model.listens.get(listen) {
+        Some(at) => match choose::server(at, &head.host) {
+            Ok((server, by_regex)) => {
+                matched = by_regex;
+                server
+            }
+            Err(_) => at.default_server.clone(),
+        },
+        // A listen that the model does not have cannot have accepted; its first server stands in.
+        None => model.servers[0].clone(),
+    };
+    let mut r = Request {
+        location: server.scope.clone(),
+        uri: head.uri.clone(),
+        args: head.args.share(&head.raw),
+        uri_as_received: true,
+        method: head.method,
+        method_name: head.method_name.share(&head.raw),
+        captures: Vec::new(),
+        captured: Bytes::new(),
+        slots: vec![None; model.slots.len()],
+        internal: false,
+        uri_changes: MAX_URI_CHANGES + 1,
+        error_page: false,
+        err_status: 0,
+        keep_alive: head.keep_alive && head.bad.is_none(),
+        lingering: head.content_length.is_some_and(|n| n > 0) || head.chunked,
+        status: Cell::new(0),
+        sent_head: RefCell::default(),
+        bytes_sent: Cell::new(0),
+        head_sent: Cell::new(0),
+        complete: Cell::new(false),
+        upstreams: Rc::new(UpstreamStates::default()),
+        proxy_host: Bytes::new(),
+        proxy_port: Bytes::new(),
+        proxy_body_length: None,
+        buffered_body: None,
+        upstream_line: None,
+        answer_bare: false,
+        redirect_to: None,
+        discarding: false,
+        carried: Vec::new(),
+        request_id: std::cell::OnceCell::new(),
+        worker,
+        model,
+        listen,
+        connection,
+        head,
+        body,
+        started,
+        server,
+    };
+    if let Some(matched) = matched {
+        r.set_captures(matched);
+    }
+    r
+}
+
+/// The answer was sent, or given up: write the log.
+fn finish(r: Request, outcome: &Outcome) {
+    r.bytes_sent.set(outcome.sent);
+    r.head_sent.set(outcome.head);
+    r.complete.set(outcome.end == End::Complete);
+    if outcome.end == End::ClientLeft && outcome.sent == 0 {
+        r.status.set(499);
+    } else if outcome.end == End::TimedOut && outcome.sent == 0 {
+        r.status.set(408);
+    }
+    log::access(&r);
+    if let Some(tell) = &r.worker.story {
+        tell(&story::line(&r));
+    }
+}

@@ -1,0 +1,286 @@
+//! The filters an answer passes on its way out: conditions, added headers, ranges, chunks, and at last the head's bytes.
+
+use std::cell::RefCell;
+use std::fmt::Write as _;
+
+use bytes::{Bytes, BytesMut};
+
+use crate::config::model::{ListenAddress, LingeringClose, ServerTokens};
+use crate::wire::answer::{Answer, Body, Lingering, PieceOf, SendPolicy};
+use crate::wire::date;
+use crate::wire::head::Method;
+
+use super::reply::{Reply, ReplyBody};
+use super::request::Request;
+use super::{conditional, pages, ranges, variables};
+
+/// Turns a reply into an answer, in nginx's order of filters.
+///
+/// # Errors
+/// A filter's status (412, 416) that takes the reply's place.
+pub fn apply(r: &mut Request, mut reply: Reply) -> Result<Answer, u16> {
+    if r.err_status != 0 {
+        reply.status = r.err_status;
+        reply.status_line = None;
+    }
+    if !r.carried.is_empty() {
+        let mut headers = std::mem::take(&mut r.carried);
+        headers.append(&mut reply.headers);
+        if let Some(at) = &mut reply.location_at {
+            *at += headers.len();
+        }
+        reply.headers = headers;
+    }
+    conditional::apply(r, &mut reply)?;
+    add_headers(r, &mut reply);
+    ranges::apply(r, &mut reply)?;
+    Ok(finish(r, reply))
+}
+
+/// `add_header`: for these statuses only, but where `always` is given.
+fn add_headers(r: &Request, reply: &mut Reply) {
+    if r.location.core.add_headers.is_empty() {
+        return;
+    }
+    let safe = matches!(reply.status, 200 | 201 | 204 | 206 | 301 | 302 | 303 | 304 | 307 | 308);
+    for header in r.location.core.add_headers.iter().filter(|h| safe || h.always) {
+        let value = variables::evaluate(&header.value, r);
+        if value.is_empty() {
+            continue;
+        }
+        // These three stand for the answer's own field of that name, rather than beside it.
+        if header.name.eq_ignore_ascii_case(b"last-modified") {
+            reply.last_modified = None;
+            reply.last_modified_in_headers = true;
+            reply.headers.retain(|(name, _)| !name.eq_ignore_ascii_case(b"last-modified"));
+        } else if header.name.eq_ignore_ascii_case(b"etag") {
+            reply.headers.retain(|(name, _)| !name.eq_ignore_ascii_case(b"etag"));
+        }
+        reply.headers.push((header.name.clone(), value));
+    }
+}
+
+/// Framing, the connection's fate, and the head.
+fn finish(r: &mut Request, mut reply: Reply) -> Answer {
+    let head_only = r.method == Method::Head || matches!(reply.status, 204 | 304) || (100..200).contains(&reply.status);
+    if reply.status == 204 {
+        reply.content_type = Bytes::new();
+        reply.content_length = None;
+        reply.last_modified = None;
+    }
+    if !matches!(reply.status, 200 | 206 | 304) {
+        reply.last_modified = None;
+    }
+    let chunked = chooses_chunked(r, &reply);
+    if r.location.core.keepalive_timeout.is_zero() {
+        r.keep_alive = false;
+    }
+    r.status.set(reply.status);
+    let head = if r.head.version < 1000 || r.answer_bare { Bytes::new() } else { head_bytes(r, &reply, chunked) };
+    *r.sent_head.borrow_mut() = head.clone();
+    let stream_must_run = matches!(reply.body, ReplyBody::Stream(_)) && reply.upgrade;
+    let body = if head_only && !stream_must_run { Body::None } else { body(reply.body) };
+    Answer {
+        head,
+        body,
+        chunked: chunked && !head_only,
+        keep_alive: r.keep_alive,
+        policy: policy(r),
+        done: None,
+        silent: false,
+    }
+}
+
+/// A body of unknown length goes in chunks to HTTP/1.1, and to the end of the connection for others.
+fn chooses_chunked(r: &mut Request, reply: &Reply) -> bool {
+    if matches!(reply.status, 204 | 304) || (100..200).contains(&reply.status) || r.method == Method::Head {
+        return false;
+    }
+    if reply.content_length.is_some() {
+        return false;
+    }
+    if r.head.version < 1001 || r.answer_bare || !r.location.core.chunked_transfer_encoding {
+        r.keep_alive = false;
+        return false;
+    }
+    true
+}
+
+fn body(body: ReplyBody) -> Body {
+    match body {
+        ReplyBody::None => Body::None,
+        ReplyBody::Bytes(bytes) => Body::Bytes(bytes),
+        ReplyBody::File(file, len) => Body::Pieces { file: Some(file), pieces: vec![PieceOf::File(0, len)] },
+        ReplyBody::Pieces(file, pieces) => Body::Pieces { file: Some(file), pieces },
+        ReplyBody::Stream(stream) => Body::Stream(stream),
+    }
+}
+
+/// How this location wants answers sent.
+pub fn policy(r: &Request) -> SendPolicy {
+    let core = &r.location.core;
+    SendPolicy {
+        send_timeout: core.send_timeout,
+        keepalive_timeout: core.keepalive_timeout,
+        lingering: match core.lingering_close {
+            LingeringClose::Off => Lingering::Off,
+            LingeringClose::On => Lingering::On,
+            LingeringClose::Always => Lingering::Always,
+        },
+        lingers_for_body: r.lingering,
+        lingering_time: core.lingering_time,
+        lingering_timeout: core.lingering_timeout,
+        body_timeout: core.client_body_timeout,
+        sendfile: core.sendfile,
+        tcp_nopush: core.tcp_nopush,
+        reset_timedout: core.reset_timedout_connection,
+    }
+}
+
+/// Status line and fields in nginx's order.
+fn head_bytes(r: &Request, reply: &Reply, chunked: bool) -> Bytes {
+    let mut out = BytesMut::with_capacity(256 + 48 * reply.headers.len());
+    out.extend_from_slice(b"HTTP/1.1 ");
+    match (&reply.status_line, pages::status_line(reply.status)) {
+        (Some(line), _) => out.extend_from_slice(line),
+        (None, Some(line)) => out.extend_from_slice(line.as_bytes()),
+        (None, None) => print(&mut out, format_args!("{:03} ", reply.status)),
+    }
+    out.extend_from_slice(b"\r\n");
+    if !reply.has_server {
+        field(&mut out, b"Server", product(r).as_bytes());
+    }
+    if !reply.has_date {
+        date_field(&mut out);
+    }
+    if !reply.content_type.is_empty() {
+        out.extend_from_slice(b"Content-Type: ");
+        out.extend_from_slice(&reply.content_type);
+        if !reply.charset.is_empty() {
+            out.extend_from_slice(b"; charset=");
+            out.extend_from_slice(&reply.charset);
+        }
+        out.extend_from_slice(b"\r\n");
+    }
+    if let Some(length) = reply.content_length {
+        out.extend_from_slice(b"Content-Length: ");
+        decimal(&mut out, length);
+        out.extend_from_slice(b"\r\n");
+    }
+    if let Some(time) = reply.last_modified
+        && !reply.last_modified_in_headers
+    {
+        field(&mut out, b"Last-Modified", date::http_time(time).as_bytes());
+    }
+    let location = location_value(reply);
+    let absolute = location.filter(|l| l.starts_with(b"/") && r.location.core.absolute_redirect);
+    if let Some(path) = absolute {
+        absolute_location(&mut out, r, path);
+    }
+    if chunked {
+        out.extend_from_slice(b"Transfer-Encoding: chunked\r\n");
+    }
+    connection_fields(&mut out, r, reply);
+    if absolute.is_none()
+        && let Some(location) = &reply.location
+    {
+        field(&mut out, b"Location", location);
+    }
+    for (i, (name, value)) in reply.headers.iter().enumerate() {
+        if absolute.is_some() && reply.location_at == Some(i) {
+            continue;
+        }
+        field(&mut out, name, value);
+    }
+    out.extend_from_slice(b"\r\n");
+    out.freeze()
+}
+
+fn location_value(reply: &Reply) -> Option<&Bytes> {
+    reply.location.as_ref().or_else(|| reply.headers.get(reply.location_at?).map(|(_, value)| value))
+}
+
+fn connection_fields(out: &mut BytesMut, r: &Request, reply: &Reply) {
+    if reply.status == 101 {
+        out.extend_from_slice(b"Connection: upgrade\r\n");
+    } else if r.keep_alive {
+        out.extend_from_slice(b"Connection: keep-alive\r\n");
+        if r.location.core.keepalive_header > 0 {
+            print(out, format_args!("Keep-Alive: timeout={}\r\n", r.location.core.keepalive_header));
+        }
+    } else {
+        out.extend_from_slice(b"Connection: close\r\n");
+    }
+}
+
+/// The product's name as `server_tokens` lets it be told.
+pub fn product(r: &Request) -> &str {
+    match r.location.core.server_tokens {
+        ServerTokens::Off => &r.worker.product.short,
+        ServerTokens::On | ServerTokens::Build => &r.worker.product.full,
+    }
+}
+
+fn absolute_location(out: &mut BytesMut, r: &Request, path: &[u8]) {
+    let core = &r.location.core;
+    out.extend_from_slice(b"Location: http://");
+    if core.server_name_in_redirect {
+        out.extend_from_slice(&r.server.name);
+    } else if !r.head.host.is_empty() {
+        out.extend_from_slice(&r.head.host);
+    } else if let Some(local) = r.connection.local {
+        print(out, format_args!("{}", local.ip()));
+    }
+    let port = match r.listen().map(|l| &l.address) {
+        Some(ListenAddress::Inet(address)) => address.port(),
+        _ => 0,
+    };
+    if core.port_in_redirect && port != 80 && port != 0 {
+        print(out, format_args!(":{port}"));
+    }
+    out.extend_from_slice(path);
+    out.extend_from_slice(b"\r\n");
+}
+
+fn field(out: &mut BytesMut, name: &[u8], value: &[u8]) {
+    out.extend_from_slice(name);
+    out.extend_from_slice(b": ");
+    out.extend_from_slice(value);
+    out.extend_from_slice(b"\r\n");
+}
+
+fn print(out: &mut BytesMut, text: std::fmt::Arguments<'_>) {
+    // Writing to memory does not fail.
+    let _ = out.write_fmt(text);
+}
+
+fn decimal(out: &mut BytesMut, n: u64) {
+    let mut digits = [0u8; 20];
+    let mut at = digits.len();
+    let mut rest = n;
+    loop {
+        at -= 1;
+        digits[at] = b'0' + (rest % 10) as u8;
+        rest /= 10;
+        if rest == 0 {
+            break;
+        }
+    }
+    out.extend_from_slice(&digits[at..]);
+}
+
+/// `Date`, formatted once a second.
+fn date_field(out: &mut BytesMut) {
+    thread_local! {
+        static CACHE: RefCell<(i64, Bytes)> = const { RefCell::new((-1, Bytes::new())) };
+    }
+    let now = variables::now();
+    CACHE.with_borrow_mut(|(second, line)| {
+        if *second != now {
+            let mut text = BytesMut::new();
+            field(&mut text, b"Date", date::http_time(now).as_bytes());
+            (*second, *line) = (now, text.freeze());
+        }
+        out.extend_from_slice(line);
+    });
+}

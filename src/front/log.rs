@@ -1,0 +1,340 @@
+//! Access and error logs: nginx's lines in nginx's files.
+
+use std::collections::HashMap;
+use std::fs::{File, OpenOptions};
+use std::io::{self, Write};
+use std::path::{Path, PathBuf};
+use std::rc::Rc;
+use std::sync::{Arc, RwLock};
+
+use bytes::BytesMut;
+
+use crate::config::model::{Location, LogEscape, LogLevel, LogTarget, Model, Server};
+use crate::config::template::{Part, Template};
+use crate::wire::connection::Connection;
+use crate::wire::date;
+use crate::wire::head::{Known, RequestHead};
+
+use super::request::Request;
+use super::variables;
+
+/// The open log files of a configuration, shared by its workers.
+#[derive(Debug, Default)]
+pub struct Logs {
+    sinks: HashMap<LogTarget, Arc<Sink>>,
+    /// By [`Model::logs`] index.
+    access: Vec<Arc<Sink>>,
+    /// Error lines go to the terminal too (lab mode).
+    echo: bool,
+}
+
+/// A log file that could not be opened.
+#[derive(Debug, thiserror::Error)]
+#[error("open() \"{}\" failed ({})", path.display(), os_error(source))]
+pub struct LogError {
+    pub path: PathBuf,
+    pub source: io::Error,
+}
+
+/// One open log file.
+#[derive(Debug)]
+struct Sink {
+    path: Option<PathBuf>,
+    file: RwLock<Option<File>>,
+}
+
+impl Sink {
+    fn open(target: &LogTarget) -> Result<Self, LogError> {
+        Ok(match target {
+            LogTarget::Stderr => Self { path: None, file: RwLock::new(None) },
+            LogTarget::File(path) => Self { path: Some(path.clone()), file: RwLock::new(Some(open(path)?)) },
+        })
+    }
+
+    fn write(&self, line: &[u8]) {
+        // A log that cannot be written must not stop the answer.
+        let Ok(file) = self.file.read() else { return };
+        let _ = match &*file {
+            Some(file) => (&*file).write_all(line),
+            None => io::stderr().write_all(line),
+        };
+    }
+}
+
+fn open(path: &Path) -> Result<File, LogError> {
+    OpenOptions::new()
+        .append(true)
+        .create(true)
+        .open(path)
+        .map_err(|source| LogError { path: path.to_owned(), source })
+}
+
+impl Logs {
+    /// Opens every log of `model`.
+    ///
+    /// # Errors
+    /// The first file that cannot be opened.
+    pub fn open(model: &Model, echo: bool) -> Result<Self, LogError> {
+        let mut logs = Self { echo, ..Self::default() };
+        for log in &model.logs {
+            let sink = logs.sink(&log.target)?;
+            logs.access.push(sink);
+        }
+        for log in &model.process.error_log {
+            logs.sink(&log.target)?;
+        }
+        for listen in &model.listens {
+            for server in &listen.servers {
+                logs.open_errors_below(&server.scope)?;
+                for location in server.named.values() {
+                    logs.open_errors_below(location)?;
+                }
+            }
+        }
+        Ok(logs)
+    }
+
+    fn open_errors_below(&mut self, location: &crate::config::model::Location) -> Result<(), LogError> {
+        for log in location.core.error_log.iter() {
+            self.sink(&log.target)?;
+        }
+        for child in location.children.statics.all().iter().chain(&location.children.regexes) {
+            self.open_errors_below(child)?;
+        }
+        Ok(())
+    }
+
+    fn sink(&mut self, target: &LogTarget) -> Result<Arc<Sink>, LogError> {
+        if let Some(sink) = self.sinks.get(target) {
+            return Ok(sink.clone());
+        }
+        let sink = Arc::new(Sink::open(target)?);
+        self.sinks.insert(target.clone(), sink.clone());
+        Ok(sink)
+    }
+
+    /// Opens every file anew under its path (USR1, after a rotation).
+    ///
+    /// # Errors
+    /// The first file that cannot be opened; it and the rest go on as they are.
+    pub fn reopen(&self) -> Result<(), LogError> {
+        for sink in self.sinks.values() {
+            if let Some(path) = &sink.path {
+                let file = open(path)?;
+                if let Ok(mut slot) = sink.file.write() {
+                    *slot = Some(file);
+                }
+            }
+        }
+        Ok(())
+    }
+
+    fn write_error(&self, logs: &[crate::config::model::ErrorLog], level: LogLevel, line: &[u8]) {
+        let mut on_terminal = false;
+        for log in logs.iter().filter(|log| level <= log.level) {
+            on_terminal |= log.target == LogTarget::Stderr;
+            if let Some(sink) = self.sinks.get(&log.target) {
+                sink.write(line);
+            }
+        }
+        if self.echo && !on_terminal && level <= LogLevel::Error {
+            let _ = io::stderr().write_all(line);
+        }
+    }
+}
+
+/// `13: Permission denied`, as nginx ends its messages about system calls.
+pub fn os_error(error: &io::Error) -> String {
+    match error.raw_os_error() {
+        Some(code) => {
+            let text = error.to_string();
+            let text = text.split(" (os error").next().unwrap_or_default();
+            format!("{code}: {text}")
+        }
+        None => error.to_string(),
+    }
+}
+
+/// Writes a line of a request to the error log, with nginx's context behind the message.
+pub fn error(r: &Request, level: LogLevel, message: &str) {
+    error_at(r, level, message, None);
+}
+
+/// The same for a message with bytes of the client's.
+pub fn error_bytes(r: &Request, level: LogLevel, message: &[u8]) {
+    if r.location.core.error_log.iter().any(|log| level <= log.level) || r.worker.logs.echo {
+        Context::of(r, None).write(level, message);
+    }
+}
+
+/// The same, naming the upstream's URL.
+pub fn error_at(r: &Request, level: LogLevel, message: &str, upstream: Option<&str>) {
+    if r.location.core.error_log.iter().any(|log| level <= log.level) || r.worker.logs.echo {
+        Context::of(r, upstream.map(str::to_owned)).error(level, message);
+    }
+}
+
+/// What an error line says of its request; outlives the request's borrow.
+pub struct Context {
+    logs: Arc<Logs>,
+    location: Arc<Location>,
+    server: Arc<Server>,
+    connection: Rc<Connection>,
+    head: Rc<RequestHead>,
+    upstream: Option<String>,
+}
+
+impl Context {
+    pub fn of(r: &Request, upstream: Option<String>) -> Self {
+        Self {
+            logs: r.worker.logs.clone(),
+            location: r.location.clone(),
+            server: r.server.clone(),
+            connection: r.connection.clone(),
+            head: r.head.clone(),
+            upstream,
+        }
+    }
+
+    /// Writes one line.
+    pub fn error(&self, level: LogLevel, message: &str) {
+        self.write(level, message.as_bytes());
+    }
+
+    fn write(&self, level: LogLevel, message: &[u8]) {
+        let mut line = start_of_line(level);
+        line.extend_from_slice(format!("*{} ", self.connection.number).as_bytes());
+        line.extend_from_slice(message);
+        line.extend_from_slice(b", client: ");
+        match self.connection.peer {
+            Some(peer) => line.extend_from_slice(peer.ip().to_string().as_bytes()),
+            None => line.extend_from_slice(b"unix:"),
+        }
+        line.extend_from_slice(b", server: ");
+        line.extend_from_slice(&self.server.name);
+        let raw = &self.head.raw;
+        if !self.head.line.is_empty() {
+            quoted(&mut line, ", request: ", self.head.line.of(raw));
+        }
+        if let Some(upstream) = &self.upstream {
+            quoted(&mut line, ", upstream: ", upstream.as_bytes());
+        }
+        if let Some(host) = self.head.field(Known::Host) {
+            quoted(&mut line, ", host: ", host);
+        }
+        if let Some(referer) = self.head.field(Known::Referer) {
+            quoted(&mut line, ", referrer: ", referer);
+        }
+        line.extend_from_slice(b"\n");
+        self.logs.write_error(&self.location.core.error_log, level, &line);
+    }
+}
+
+fn quoted(line: &mut Vec<u8>, label: &str, value: &[u8]) {
+    line.extend_from_slice(label.as_bytes());
+    line.push(b'"');
+    line.extend_from_slice(value);
+    line.push(b'"');
+}
+
+/// `2026/11/24 04:05:06 [error] 123#123: `
+fn start_of_line(level: LogLevel) -> Vec<u8> {
+    let level = match level {
+        LogLevel::Emerg => "emerg",
+        LogLevel::Alert => "alert",
+        LogLevel::Crit => "crit",
+        LogLevel::Error => "error",
+        LogLevel::Warn => "warn",
+        LogLevel::Notice => "notice",
+        LogLevel::Info => "info",
+        LogLevel::Debug => "debug",
+    };
+    let pid = std::process::id();
+    format!("{} [{level}] {pid}#{pid}: ", date::error_log_time(variables::now())).into_bytes()
+}
+
+/// Writes the request's access log lines.
+pub fn access(r: &Request) {
+    for log in r.location.core.access_logs.iter() {
+        if let Some(condition) = &log.condition {
+            let value = variables::evaluate(condition, r);
+            if value.is_empty() || &*value == b"0" {
+                continue;
+            }
+        }
+        let mut line = BytesMut::with_capacity(256);
+        fill(&log.format.template, log.format.escape, r, &mut line);
+        line.extend_from_slice(b"\n");
+        if let Some(sink) = r.worker.logs.access.get(log.file) {
+            sink.write(&line);
+        }
+    }
+}
+
+fn fill(template: &Template, escape: LogEscape, r: &Request, line: &mut BytesMut) {
+    let mut value = BytesMut::new();
+    for part in &template.parts {
+        let Part::Variable(var) = part else {
+            if let Part::Literal(text) = part {
+                line.extend_from_slice(text);
+            }
+            continue;
+        };
+        value.clear();
+        let found = variables::append_variable(var, r, &mut value);
+        match escape {
+            _ if !found && escape == LogEscape::Default => line.extend_from_slice(b"-"),
+            LogEscape::Default => escape_default(&value, line),
+            LogEscape::Json => escape_json(&value, line),
+            LogEscape::None => line.extend_from_slice(&value),
+        }
+    }
+}
+
+/// `"`, `\` and bytes outside printable ASCII as `\xHH`.
+fn escape_default(value: &[u8], line: &mut BytesMut) {
+    const HEX: &[u8; 16] = b"0123456789ABCDEF";
+    for &b in value {
+        if b < 0x20 || b == b'"' || b == b'\\' || b >= 0x7f {
+            line.extend_from_slice(&[b'\\', b'x', HEX[usize::from(b >> 4)], HEX[usize::from(b & 15)]]);
+        } else {
+            line.extend_from_slice(&[b]);
+        }
+    }
+}
+
+/// As a JSON string's content (nginx's `escape=json`).
+fn escape_json(value: &[u8], line: &mut BytesMut) {
+    for &b in value {
+        match b {
+            b'"' => line.extend_from_slice(b"\\\""),
+            b'\\' => line.extend_from_slice(b"\\\\"),
+            b'\n' => line.extend_from_slice(b"\\n"),
+            b'\r' => line.extend_from_slice(b"\\r"),
+            b'\t' => line.extend_from_slice(b"\\t"),
+            8 => line.extend_from_slice(b"\\b"),
+            12 => line.extend_from_slice(b"\\f"),
+            0..0x20 => line.extend_from_slice(format!("\\u{b:04X}").as_bytes()),
+            _ => line.extend_from_slice(&[b]),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn default_escape_is_hex() {
+        let mut line = BytesMut::new();
+        escape_default(b"a\"b\\\xc3\x7f\n", &mut line);
+        assert_eq!(&line[..], br"a\x22b\x5C\xC3\x7F\x0A");
+    }
+
+    #[test]
+    fn json_escape() {
+        let mut line = BytesMut::new();
+        escape_json(b"a\"\x01\n", &mut line);
+        assert_eq!(&line[..], br#"a\"\u0001\n"#);
+    }
+}

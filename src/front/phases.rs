@@ -1,0 +1,296 @@
+//! A request's way through the front, top to bottom: choose, rewrite, access, content, filters.
+
+use bytes::{Bytes, BytesMut};
+
+use crate::config::model::{ErrorPage, Location, LogLevel, Overwrite, Return, ReturnBody, RewriteStep};
+use crate::wire::answer::Answer;
+use crate::wire::escape::{Escape, escape_into};
+use crate::wire::head::{Known, Method};
+
+use super::choose::{self, Chosen, Matched};
+use super::reply::{Flow, Reply, ReplyBody};
+use super::request::Request;
+use super::{files, filter, log, pages, proxy, variables};
+
+/// Answers a request: the phases again and again until one gives an answer.
+pub async fn run(r: &mut Request) -> Answer {
+    let mut flow = match &r.head.bad {
+        Some(bad) => {
+            let (status, message, linger) = (bad.status, bad.message.clone(), bad.linger);
+            log::error_bytes(r, LogLevel::Info, &message);
+            r.lingering = linger;
+            Flow::Status(status)
+        }
+        None => from_the_start(r).await,
+    };
+    loop {
+        flow = match flow {
+            Flow::Reply(reply) => match filter::apply(r, *reply) {
+                Ok(answer) => return answer,
+                Err(status) => special(r, status),
+            },
+            Flow::Status(status) => special(r, status),
+            Flow::Internal(uri) => match internal_redirect(r, &uri) {
+                Ok(()) => from_the_start(r).await,
+                Err(status) => Flow::Status(status),
+            },
+            Flow::Named(name) => match named_location(r, &name) {
+                Ok(()) => in_location(r).await,
+                Err(status) => Flow::Status(status),
+            },
+            // Content never declines at last; if it did, nothing is here.
+            Flow::Declined => Flow::Status(404),
+            Flow::Silent(status) => return silent(r, status),
+        };
+    }
+}
+
+/// From the server's own rewrite phase on.
+async fn from_the_start(r: &mut Request) -> Flow {
+    r.location = r.server.scope.clone();
+    match rewrite(r) {
+        Flow::Declined => {}
+        end => return end,
+    }
+    match find_location(r) {
+        Flow::Declined => in_location(r).await,
+        end => end,
+    }
+}
+
+/// From the chosen location's rewrite phase on.
+async fn in_location(r: &mut Request) -> Flow {
+    match rewrite(r) {
+        Flow::Declined => {}
+        end => return end,
+    }
+    match files::try_files(r) {
+        Flow::Declined => {}
+        end => return end,
+    }
+    if r.location.proxy.pass.is_some() {
+        return proxy::content(r).await;
+    }
+    files::content(r)
+}
+
+/// Chooses the location and checks what can be known then.
+fn find_location(r: &mut Request) -> Flow {
+    let mut matched: Option<Matched> = None;
+    let scope = r.server.scope.clone();
+    let chosen = match choose::location(&scope, &r.uri, &mut matched) {
+        Ok(chosen) => chosen,
+        Err(error) => {
+            log::error(r, LogLevel::Alert, &format!("pcre2_match() failed: {error} on \"{}\"", text(&r.uri)));
+            return Flow::Status(500);
+        }
+    };
+    if let Some(matched) = matched {
+        r.set_captures(matched);
+    }
+    let slash = match chosen {
+        Chosen::Final(location) | Chosen::Prefix(location) => {
+            r.location = location;
+            None
+        }
+        Chosen::AddSlash(location) => {
+            r.location = location.clone();
+            Some(location)
+        }
+        Chosen::None => None,
+    };
+    if !r.internal && r.location.core.internal {
+        return Flow::Status(404);
+    }
+    r.apply_location_limits();
+    let limit = r.location.core.client_max_body_size;
+    if let Some(length) = r.head.content_length.filter(|&n| limit > 0 && n > limit && !r.discarding) {
+        log::error(r, LogLevel::Error, &format!("client intended to send too large body: {length} bytes"));
+        r.body.forget_expect();
+        r.discarding = true;
+        return Flow::Status(413);
+    }
+    match slash {
+        Some(location) => add_slash(r, &location),
+        None => Flow::Declined,
+    }
+}
+
+/// `/api` → `/api/`, where the latter is proxied.
+fn add_slash(r: &mut Request, location: &Location) -> Flow {
+    let mut target = BytesMut::new();
+    escape_into(Escape::Uri, &location.name, &mut target);
+    if !r.args.is_empty() {
+        target.extend_from_slice(b"?");
+        target.extend_from_slice(&r.args);
+    }
+    redirect(r, 301, target.freeze())
+}
+
+/// A redirect with its standard page.
+fn redirect(r: &mut Request, status: u16, location: Bytes) -> Flow {
+    r.redirect_to = Some(location);
+    Flow::Status(status)
+}
+
+/// The rewrite phase of the current level.
+fn rewrite(r: &mut Request) -> Flow {
+    let level = r.location.clone();
+    for step in &level.rewrite {
+        match step {
+            RewriteStep::Return(directive) => return do_return(r, directive),
+        }
+    }
+    Flow::Declined
+}
+
+fn do_return(r: &mut Request, directive: &Return) -> Flow {
+    match &directive.body {
+        ReturnBody::None if directive.status == 444 => Flow::Silent(444),
+        ReturnBody::None if matches!(directive.status, 408 | 499) => Flow::Silent(directive.status),
+        ReturnBody::None if needs_special(directive.status) => Flow::Status(directive.status),
+        ReturnBody::None => {
+            let content_type = files::content_type(r, &r.uri.clone());
+            Reply::text(directive.status, content_type, Bytes::new()).into_flow()
+        }
+        ReturnBody::Redirect(template) => {
+            let target = variables::evaluate(template, r);
+            redirect(r, directive.status, target)
+        }
+        ReturnBody::Text(template) => {
+            let body = variables::evaluate(template, r);
+            let content_type = files::content_type(r, &r.uri.clone());
+            Reply::text(directive.status, content_type, body).into_flow()
+        }
+    }
+}
+
+/// Statuses that end in a standard page rather than an answer of the handler's own.
+fn needs_special(status: u16) -> bool {
+    status >= 300 || matches!(status, 201 | 204)
+}
+
+/// Another URI from the start (nginx's `ngx_http_internal_redirect`).
+fn internal_redirect(r: &mut Request, target: &Bytes) -> Result<(), u16> {
+    r.uri_changes -= 1;
+    if r.uri_changes == 0 {
+        let message =
+            format!("rewrite or internal redirection cycle while internally redirecting to \"{}\"", text(target));
+        log::error(r, LogLevel::Error, &message);
+        return Err(500);
+    }
+    let (uri, args) = match target.iter().position(|&b| b == b'?') {
+        Some(at) => (target.slice(..at), target.slice(at + 1..)),
+        None => (target.clone(), Bytes::new()),
+    };
+    r.uri = uri;
+    r.args = args;
+    r.internal = true;
+    r.uri_as_received = false;
+    Ok(())
+}
+
+fn named_location(r: &mut Request, name: &Bytes) -> Result<(), u16> {
+    r.uri_changes -= 1;
+    if r.uri_changes == 0 {
+        let message =
+            format!("rewrite or internal redirection cycle while redirect to named location \"{}\"", text(name));
+        log::error(r, LogLevel::Error, &message);
+        return Err(500);
+    }
+    let Some(location) = r.server.named.get(name).cloned() else {
+        log::error(r, LogLevel::Error, &format!("could not find named location \"{}\"", text(name)));
+        return Err(500);
+    };
+    r.internal = true;
+    r.location = location;
+    r.apply_location_limits();
+    Ok(())
+}
+
+/// A status without content: the `error_page` for it, or the standard page.
+fn special(r: &mut Request, status: u16) -> Flow {
+    if matches!(status, 400 | 413 | 414 | 497 | 495 | 496 | 500 | 501) {
+        r.keep_alive = false;
+    }
+    if matches!(status, 400 | 495 | 496 | 497) {
+        r.lingering = false;
+    }
+    let pages = r.location.core.error_pages.clone();
+    if !r.error_page && r.uri_changes != 0 {
+        if let Some(page) = pages.iter().find(|page| page.status == status) {
+            r.error_page = !r.location.core.recursive_error_pages;
+            return error_page(r, page, status);
+        }
+    }
+    r.body.forget_expect();
+    standard_page(r, status)
+}
+
+/// Follows an `error_page`: inside, to a named location, or by a redirect.
+fn error_page(r: &mut Request, page: &ErrorPage, status: u16) -> Flow {
+    match page.overwrite {
+        Overwrite::Keep => r.err_status = status,
+        Overwrite::FromTarget => r.err_status = 0,
+        Overwrite::Status(other) => r.err_status = other,
+    }
+    if !matches!(page.overwrite, Overwrite::FromTarget | Overwrite::Status(200)) {
+        r.body.forget_expect();
+    }
+    let target = variables::evaluate(&page.target, r);
+    if target.starts_with(b"/") {
+        if r.method != Method::Head {
+            r.method = Method::Get;
+            r.method_name = Bytes::from_static(b"GET");
+        }
+        return Flow::Internal(target);
+    }
+    if target.starts_with(b"@") {
+        return Flow::Named(target);
+    }
+    r.body.forget_expect();
+    if !matches!(page.overwrite, Overwrite::Status(301 | 302 | 303 | 307 | 308)) {
+        r.err_status = 302;
+    }
+    r.redirect_to = Some(target);
+    standard_page(r, r.err_status)
+}
+
+/// The small page of a status (nginx's `ngx_http_send_special_response`).
+fn standard_page(r: &mut Request, status: u16) -> Flow {
+    let shown = match status {
+        494..=497 => 400,
+        498 => 404,
+        other => other,
+    };
+    let padded = r.location.core.msie_padding && r.head.version >= 1000 && is_padded_browser(r);
+    let body = pages::standard(status, filter::product(r), padded);
+    let content_type = if body.is_empty() { Bytes::new() } else { Bytes::from_static(b"text/html") };
+    let mut reply = Reply::text(shown, content_type, body);
+    reply.location = r.redirect_to.take();
+    if reply.content_length == Some(0) {
+        reply.body = ReplyBody::None;
+    }
+    reply.into_flow()
+}
+
+/// Browsers that replace short error pages by their own: MSIE and Chrome.
+fn is_padded_browser(r: &Request) -> bool {
+    let Some(agent) = r.head.field(Known::UserAgent) else { return false };
+    let has = |needle: &[u8]| agent.windows(needle.len()).any(|w| w == needle);
+    if has(b"Opera") {
+        return false;
+    }
+    has(b"MSIE ") || has(b"Chrome/")
+}
+
+/// Nothing is sent, the connection ends.
+pub fn silent(r: &mut Request, status: u16) -> Answer {
+    r.status.set(status);
+    r.keep_alive = false;
+    Answer { policy: filter::policy(r), ..Answer::nothing() }
+}
+
+fn text(bytes: &[u8]) -> std::borrow::Cow<'_, str> {
+    String::from_utf8_lossy(bytes)
+}

@@ -1,0 +1,289 @@
+//! An upstream's answer as the client will see it: fields passed, hidden, rewritten; the body at its own pace.
+
+use std::task::{Context, Poll};
+
+use awc::ClientResponse;
+use bytes::{Buf, Bytes, BytesMut};
+use futures::Stream;
+
+use crate::config::model::{ProxyRedirect, RedirectFrom};
+use crate::front::reply::{Reply, ReplyBody};
+use crate::front::request::Request;
+use crate::front::variables;
+use crate::wire::answer::{BodyStream, ReadAhead, StreamCut};
+use crate::wire::head::{AnswerHead, Known};
+
+use super::transport::Shared;
+
+/// The head of the reply (nginx's `ngx_http_upstream_process_headers`).
+pub fn reply(r: &Request, head: &AnswerHead) -> Reply {
+    let mut reply = Reply { conditional: false, ..Reply::new(head.status) };
+    reply.status_line = Some(head.status_line.share(&head.raw));
+    let hidden = &r.location.proxy.hide_headers;
+    for field in &head.fields {
+        let name = field.name.of(&head.raw);
+        if hidden.iter().any(|h| h.eq_ignore_ascii_case(name)) {
+            continue;
+        }
+        let value = field.value.share(&head.raw);
+        let name = field.name.share(&head.raw);
+        match field.known {
+            // Of the connection with the upstream, or said anew by the header filter.
+            Known::Connection | Known::KeepAlive | Known::TransferEncoding | Known::ContentLength => {}
+            Known::Status => {}
+            Known::ContentType => content_type(&mut reply, value),
+            Known::LastModified => {
+                reply.last_modified_in_headers = true;
+                reply.headers.push((name, value));
+            }
+            Known::Location => location(r, &mut reply, name, value),
+            Known::Refresh => {
+                let value = refresh(r, value);
+                reply.headers.push((name, value));
+            }
+            Known::Server => {
+                reply.has_server = true;
+                reply.headers.push((name, value));
+            }
+            Known::Date => {
+                reply.has_date = true;
+                reply.headers.push((name, value));
+            }
+            _ => reply.headers.push((name, value)),
+        }
+    }
+    reply
+}
+
+/// The type, with a `charset` parameter parsed off as nginx does.
+fn content_type(reply: &mut Reply, value: Bytes) {
+    reply.charset = Bytes::new();
+    reply.content_type = value.clone();
+    let mut at = 0;
+    while let Some(semicolon) = value.get(at..).and_then(|v| v.iter().position(|&b| b == b';')) {
+        let semicolon = at + semicolon;
+        at = semicolon + 1;
+        while value.get(at) == Some(&b' ') {
+            at += 1;
+        }
+        let Some(parameter) = value.get(at..) else { return };
+        if !parameter.get(..8).is_some_and(|p| p.eq_ignore_ascii_case(b"charset=")) {
+            continue;
+        }
+        let start = at + 8;
+        let start = if value.get(start) == Some(&b'"') { start + 1 } else { start };
+        let end = if value.last() == Some(&b'"') { value.len() - 1 } else { value.len() };
+        reply.content_type = value.slice(..semicolon);
+        reply.charset = if start < end { value.slice(start..end) } else { Bytes::new() };
+        if reply.charset.is_empty() {
+            reply.content_type = value;
+        }
+        return;
+    }
+}
+
+fn location(r: &Request, reply: &mut Reply, name: Bytes, value: Bytes) {
+    let rewritten = rewrite(r, &value, 0);
+    // Only a rewritten one, or one that is absolute already, is the filter's to complete.
+    if rewritten.is_some() || !value.starts_with(b"/") {
+        reply.location_at = Some(reply.headers.len());
+    }
+    reply.headers.push((name, rewritten.unwrap_or(value)));
+}
+
+/// `Refresh: 5; url=…` is rewritten like `Location`.
+fn refresh(r: &Request, value: Bytes) -> Bytes {
+    let at = value.windows(4).position(|w| w.eq_ignore_ascii_case(b"url="));
+    at.and_then(|at| rewrite(r, &value, at + 4)).unwrap_or(value)
+}
+
+/// `proxy_redirect`: the first rule that matches the value behind `prefix`.
+fn rewrite(r: &Request, value: &Bytes, prefix: usize) -> Option<Bytes> {
+    r.location.proxy.redirect.iter().find_map(|rule| apply(r, rule, value, prefix))
+}
+
+fn apply(r: &Request, rule: &ProxyRedirect, value: &Bytes, prefix: usize) -> Option<Bytes> {
+    let subject = value.get(prefix..)?;
+    match &rule.from {
+        RedirectFrom::Prefix(template) => {
+            let pattern = variables::evaluate(template, r);
+            let rest = subject.strip_prefix(&*pattern)?;
+            let mut out = BytesMut::from(value.get(..prefix)?);
+            out.extend_from_slice(&variables::evaluate(&rule.to, r));
+            out.extend_from_slice(rest);
+            Some(out.freeze())
+        }
+        RedirectFrom::Regex(regex) => {
+            let captures = regex.captures(subject).ok().flatten()?;
+            let (start, end) = (*captures.first()?)?;
+            let mut out = BytesMut::from(value.get(..prefix)?);
+            out.extend_from_slice(subject.get(..start as usize)?);
+            variables::append_with(&rule.to, r, &captures, subject, &mut out);
+            out.extend_from_slice(subject.get(end as usize..)?);
+            Some(out.freeze())
+        }
+    }
+}
+
+/// The body of a proxied answer.
+pub struct ProxiedBody {
+    pub exchange: Shared,
+    pub response: ClientResponse,
+    pub ahead: ReadAhead,
+    /// `proxy_buffering on`.
+    pub buffering: bool,
+    pub watch_client: bool,
+    /// Called once, with whether the body came whole, when no more of it will be read.
+    pub finish: Option<Box<dyn FnOnce(&Shared, bool)>>,
+    pub hold: Option<Hold>,
+    /// The source ended: properly, or by a cut.
+    pub over: Option<Option<StreamCut>>,
+}
+
+/// nginx passes on full buffers only, until it knows that no more comes: what is held back of the last one.
+pub struct Hold {
+    /// Bytes that the first buffer has room for behind the head.
+    pub first: usize,
+    /// Size of the others.
+    pub size: usize,
+    pub held: BytesMut,
+    /// Bytes passed on so far.
+    pub passed: u64,
+}
+
+impl Hold {
+    /// How many of `total` waiting bytes fill buffers.
+    fn ready(&self, total: usize) -> usize {
+        let passed = usize::try_from(self.passed).unwrap_or(usize::MAX);
+        let end = passed.saturating_add(total);
+        if end < self.first {
+            return 0;
+        }
+        let full = self.first + (end - self.first) / self.size.max(1) * self.size.max(1);
+        full.saturating_sub(passed)
+    }
+}
+
+impl ProxiedBody {
+    fn end(&mut self, whole: bool) {
+        if let Some(finish) = self.finish.take() {
+            finish(&self.exchange, whole);
+        }
+    }
+
+    /// Bytes from awc, as they come.
+    fn poll_bytes(&mut self, cx: &mut Context<'_>) -> Poll<Option<Result<Bytes, StreamCut>>> {
+        match std::pin::Pin::new(&mut self.response).poll_next(cx) {
+            Poll::Pending => Poll::Pending,
+            Poll::Ready(Some(Ok(bytes))) => Poll::Ready(Some(Ok(bytes))),
+            Poll::Ready(Some(Err(_))) => Poll::Ready(Some(Err(StreamCut))),
+            Poll::Ready(None) => Poll::Ready(None),
+        }
+    }
+}
+
+impl BodyStream for ProxiedBody {
+    fn poll_next(&mut self, cx: &mut Context<'_>) -> Poll<Option<Result<Bytes, StreamCut>>> {
+        loop {
+            if let Some(end) = self.over {
+                let whole = end.is_none();
+                self.end(whole);
+                return Poll::Ready(end.map(Err));
+            }
+            match (std::task::ready!(self.poll_bytes(cx)), &mut self.hold) {
+                (Some(Ok(bytes)), None) => return Poll::Ready(Some(Ok(bytes))),
+                (Some(Ok(bytes)), Some(hold)) => {
+                    if let Some(out) = hold.pass(bytes) {
+                        return Poll::Ready(Some(Ok(out)));
+                    }
+                }
+                (end, hold) => {
+                    self.over = Some(end.and_then(Result::err));
+                    // First what came, then the end or the cut.
+                    if let Some(held) = hold.as_mut().map(|h| std::mem::take(&mut h.held)).filter(|h| !h.is_empty()) {
+                        return Poll::Ready(Some(Ok(held.freeze())));
+                    }
+                }
+            }
+        }
+    }
+
+    fn poll_pump(&mut self, cx: &mut Context<'_>) {
+        if let Ok(mut exchange) = self.exchange.try_borrow_mut() {
+            exchange.poll_pump(cx);
+        }
+    }
+
+    fn ahead(&self) -> ReadAhead {
+        self.ahead.clone()
+    }
+
+    fn eager(&self) -> bool {
+        !self.buffering
+    }
+
+    fn watches_client(&self) -> bool {
+        self.watch_client
+    }
+
+    fn abandon(&mut self) {
+        self.exchange.borrow_mut().abandon();
+        self.end(false);
+    }
+}
+
+impl Hold {
+    /// Takes bytes in; gives those that fill buffers.
+    fn pass(&mut self, mut bytes: Bytes) -> Option<Bytes> {
+        let total = self.held.len() + bytes.len();
+        let ready = self.ready(total);
+        if ready == 0 {
+            self.held.extend_from_slice(&bytes);
+            return None;
+        }
+        self.passed += ready as u64;
+        if self.held.is_empty() {
+            let out = bytes.split_to(ready);
+            self.held.extend_from_slice(&bytes);
+            return Some(out);
+        }
+        let of_new = ready - self.held.len();
+        self.held.extend_from_slice(bytes.get(..of_new).unwrap_or_default());
+        let out = std::mem::take(&mut self.held).freeze();
+        bytes.advance(of_new);
+        self.held.extend_from_slice(&bytes);
+        Some(out)
+    }
+}
+
+/// Attaches the body to its reply.
+pub fn attach(reply: &mut Reply, body: ProxiedBody) {
+    reply.body = ReplyBody::Stream(Box::new(body));
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn hold() -> Hold {
+        Hold { first: 10, size: 4, held: BytesMut::new(), passed: 0 }
+    }
+
+    #[test]
+    fn only_full_buffers_pass() {
+        let mut hold = hold();
+        assert_eq!(hold.pass(Bytes::from_static(b"12345")), None);
+        assert_eq!(hold.pass(Bytes::from_static(b"6789012")).as_deref(), Some(&b"1234567890"[..]));
+        assert_eq!(hold.pass(Bytes::from_static(b"345678")).as_deref(), Some(&b"12345678"[..]));
+        assert!(hold.held.is_empty());
+    }
+
+    #[test]
+    fn charset_is_parsed_off() {
+        let mut reply = Reply::new(200);
+        content_type(&mut reply, Bytes::from_static(b"text/html;charset=\"utf-8\""));
+        assert_eq!((&reply.content_type[..], &reply.charset[..]), (&b"text/html"[..], &b"utf-8"[..]));
+        content_type(&mut reply, Bytes::from_static(b"multipart/form-data; boundary=x"));
+        assert_eq!((&reply.content_type[..], &reply.charset[..]), (&b"multipart/form-data; boundary=x"[..], &b""[..]));
+    }
+}

@@ -1,0 +1,154 @@
+//! The head of a request to an upstream, byte for byte as nginx writes it.
+
+use bytes::{Bytes, BytesMut};
+
+use crate::config::model::{ProxyTarget, ProxyVersion, SetHeader};
+use crate::front::request::Request;
+use crate::front::variables;
+use crate::wire::escape::{Escape, escape_into};
+
+/// What the target of a `proxy_pass` is for one request.
+pub struct Target {
+    pub upstream: std::sync::Arc<crate::config::model::Upstream>,
+    /// The URI part: `None` where there is none.
+    pub uri: Option<Bytes>,
+    /// How many bytes of the normalised URI it replaces.
+    pub location_len: usize,
+    /// It came from variables: used as it is.
+    pub whole: bool,
+}
+
+/// Fields that nginx sets or drops itself, whatever the client sent; lower-case.
+const OWN: [&[u8]; 8] =
+    [b"host", b"connection", b"content-length", b"transfer-encoding", b"te", b"keep-alive", b"expect", b"upgrade"];
+
+/// A head ready to be sent, and the parts of it that logs name.
+pub struct UpstreamHead {
+    pub bytes: Bytes,
+    /// The request target sent.
+    pub uri: Bytes,
+    pub is_head: bool,
+}
+
+impl UpstreamHead {
+    /// `GET /users`: the request line without its version, for stories.
+    pub fn shown(&self) -> String {
+        let line = self.bytes.split(|&b| b == b'\r').next().unwrap_or_default();
+        let line = String::from_utf8_lossy(line);
+        line.rsplit_once(' ').map_or_else(|| line.to_string(), |(start, _)| start.to_owned())
+    }
+}
+
+/// Writes the head; `body` is what follows it.
+pub fn build(r: &Request, target: &Target, framing: BodyFraming, set_body: Option<&Bytes>) -> UpstreamHead {
+    let proxy = &r.location.proxy;
+    let mut out = BytesMut::with_capacity(r.head.raw.len() + 256);
+    let method = match &proxy.method {
+        Some(template) => variables::evaluate(template, r),
+        None => r.method_name.clone(),
+    };
+    out.extend_from_slice(&method);
+    out.extend_from_slice(b" ");
+    let uri = request_target(r, target);
+    out.extend_from_slice(&uri);
+    out.extend_from_slice(match proxy.http_version {
+        ProxyVersion::Http10 => b" HTTP/1.0\r\n",
+        ProxyVersion::Http11 => b" HTTP/1.1\r\n",
+    });
+    for header in proxy.set_headers.iter() {
+        set_header(&mut out, header, r);
+    }
+    let is_set = |name: &[u8]| proxy.set_headers.iter().any(|h| *h.lower == *name);
+    match framing {
+        BodyFraming::Length(n) if !is_set(b"content-length") => {
+            out.extend_from_slice(format!("Content-Length: {n}\r\n").as_bytes());
+        }
+        BodyFraming::Chunked if !is_set(b"transfer-encoding") => {
+            out.extend_from_slice(b"Transfer-Encoding: chunked\r\n");
+        }
+        _ => {}
+    }
+    if proxy.pass_request_headers {
+        for (name, value) in r.head.pairs() {
+            if OWN.iter().any(|own| own.eq_ignore_ascii_case(name))
+                || proxy.set_headers.iter().any(|h| h.lower.eq_ignore_ascii_case(name))
+            {
+                continue;
+            }
+            out.extend_from_slice(name);
+            out.extend_from_slice(b": ");
+            out.extend_from_slice(value);
+            out.extend_from_slice(b"\r\n");
+        }
+    }
+    out.extend_from_slice(b"\r\n");
+    if let Some(body) = set_body {
+        out.extend_from_slice(body);
+    }
+    UpstreamHead { bytes: out.freeze(), uri, is_head: method.eq_ignore_ascii_case(b"head") }
+}
+
+/// How the body behind the head is framed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum BodyFraming {
+    None,
+    Length(u64),
+    Chunked,
+}
+
+fn set_header(out: &mut BytesMut, header: &SetHeader, r: &Request) {
+    let start = out.len();
+    out.extend_from_slice(&header.name);
+    out.extend_from_slice(b": ");
+    let value_at = out.len();
+    variables::append(&header.value, r, out);
+    if out.len() == value_at {
+        // An empty value sends no such field.
+        out.truncate(start);
+        return;
+    }
+    out.extend_from_slice(b"\r\n");
+}
+
+/// The target sent: with a URI part the location's name is replaced by it; without one, and where the client's URI
+/// was not changed, it goes on exactly as it came.
+fn request_target(r: &Request, target: &Target) -> Bytes {
+    if let Some(uri) = target.uri.as_ref().filter(|uri| target.whole && !uri.is_empty()) {
+        return uri.clone();
+    }
+    let replacement = target.uri.as_ref().filter(|uri| !uri.is_empty());
+    if replacement.is_none() && r.uri_as_received && r.head.valid_unparsed_uri {
+        return r.head.unparsed_uri.share(&r.head.raw);
+    }
+    let mut out = BytesMut::with_capacity(r.uri.len() + r.args.len() + 16);
+    let cut = match replacement {
+        Some(uri) => {
+            out.extend_from_slice(uri);
+            target.location_len.min(r.uri.len())
+        }
+        None => 0,
+    };
+    let rest = r.uri.get(cut..).unwrap_or_default();
+    if r.head.quoted_uri || r.internal {
+        escape_into(Escape::Uri, rest, &mut out);
+    } else {
+        out.extend_from_slice(rest);
+    }
+    if !r.args.is_empty() {
+        out.extend_from_slice(b"?");
+        out.extend_from_slice(&r.args);
+    }
+    out.freeze()
+}
+
+/// The literal target of a `proxy_pass`, if it is one.
+pub fn literal(target: &ProxyTarget) -> Option<(Target, &Bytes, &Bytes)> {
+    match target {
+        ProxyTarget::Literal { upstream, host, port, uri, location_len } => Some((
+            Target { upstream: upstream.clone(), uri: uri.clone(), location_len: *location_len, whole: false },
+            host,
+            port,
+        )),
+        ProxyTarget::Dynamic(_) => None,
+    }
+}

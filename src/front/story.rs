@@ -1,0 +1,46 @@
+//! The story of a request in one line, for the terminal of a running lab.
+
+use crate::config::model::LocationKind;
+
+use super::request::Request;
+
+/// `GET /api/users → location /api/ (nginx.conf:14) → 127.0.0.1:5000 GET /users → 200, 3 ms`
+pub fn line(r: &Request) -> String {
+    let raw = &r.head.raw;
+    let method = lossy(r.head.method_bytes());
+    let target = lossy(r.head.unparsed_uri.of(raw));
+    let mut line = if r.head.line.is_empty() { "(no request)".to_owned() } else { format!("{method} {target}") };
+    if r.head.bad.is_none() {
+        line.push_str(&format!(" → {}", place(r)));
+    }
+    for state in r.upstreams.tries.borrow().iter() {
+        line.push_str(&format!(" → {}", state.peer));
+        if let Some(sent) = &r.upstream_line {
+            line.push_str(&format!(" {sent}"));
+        }
+        if state.status != 0 {
+            line.push_str(&format!(" said {}", state.status));
+        }
+    }
+    let millis = r.started.elapsed().as_millis();
+    line.push_str(&format!(" → {}, {millis} ms", r.status.get()));
+    line
+}
+
+fn place(r: &Request) -> String {
+    let location = &r.location;
+    let name = lossy(&location.name);
+    let shown = match &location.kind {
+        LocationKind::Server => "server".to_owned(),
+        LocationKind::Exact => format!("location = {name}"),
+        LocationKind::Prefix { no_regex: true } => format!("location ^~ {name}"),
+        LocationKind::Prefix { .. } | LocationKind::Named => format!("location {name}"),
+        LocationKind::Regex(regex) => format!("location {} {name}", if regex.caseless { "~*" } else { "~" }),
+    };
+    format!("{shown} ({})", r.model.sources.short(location.span))
+}
+
+/// Bytes for a terminal: control characters are shown, not obeyed.
+fn lossy(bytes: &[u8]) -> String {
+    String::from_utf8_lossy(bytes).chars().map(|c| if c.is_control() { '\u{fffd}' } else { c }).collect()
+}
