@@ -2,4 +2,16 @@
 //!
 //! Knows sockets and bytes, and nothing of configuration files.
 
+pub mod answer_parser;
+mod chars;
+pub mod chunked;
+pub mod date;
+pub mod escape;
+mod field_line;
 pub mod head;
+pub mod host;
+pub mod known;
+mod request_fields;
+mod request_line;
+pub mod request_parser;
+pub mod uri;
