@@ -60,11 +60,11 @@ pub enum Method {
 pub enum Known {
     Other, Host, Connection, KeepAlive, ContentLength, ContentType, TransferEncoding, Te, Expect, Upgrade, Trailer,
     IfModifiedSince, IfUnmodifiedSince, IfMatch, IfNoneMatch, IfRange, Range, UserAgent, Referer, Accept, AcceptEncoding,
-    Authorization, XForwardedFor, Cookie, ProxyConnection,
+    Authorization, XForwardedFor, XRealIp, AcceptLanguage, Via, Cookie, ProxyConnection,
     // of answers
     Server, Date, Location, Refresh, LastModified, Etag, Expires, CacheControl, SetCookie, WwwAuthenticate,
     ContentEncoding, ContentRange, AcceptRanges, Vary, Link, XPad, XAccelRedirect, XAccelBuffering, XAccelLimitRate,
-    XAccelExpires, XAccelCharset, Status,
+    XAccelExpires, XAccelCharset, Status, ContentDisposition,
 }
 
 /// One header field, in the order received.
@@ -85,8 +85,12 @@ pub struct RequestHead {
     pub method_name: Piece,
     /// `$request`: the request line without its end (and without empty lines before it).
     pub line: Piece,
-    /// HTTP version as 1000 × major + minor: 9 (a 0.9 request), 1000, 1001.
+    /// HTTP version as 1000 × major + minor: 9 (a 0.9 request), 1000 to 1999. 1000 where the line failed before it was known.
+    ///
+    /// At 9 nginx writes a bare body: no status line, no fields, also for errors.
     pub version: u16,
+    /// `$server_protocol`: the version as received, with spaces after it; empty in a 0.9 request.
+    pub protocol: Piece,
     /// `$request_uri`: path and query as received, without scheme and authority.
     pub unparsed_uri: Piece,
     /// `$args`: after the first `?`, without a fragment.
@@ -95,11 +99,14 @@ pub struct RequestHead {
     pub uri: Bytes,
     /// True where `unparsed_uri` may be sent to an upstream as it is (nginx's `valid_unparsed_uri`).
     pub valid_unparsed_uri: bool,
-    /// nginx's `quoted_uri`/`complex_uri`/`space_in_uri`-like facts live with the parser; this one says
-    /// that the URI as received differs from `uri` + `args` (so that a proxied URI must be escaped again).
+    /// The path was decoded or resolved: `uri` need not be what was received.
     pub uri_rewritten: bool,
+    /// nginx's `quoted_uri`: a `%` was decoded, so that a path built from `uri` must be escaped for an upstream.
+    pub quoted_uri: bool,
     /// In the order received; fields that nginx ignores (invalid names) are left out.
     pub fields: Vec<Field>,
+    /// Lines left out because of their names: each is worth `client sent invalid header line: "..."` (info).
+    pub ignored: Vec<Piece>,
     /// The validated host, lower-case, without its port, from the request line or `Host`; empty where there is none.
     pub host: Bytes,
     /// True if there was a `Host` or an authority in the request line (so that `$host` is `host` even if empty).
@@ -111,7 +118,10 @@ pub struct RequestHead {
     pub keep_alive: bool,
     /// An `Expect: 100-continue` that the server answers.
     pub expect_continue: bool,
-    /// Number of bytes of head and request line: `$request_length` starts with it.
+    /// What `User-Agent` says, as far as nginx treats browsers differently.
+    pub browser: Browser,
+    /// Bytes of whole lines (request line, fields, empty line) with their ends: `$request_length` starts with it.
+    /// A line that is too long or that no parser could read does not count.
     pub received: usize,
     /// What is wrong, if anything: such a request gets `status` and nothing else.
     pub bad: Option<BadHead>,
@@ -122,10 +132,25 @@ pub struct RequestHead {
 pub struct BadHead {
     /// 400, 405, 414, 494, 501, 505.
     pub status: u16,
-    /// nginx's message in the error log (level info), without its context.
-    pub message: String,
-    /// True where not even the request line could be read: nginx then answers as HTTP/0.9 or 1.0 would be, see the parser.
+    /// nginx's message in the error log (level info), without its context; holds bytes of the client's.
+    pub message: Vec<u8>,
+    /// True where not even the request line could be read: `$request_method`, `$uri` and `$request_uri` are unset (`-` in
+    /// a log). `method` may be known, so that a `HEAD` gets no body.
     pub in_request_line: bool,
+    /// nginx has unread bytes, or says so: it closes lingering (in `lingering_close on`); the connection is never kept.
+    pub linger: bool,
+}
+
+/// Browsers that nginx recognises by `User-Agent` (`ngx_http_process_user_agent`).
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Browser {
+    /// Pads small error pages (`msie_padding`, with `chrome`), refreshes instead of redirecting (`msie_refresh`).
+    pub msie: bool,
+    /// Internet Explorer 4 to 6 (without SV1): no keep-alive after a POST (`keepalive_disable msie6`).
+    pub msie6: bool,
+    pub chrome: bool,
+    /// On macOS (`keepalive_disable safari`).
+    pub safari: bool,
 }
 
 impl RequestHead {
@@ -153,13 +178,19 @@ impl RequestHead {
 #[derive(Debug, Clone)]
 pub struct AnswerHead {
     pub raw: Bytes,
-    /// 1000 or 1001 (nginx's: 1.0 where the version is lower, see the parser).
-    pub version: u16,
-    /// 100 to 999.
+    /// 1000 × major + minor, from 1000.
+    pub version: u32,
+    /// Three digits: 0 to 999.
     pub status: u16,
     /// After the version: `404 Not Found`, as nginx passes it on (code and reason).
     pub status_line: Piece,
     pub fields: Vec<Field>,
+    /// Of the last `Content-Length`; `None` where there is none, where it is no number, or with `chunked`.
+    pub content_length: Option<u64>,
+    /// A `Transfer-Encoding` that holds the word `chunked`.
+    pub chunked: bool,
+    /// The connection cannot be kept: a version below 1.1, or `Connection` with the word `close`.
+    pub connection_close: bool,
 }
 
 impl AnswerHead {

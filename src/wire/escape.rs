@@ -1,0 +1,139 @@
+//! Percent-encoding as nginx writes and undoes it: which bytes are escaped depends on what is being built.
+
+use bytes::BufMut;
+
+/// Which bytes are escaped.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Escape {
+    /// A path (`$uri` towards an upstream, `Location` of a folder): controls, non-ASCII and ``"#%<>?\^`{|}`` and the space.
+    Uri,
+    /// Captures put into a query by `rewrite` and friends: those of `Uri`, and `&`, `+`, `;`.
+    Args,
+    /// A component: everything but letters, digits and `-._~` (RFC 3986 section 2.3).
+    UriComponent,
+    /// A link in a page (`autoindex`): those of `Uri` but `?`, and `'`.
+    Html,
+    /// A quoted URL in a refresh page (`msie_refresh`): controls, non-ASCII and ``"'<>\^`{|~`` and the space.
+    Refresh,
+    /// A key: controls, the space and `%`.
+    Memcached,
+}
+
+static TABLES: [[bool; 256]; 6] = [
+    table(b" \"#%<>?\\^`{|}", true),
+    table(b" \"#%<>?\\^`{|}&+;", true),
+    component(),
+    table(b" \"#%'<>\\^`{|}", true),
+    table(b" \"'<>\\^`{|~", true),
+    table(b" %", false),
+];
+
+const fn table(chars: &[u8], high: bool) -> [bool; 256] {
+    let mut table = [false; 256];
+    let mut i = 0;
+    while i < 256 {
+        table[i] = i < 0x20 || (high && i >= 0x7f);
+        i += 1;
+    }
+    let mut i = 0;
+    while i < chars.len() {
+        table[chars[i] as usize] = true;
+        i += 1;
+    }
+    table
+}
+
+const fn component() -> [bool; 256] {
+    let mut table = [true; 256];
+    let mut i = 0;
+    while i < 256 {
+        let ch = i as u8;
+        if ch.is_ascii_alphanumeric() || matches!(ch, b'-' | b'.' | b'_' | b'~') {
+            table[i] = false;
+        }
+        i += 1;
+    }
+    table
+}
+
+/// Appends `src` to `out`, escaped with upper-case hex digits.
+pub fn escape_uri(src: &[u8], out: &mut impl BufMut, kind: Escape) {
+    let table = &TABLES[kind as usize];
+    let mut rest = src;
+    while let Some(at) = rest.iter().position(|ch| table[usize::from(*ch)]) {
+        let (plain, tail) = rest.split_at(at);
+        out.put_slice(plain);
+        if let Some((&ch, tail)) = tail.split_first() {
+            out.put_slice(&[b'%', hex(ch >> 4), hex(ch & 0xf)]);
+            rest = tail;
+        }
+    }
+    out.put_slice(rest);
+}
+
+/// How many bytes of `src` would be escaped; each grows by two.
+pub fn escaped_bytes(src: &[u8], kind: Escape) -> usize {
+    let table = &TABLES[kind as usize];
+    src.iter().filter(|ch| table[usize::from(**ch)]).count()
+}
+
+fn hex(digit: u8) -> u8 {
+    if digit < 10 {
+        b'0' + digit
+    } else {
+        b'A' + digit - 10
+    }
+}
+
+/// How far and how much is unescaped.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Unescape {
+    /// Everything, `%00` too (WebDAV destinations, internal redirects).
+    All,
+    /// Up to and with the first `?`, written or decoded; what follows stays.
+    Uri,
+    /// For a redirect's target: only printable ASCII above `%` is decoded, up to and with the first `?`; what follows stays.
+    Redirect,
+}
+
+/// Undoes the escaping. What is no escape loses its `%` (`%zz` becomes `zz`, `%4z` vanishes), as in nginx.
+pub fn unescape_uri(src: &[u8], how: Unescape) -> Vec<u8> {
+    let mut out = Vec::with_capacity(src.len());
+    let mut i = 0;
+    while let Some(&ch) = src.get(i) {
+        i += 1;
+        if ch == b'?' && how != Unescape::All {
+            out.push(ch);
+            break;
+        }
+        if ch != b'%' {
+            out.push(ch);
+            continue;
+        }
+        let Some(&high) = src.get(i) else { break };
+        i += 1;
+        let Some(high_value) = char::from(high).to_digit(16) else {
+            out.push(high);
+            continue;
+        };
+        let Some(&low) = src.get(i) else { break };
+        i += 1;
+        let Some(low_value) = char::from(low).to_digit(16) else {
+            continue;
+        };
+        let decoded = (high_value << 4 | low_value) as u8;
+        match how {
+            Unescape::All => out.push(decoded),
+            Unescape::Uri | Unescape::Redirect if decoded == b'?' => {
+                out.push(decoded);
+                break;
+            }
+            Unescape::Redirect if !(b'&'..0x7f).contains(&decoded) => {
+                out.extend_from_slice(&[b'%', high, low]);
+            }
+            Unescape::Uri | Unescape::Redirect => out.push(decoded),
+        }
+    }
+    out.extend_from_slice(src.get(i..).unwrap_or_default());
+    out
+}
