@@ -7,5 +7,6 @@
 //! * [`backend`]: the demo backend on 5000, an ordinary actix-web application.
 #![forbid(unsafe_code)]
 
+pub mod backend;
 pub mod config;
 pub mod wire;
