@@ -4,9 +4,9 @@
 //! ordinary [`HttpServer`]: a learner who wants to see plain actix-web reads this folder. It knows
 //! nothing of the front server, nor of nginx.
 //!
-//! * [`echo`]: `/`, `/users` and `/inspect`, which show what arrived.
-//! * [`practice`]: slow, failing, large and endless answers to practise a proxy with.
-//! * [`answer`]: JSON as Flask writes it, and errors as JSON.
+//! * `echo`: `/`, `/users` and `/inspect`, which show what arrived.
+//! * `practice`: slow, failing, large and endless answers to practise a proxy with.
+//! * `answer`: JSON as Flask writes it, and errors as JSON.
 
 mod answer;
 mod echo;
