@@ -7,6 +7,8 @@
 //! * [`backend`]: the demo backend on 5000, an ordinary actix-web application.
 #![forbid(unsafe_code)]
 
+pub mod backend;
+pub mod cli;
 pub mod config;
 pub mod front;
 pub mod wire;

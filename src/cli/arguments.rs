@@ -10,8 +10,14 @@ use clap::{Args, Parser, Subcommand, ValueEnum};
 /// Without arguments both servers of the lab start: the front as lab/nginx.conf says (port 3000) and the demo
 /// backend on port 5000. With -c or -p the program is nginx: it serves that file and nothing else.
 #[derive(Debug, Parser)]
-#[command(name = "proxy-lab", disable_version_flag = true, args_conflicts_with_subcommands = false)]
-#[command(after_help = "Examples:\n  proxy-lab                     both servers, as the lesson has them\n  proxy-lab -t                  is lab/nginx.conf right?\n  proxy-lab front               the front alone; `proxy-lab backend` in another terminal\n  proxy-lab -c /etc/nginx/nginx.conf -t")]
+#[command(
+    name = "proxy-lab",
+    disable_version_flag = true,
+    args_conflicts_with_subcommands = false
+)]
+#[command(
+    after_help = "Examples:\n  proxy-lab                     both servers, as the lesson has them\n  proxy-lab -t                  is lab/nginx.conf right?\n  proxy-lab front               the front alone; `proxy-lab backend` in another terminal\n  proxy-lab -c /etc/nginx/nginx.conf -t"
+)]
 pub struct Arguments {
     /// Test the configuration and exit, as `nginx -t` does.
     #[arg(short = 't')]
@@ -96,11 +102,16 @@ pub struct NamedBackend {
 }
 
 fn named_backend(text: &str) -> Result<NamedBackend, String> {
-    let (name, address) = text.split_once('=').ok_or("expected NAME=ADDRESS:PORT, such as blue=127.0.0.1:5001")?;
+    let (name, address) = text
+        .split_once('=')
+        .ok_or("expected NAME=ADDRESS:PORT, such as blue=127.0.0.1:5001")?;
     let address = address
         .parse()
         .map_err(|_| format!("\"{address}\" is no address with a port, such as 127.0.0.1:5001"))?;
-    Ok(NamedBackend { name: name.to_owned(), address })
+    Ok(NamedBackend {
+        name: name.to_owned(),
+        address,
+    })
 }
 
 impl Arguments {

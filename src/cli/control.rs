@@ -3,12 +3,12 @@
 //! The running lab listens on a free loopback port and notes it, with a token, in a file of the project's that only its
 //! user can read. An order is one line; its answer is one line.
 
+use std::cell::RefCell;
 use std::io::{BufRead, BufReader, Write};
 use std::net::{Ipv4Addr, SocketAddr, TcpListener, TcpStream};
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
-use std::cell::RefCell;
 use std::rc::Rc;
 use std::time::Duration;
 
@@ -35,7 +35,9 @@ impl Order {
     }
 
     fn parse(word: &str) -> Option<Self> {
-        [Order::BackendStop, Order::BackendStart].into_iter().find(|order| order.word() == word)
+        [Order::BackendStop, Order::BackendStart]
+            .into_iter()
+            .find(|order| order.word() == word)
     }
 }
 
@@ -52,12 +54,18 @@ fn file_of(prefix: &Path) -> PathBuf {
 /// No lab runs, or it refused.
 pub fn ask(order: Order) -> Result<ExitCode, CliError> {
     let here = std::env::current_dir().map_err(CliError::Folder)?;
-    let prefix =
-        super::paths::nearest_lab(&here).ok_or_else(|| CliError::NoLab { here: here.display().to_string() })?;
-    let not_running = || CliError::NotRunning { folder: prefix.display().to_string() };
+    let prefix = super::paths::nearest_lab(&here).ok_or_else(|| CliError::NoLab {
+        here: here.display().to_string(),
+    })?;
+    let not_running = || CliError::NotRunning {
+        folder: prefix.display().to_string(),
+    };
     let note = std::fs::read_to_string(file_of(&prefix)).map_err(|_| not_running())?;
     let mut words = note.split_whitespace();
-    let port: u16 = words.next().and_then(|w| w.parse().ok()).ok_or_else(not_running)?;
+    let port: u16 = words
+        .next()
+        .and_then(|w| w.parse().ok())
+        .ok_or_else(not_running)?;
     let token = words.next().unwrap_or_default();
     let mut stream = TcpStream::connect((Ipv4Addr::LOCALHOST, port)).map_err(|_| not_running())?;
     stream.set_read_timeout(Some(PATIENCE))?;
@@ -94,20 +102,34 @@ impl BackendSwitch {
     pub fn start(&mut self, name: Option<String>, listener: TcpListener) -> Result<(), CliError> {
         let address = listener.local_addr()?;
         let handle = serve_backend(&name, listener)?;
-        self.slots.borrow_mut().push(Slot { name, address, running: Some(handle) });
+        self.slots.borrow_mut().push(Slot {
+            name,
+            address,
+            running: Some(handle),
+        });
         Ok(())
     }
 
     /// Stops every backend; gracefully within the backend's own bound.
     pub async fn stop_all(&self, graceful: bool) {
-        let handles: Vec<_> = self.slots.borrow_mut().iter_mut().filter_map(|slot| slot.running.take()).collect();
+        let handles: Vec<_> = self
+            .slots
+            .borrow_mut()
+            .iter_mut()
+            .filter_map(|slot| slot.running.take())
+            .collect();
         for handle in handles {
             handle.stop(graceful).await;
         }
     }
 
     fn start_all(&self) -> Result<(), CliError> {
-        for slot in self.slots.borrow_mut().iter_mut().filter(|slot| slot.running.is_none()) {
+        for slot in self
+            .slots
+            .borrow_mut()
+            .iter_mut()
+            .filter(|slot| slot.running.is_none())
+        {
             slot.running = Some(serve_backend(&slot.name, backend::bind(slot.address)?)?);
         }
         Ok(())
@@ -115,17 +137,25 @@ impl BackendSwitch {
 
     fn shown(&self) -> String {
         let slots = self.slots.borrow();
-        slots.iter().map(|slot| slot.address.to_string()).collect::<Vec<_>>().join(", ")
+        slots
+            .iter()
+            .map(|slot| slot.address.to_string())
+            .collect::<Vec<_>>()
+            .join(", ")
     }
 
     async fn obey(&self, order: Order) -> String {
         if self.slots.borrow().is_empty() {
-            return "no this lab runs without a backend (--no-backend, or `front` alone)".to_owned();
+            return "no this lab runs without a backend (--no-backend, or `front` alone)"
+                .to_owned();
         }
         match order {
             Order::BackendStop => {
                 self.stop_all(false).await;
-                format!("ok the backend is down: {} is closed. Up again: proxy-lab backend start", self.shown())
+                format!(
+                    "ok the backend is down: {} is closed. Up again: proxy-lab backend start",
+                    self.shown()
+                )
             }
             Order::BackendStart => match self.start_all() {
                 Ok(()) => format!("ok the backend is up on {}", self.shown()),
@@ -136,7 +166,10 @@ impl BackendSwitch {
 }
 
 fn serve_backend(name: &Option<String>, listener: TcpListener) -> Result<ServerHandle, CliError> {
-    let options = backend::Options { name: name.clone(), ..backend::Options::default() };
+    let options = backend::Options {
+        name: name.clone(),
+        ..backend::Options::default()
+    };
     let started = backend::start(listener, options)?;
     actix_rt::spawn(started.server);
     Ok(started.handle)
@@ -154,7 +187,10 @@ impl ControlFile {
         match Self::begin(&path, switch) {
             Ok(()) => Some(Self { path }),
             Err(error) => {
-                log::warn!("orders from another terminal will not work: {}: {error}", path.display());
+                log::warn!(
+                    "orders from another terminal will not work: {}: {error}",
+                    path.display()
+                );
                 None
             }
         }
@@ -166,7 +202,11 @@ impl ControlFile {
         let port = listener.local_addr()?.port();
         let token = token();
         let _ = std::fs::remove_file(path);
-        let mut file = std::fs::OpenOptions::new().write(true).create_new(true).mode(0o600).open(path)?;
+        let mut file = std::fs::OpenOptions::new()
+            .write(true)
+            .create_new(true)
+            .mode(0o600)
+            .open(path)?;
         writeln!(file, "{port} {token} {}", std::process::id())?;
         let listener = tokio::net::TcpListener::from_std(listener)?;
         actix_rt::spawn(async move {
@@ -181,12 +221,22 @@ impl ControlFile {
     }
 }
 
-async fn converse(stream: tokio::net::TcpStream, token: &str, switch: &BackendSwitch) -> std::io::Result<()> {
+async fn converse(
+    stream: tokio::net::TcpStream,
+    token: &str,
+    switch: &BackendSwitch,
+) -> std::io::Result<()> {
     use tokio::io::AsyncReadExt;
     let (read, mut write) = stream.into_split();
     let mut line = String::new();
-    tokio::io::BufReader::new(read.take(256)).read_line(&mut line).await?;
-    let order = line.trim_end().split_once(' ').filter(|(given, _)| *given == token).and_then(|(_, w)| Order::parse(w));
+    tokio::io::BufReader::new(read.take(256))
+        .read_line(&mut line)
+        .await?;
+    let order = line
+        .trim_end()
+        .split_once(' ')
+        .filter(|(given, _)| *given == token)
+        .and_then(|(_, w)| Order::parse(w));
     let answer = match order {
         Some(order) => switch.obey(order).await,
         None => "no that is not an order".to_owned(),
@@ -196,7 +246,12 @@ async fn converse(stream: tokio::net::TcpStream, token: &str, switch: &BackendSw
 
 fn token() -> String {
     use std::hash::{BuildHasher, Hasher};
-    format!("{:016x}", std::collections::hash_map::RandomState::new().build_hasher().finish())
+    format!(
+        "{:016x}",
+        std::collections::hash_map::RandomState::new()
+            .build_hasher()
+            .finish()
+    )
 }
 
 impl Drop for ControlFile {

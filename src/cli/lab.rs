@@ -19,14 +19,24 @@ use super::paths::Places;
 use super::{Arguments, CliError};
 
 /// Where the demo backend listens.
-const BACKEND: SocketAddr = SocketAddr::new(std::net::IpAddr::V4(std::net::Ipv4Addr::LOCALHOST), 5000);
+const BACKEND: SocketAddr =
+    SocketAddr::new(std::net::IpAddr::V4(std::net::Ipv4Addr::LOCALHOST), 5000);
 
 /// Starts the servers and serves until INT or TERM.
-pub fn run(arguments: &Arguments, places: &Places, load: &LoadOptions, both: bool) -> Result<ExitCode, CliError> {
+pub fn run(
+    arguments: &Arguments,
+    places: &Places,
+    load: &LoadOptions,
+    both: bool,
+) -> Result<ExitCode, CliError> {
     let model = Arc::new(super::serve::load_model(load, arguments.colours())?);
     let warning = super::limits::raise(model.process.worker_connections);
     let options = FrontOptions {
-        product: arguments.product.as_deref().map(Product::new).unwrap_or_default(),
+        product: arguments
+            .product
+            .as_deref()
+            .map(Product::new)
+            .unwrap_or_default(),
         loopback_only: !arguments.public,
         story: Some(Arc::new(|line: &str| {
             let _ = writeln!(std::io::stdout().lock(), "{line}");
@@ -39,7 +49,10 @@ pub fn run(arguments: &Arguments, places: &Places, load: &LoadOptions, both: boo
     let wanted = wanted_backends(arguments, both);
     let mut listeners = Vec::new();
     for (name, address) in wanted {
-        listeners.push((name, backend::bind(address).map_err(|error| backend_taken(error, address))?));
+        listeners.push((
+            name,
+            backend::bind(address).map_err(|error| backend_taken(error, address))?,
+        ));
     }
     announce(places, &model, &bound, &listeners, arguments, warning);
     let prefix = places.prefix.clone();
@@ -60,7 +73,12 @@ pub fn run(arguments: &Arguments, places: &Places, load: &LoadOptions, both: boo
             control.stop(true).await;
             switch.stop_all(true).await;
         };
-        match select(Box::pin(gentle), Box::pin(first_of(&mut interrupt, &mut terminate))).await {
+        match select(
+            Box::pin(gentle),
+            Box::pin(first_of(&mut interrupt, &mut terminate)),
+        )
+        .await
+        {
             Either::Left(_) | Either::Right(_) => Ok(ExitCode::SUCCESS),
         }
     })
@@ -76,12 +94,17 @@ fn wanted_backends(arguments: &Arguments, both: bool) -> Vec<(Option<String>, So
         return Vec::new();
     }
     let demo = (!arguments.no_backend).then_some((None, BACKEND));
-    let named = arguments.backends.iter().map(|b| (Some(b.name.clone()), b.address));
+    let named = arguments
+        .backends
+        .iter()
+        .map(|b| (Some(b.name.clone()), b.address));
     demo.into_iter().chain(named).collect()
 }
 
 fn front_taken(error: FrontError) -> CliError {
-    let FrontError::Bind { address, source } = &error else { return CliError::Front(error) };
+    let FrontError::Bind { address, source } = &error else {
+        return CliError::Front(error);
+    };
     if source.kind() == std::io::ErrorKind::AddrInUse {
         return CliError::Taken(format!(
             "proxy-lab: {address} is taken: another program listens there.\n\
@@ -99,7 +122,9 @@ fn front_taken(error: FrontError) -> CliError {
 
 fn backend_taken(error: backend::BackendError, address: SocketAddr) -> CliError {
     match &error {
-        backend::BackendError::Bind { source, .. } if source.kind() == std::io::ErrorKind::AddrInUse => {
+        backend::BackendError::Bind { source, .. }
+            if source.kind() == std::io::ErrorKind::AddrInUse =>
+        {
             let apple = if cfg!(target_os = "macos") && address.port() == 5000 {
                 "\nOn macOS it may be AirPlay: System Settings → General → AirDrop & Handoff → AirPlay Receiver off."
             } else {
@@ -126,17 +151,32 @@ fn announce(
     let mut text = format!("Proxy Lab {}\n\n", env!("CARGO_PKG_VERSION"));
     let file = places.prefix.join(&places.file);
     for (n, at) in bound.iter().enumerate() {
-        let what = if n == 0 { format!("serves {}", file.display()) } else { String::new() };
-        text.push_str(&format!("  front    http://{:<21} {what}\n", at.address.to_string()));
+        let what = if n == 0 {
+            format!("serves {}", file.display())
+        } else {
+            String::new()
+        };
+        text.push_str(&format!(
+            "  front    http://{:<21} {what}\n",
+            at.address.to_string()
+        ));
     }
     for (name, listener) in backends {
-        let address = listener.local_addr().map(|a| a.to_string()).unwrap_or_default();
-        let what = name.as_ref().map_or_else(|| "the demo application behind it".to_owned(), |n| format!("a backend called {n}"));
+        let address = listener
+            .local_addr()
+            .map(|a| a.to_string())
+            .unwrap_or_default();
+        let what = name.as_ref().map_or_else(
+            || "the demo application behind it".to_owned(),
+            |n| format!("a backend called {n}"),
+        );
         text.push_str(&format!("  backend  http://{address:<21} {what}\n"));
     }
     let wildcard = model.listens.iter().any(|l| l.options.wildcard);
     if wildcard && !arguments.public {
-        text.push_str("\nOnly this machine can connect (nginx would let the network in: --public does).\n");
+        text.push_str(
+            "\nOnly this machine can connect (nginx would let the network in: --public does).\n",
+        );
     }
     if let Some(warning) = warning {
         text.push_str(&format!("\nNote: {warning}\n"));
@@ -144,11 +184,19 @@ fn announce(
     if let Some(front) = bound.first() {
         let port = front.address.port();
         text.push_str("\nTry, in another terminal:\n");
-        text.push_str(&format!("  curl http://localhost:{port}/api/users     through the proxy\n"));
-        text.push_str(&format!("  curl http://localhost:{port}/api/          the headers that the backend saw\n"));
+        text.push_str(&format!(
+            "  curl http://localhost:{port}/api/users     through the proxy\n"
+        ));
+        text.push_str(&format!(
+            "  curl http://localhost:{port}/api/          the headers that the backend saw\n"
+        ));
         match backends.first() {
-            Some(_) => text.push_str("  curl http://localhost:5000/users         the backend itself\n"),
-            None => text.push_str(&format!("  curl -i http://localhost:{port}/            a file\n")),
+            Some(_) => {
+                text.push_str("  curl http://localhost:5000/users         the backend itself\n")
+            }
+            None => text.push_str(&format!(
+                "  curl -i http://localhost:{port}/            a file\n"
+            )),
         }
     }
     text.push_str("\nCtrl-C stops the lab. Each request tells its story here:\n");

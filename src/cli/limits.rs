@@ -10,7 +10,10 @@ pub fn raise(connections: usize) -> Option<String> {
     }
     // macOS refuses more than this in one process.
     let wanted = limit.maximum.map_or(1 << 20, |most| most.min(1 << 20));
-    let raised = Rlimit { current: Some(wanted), maximum: limit.maximum };
+    let raised = Rlimit {
+        current: Some(wanted),
+        maximum: limit.maximum,
+    };
     match setrlimit(Resource::Nofile, raised) {
         Ok(()) => too_few(Some(wanted), connections),
         Err(error) => Some(format!(

@@ -24,7 +24,11 @@ pub fn run() -> ExitCode {
             // Help and version are no failures.
             let failed = error.use_stderr();
             let _ = error.print();
-            return if failed { ExitCode::from(1) } else { ExitCode::SUCCESS };
+            return if failed {
+                ExitCode::from(1)
+            } else {
+                ExitCode::SUCCESS
+            };
         }
     };
     match dispatch(&arguments) {
@@ -38,7 +42,10 @@ pub fn run() -> ExitCode {
 
 fn dispatch(arguments: &Arguments) -> Result<ExitCode, CliError> {
     if arguments.version {
-        eprintln!("nginx version: nginx/1.22.1 (Proxy Lab {})", env!("CARGO_PKG_VERSION"));
+        eprintln!(
+            "nginx version: nginx/1.22.1 (Proxy Lab {})",
+            env!("CARGO_PKG_VERSION")
+        );
         return Ok(ExitCode::SUCCESS);
     }
     match &arguments.command {
@@ -46,7 +53,10 @@ fn dispatch(arguments: &Arguments) -> Result<ExitCode, CliError> {
             Some(BackendAction::Stop) => control::ask(control::Order::BackendStop),
             Some(BackendAction::Start) => control::ask(control::Order::BackendStart),
             None => {
-                let options = crate::backend::Options { name: backend.name.clone(), ..crate::backend::Options::default() };
+                let options = crate::backend::Options {
+                    name: backend.name.clone(),
+                    ..crate::backend::Options::default()
+                };
                 crate::backend::run_alone(backend.listen, options).map_err(CliError::Backend)?;
                 Ok(ExitCode::SUCCESS)
             }
@@ -91,7 +101,9 @@ pub enum CliError {
     Pid { path: String, reason: String },
     #[error("proxy-lab: {0}")]
     Io(#[from] std::io::Error),
-    #[error("proxy-lab: no running lab was found in {folder}.\nStart it first, in another terminal: make lab")]
+    #[error(
+        "proxy-lab: no running lab was found in {folder}.\nStart it first, in another terminal: make lab"
+    )]
     NotRunning { folder: String },
     #[error("proxy-lab: {0}")]
     Control(String),

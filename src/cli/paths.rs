@@ -31,15 +31,28 @@ impl Places {
     pub fn find(arguments: &Arguments) -> Result<Self, CliError> {
         let here = std::env::current_dir().map_err(CliError::Folder)?;
         if arguments.file.is_none() && arguments.prefix.is_none() {
-            let prefix = nearest_lab(&here).ok_or_else(|| CliError::NoLab { here: here.display().to_string() })?;
-            return Ok(Self { mode: Mode::Lab, prefix, file: PathBuf::from("lab/nginx.conf") });
+            let prefix = nearest_lab(&here).ok_or_else(|| CliError::NoLab {
+                here: here.display().to_string(),
+            })?;
+            return Ok(Self {
+                mode: Mode::Lab,
+                prefix,
+                file: PathBuf::from("lab/nginx.conf"),
+            });
         }
         let prefix = match &arguments.prefix {
             Some(prefix) => here.join(prefix),
             None => here,
         };
-        let file = arguments.file.clone().unwrap_or_else(|| PathBuf::from("lab/nginx.conf"));
-        Ok(Self { mode: Mode::Nginx, prefix, file })
+        let file = arguments
+            .file
+            .clone()
+            .unwrap_or_else(|| PathBuf::from("lab/nginx.conf"));
+        Ok(Self {
+            mode: Mode::Nginx,
+            prefix,
+            file,
+        })
     }
 
     pub fn load_options(&self, arguments: &Arguments) -> LoadOptions {
@@ -54,5 +67,7 @@ impl Places {
 
 /// The nearest folder upward that holds `lab/nginx.conf`.
 pub fn nearest_lab(from: &Path) -> Option<PathBuf> {
-    from.ancestors().find(|folder| folder.join("lab/nginx.conf").is_file()).map(Path::to_owned)
+    from.ancestors()
+        .find(|folder| folder.join("lab/nginx.conf").is_file())
+        .map(Path::to_owned)
 }

@@ -28,7 +28,11 @@ pub fn run(arguments: &Arguments, load: &LoadOptions) -> Result<ExitCode, CliErr
         eprintln!("nginx: [warn] {warning}");
     }
     let options = FrontOptions {
-        product: arguments.product.as_deref().map(Product::new).unwrap_or_default(),
+        product: arguments
+            .product
+            .as_deref()
+            .map(Product::new)
+            .unwrap_or_default(),
         ..FrontOptions::default()
     };
     let logs = Arc::new(Logs::open(&model, false)?);
@@ -62,7 +66,11 @@ pub fn load_model(load: &LoadOptions, colour: bool) -> Result<Model, CliError> {
             }
             Ok(model)
         }
-        Err(error) => Err(CliError::Config(super::validate::render_errors(&error, colour).trim_end().to_owned())),
+        Err(error) => Err(CliError::Config(
+            super::validate::render_errors(&error, colour)
+                .trim_end()
+                .to_owned(),
+        )),
     }
 }
 
@@ -74,7 +82,15 @@ async fn signals(control: &Control, load: &LoadOptions, colour: bool) -> Result<
     let mut hangup = signal(SignalKind::hangup())?;
     let mut reopen = signal(SignalKind::user_defined1())?;
     loop {
-        match next_of([&mut terminate, &mut interrupt, &mut quit, &mut hangup, &mut reopen]).await {
+        match next_of([
+            &mut terminate,
+            &mut interrupt,
+            &mut quit,
+            &mut hangup,
+            &mut reopen,
+        ])
+        .await
+        {
             0 | 1 => {
                 control.stop(false).await;
                 return Ok(());
@@ -137,11 +153,15 @@ struct PidFile {
 
 impl PidFile {
     fn write(path: &Path) -> Result<Self, CliError> {
-        std::fs::write(path, format!("{}\n", std::process::id())).map_err(|error| CliError::Pid {
-            path: path.display().to_string(),
-            reason: os_error(&error),
+        std::fs::write(path, format!("{}\n", std::process::id())).map_err(|error| {
+            CliError::Pid {
+                path: path.display().to_string(),
+                reason: os_error(&error),
+            }
         })?;
-        Ok(Self { path: path.to_owned() })
+        Ok(Self {
+            path: path.to_owned(),
+        })
     }
 }
 

@@ -7,3 +7,14 @@ pub mod source;
 pub mod template;
 pub mod tree;
 pub mod variables;
+#[derive(Clone)]
+pub struct LoadOptions {
+    pub file: std::path::PathBuf,
+    pub prefix: std::path::PathBuf,
+    pub globals: Option<String>,
+    pub error_log: Option<std::path::PathBuf>,
+}
+pub struct LoadError;
+pub fn load(_: &LoadOptions) -> Result<model::Model, LoadError> {
+    Err(LoadError)
+}

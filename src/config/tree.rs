@@ -31,11 +31,16 @@ impl PrefixTree {
             };
         }
         for location in &locations {
-            let bare = location.name.strip_suffix(b"/").filter(|_| location.proxy.pass.is_some());
+            let bare = location
+                .name
+                .strip_suffix(b"/")
+                .filter(|_| location.proxy.pass.is_some());
             let Some(bare) = bare else { continue };
-            let exact_wins = matches!(location.kind, LocationKind::Exact) || !tree.exact.contains_key(&location.name);
+            let exact_wins = matches!(location.kind, LocationKind::Exact)
+                || !tree.exact.contains_key(&location.name);
             if exact_wins {
-                tree.redirects.insert(location.name.slice(..bare.len()), location.clone());
+                tree.redirects
+                    .insert(location.name.slice(..bare.len()), location.clone());
             }
         }
         tree.lengths = tree.prefix.keys().map(Bytes::len).collect();

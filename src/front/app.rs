@@ -43,9 +43,14 @@ pub struct Application<S> {
 /// actix-web could not make its services.
 pub async fn application() -> Result<Application<AppService>, ()> {
     let app = App::new().default_service(fn_service(answer_service));
-    let factory = map_config(actix_service::IntoServiceFactory::into_factory(app), |_: ()| AppConfig::default());
+    let factory = map_config(
+        actix_service::IntoServiceFactory::into_factory(app),
+        |_: ()| AppConfig::default(),
+    );
     let service = factory.new_service(()).await.map_err(|_: ()| ())?;
-    Ok(Application { service: actix_service::boxed::service(service) })
+    Ok(Application {
+        service: actix_service::boxed::service(service),
+    })
 }
 
 /// Serves the requests that reach one address.
@@ -70,7 +75,9 @@ where
             worker: self.worker.clone(),
         });
         let answered = self.application.service.call(request).await;
-        let answer = answered.ok().and_then(|mut response| response.response_mut().extensions_mut().remove::<Answer>());
+        let answer = answered
+            .ok()
+            .and_then(|mut response| response.response_mut().extensions_mut().remove::<Answer>());
         answer.unwrap_or_else(|| {
             ::log::error!("a request was lost on its way through the application");
             Answer::nothing()
@@ -103,8 +110,19 @@ async fn answer(front: FrontRequest) -> Answer {
 
 /// The request before its first phase: its server is chosen, nothing else.
 fn begin(front: FrontRequest) -> Request {
-    let FrontRequest { incoming, listen, model, worker } = front;
-    let Incoming { connection, head, body, started, .. } = incoming;
+    let FrontRequest {
+        incoming,
+        listen,
+        model,
+        worker,
+    } = front;
+    let Incoming {
+        connection,
+        head,
+        body,
+        started,
+        ..
+    } = incoming;
     let mut matched = None;
     let server = match model.listens.get(listen) {
         Some(at) => match choose::server(at, &head.host) {

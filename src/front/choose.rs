@@ -23,18 +23,28 @@ pub fn server(listen: &Listen, host: &Bytes) -> Result<(Arc<Server>, Option<Matc
     if let Some(server) = names.exact.get(host) {
         return Ok((server.clone(), None));
     }
-    let leading = names.leading.iter().filter(|(suffix, _)| host.len() > suffix.len() && host.ends_with(suffix));
+    let leading = names
+        .leading
+        .iter()
+        .filter(|(suffix, _)| host.len() > suffix.len() && host.ends_with(suffix));
     if let Some((_, server)) = leading.max_by_key(|(suffix, _)| suffix.len()) {
         return Ok((server.clone(), None));
     }
-    let trailing = names.trailing.iter().filter(|(prefix, _)| host.len() > prefix.len() && host.starts_with(prefix));
+    let trailing = names
+        .trailing
+        .iter()
+        .filter(|(prefix, _)| host.len() > prefix.len() && host.starts_with(prefix));
     if let Some((_, server)) = trailing.max_by_key(|(prefix, _)| prefix.len()) {
         return Ok((server.clone(), None));
     }
     if !host.is_empty() {
         for (regex, server) in &names.regexes {
             if let Some(captures) = regex.captures(host)? {
-                let matched = Matched { regex: regex.clone(), captures, subject: host.clone() };
+                let matched = Matched {
+                    regex: regex.clone(),
+                    captures,
+                    subject: host.clone(),
+                };
                 return Ok((server.clone(), Some(matched)));
             }
         }
@@ -58,7 +68,11 @@ pub enum Chosen {
 ///
 /// # Errors
 /// A location's pattern ran away.
-pub fn location(level: &Location, uri: &Bytes, matched: &mut Option<Matched>) -> Result<Chosen, RegexError> {
+pub fn location(
+    level: &Location,
+    uri: &Bytes,
+    matched: &mut Option<Matched>,
+) -> Result<Chosen, RegexError> {
     let statics = &level.children.statics;
     if let Some(exact) = statics.exact(uri) {
         return Ok(Chosen::Final(exact.clone()));
@@ -82,9 +96,17 @@ pub fn location(level: &Location, uri: &Bytes, matched: &mut Option<Matched>) ->
     }
     if !no_regex {
         for candidate in &level.children.regexes {
-            let LocationKind::Regex(regex) = &candidate.kind else { continue };
-            let Some(captures) = regex.captures(uri)? else { continue };
-            *matched = Some(Matched { regex: regex.clone(), captures, subject: uri.clone() });
+            let LocationKind::Regex(regex) = &candidate.kind else {
+                continue;
+            };
+            let Some(captures) = regex.captures(uri)? else {
+                continue;
+            };
+            *matched = Some(Matched {
+                regex: regex.clone(),
+                captures,
+                subject: uri.clone(),
+            });
             return Ok(match location(candidate, uri, matched)? {
                 Chosen::None => Chosen::Final(candidate.clone()),
                 Chosen::Prefix(inner) => Chosen::Final(inner),

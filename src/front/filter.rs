@@ -5,7 +5,7 @@ use std::fmt::Write as _;
 
 use bytes::{Bytes, BytesMut};
 
-use crate::config::model::{ListenAddress, LingeringClose, ServerTokens};
+use crate::config::model::{LingeringClose, ListenAddress, ServerTokens};
 use crate::wire::answer::{Answer, Body, Lingering, PieceOf, SendPolicy};
 use crate::wire::date;
 use crate::wire::head::Method;
@@ -42,8 +42,17 @@ fn add_headers(r: &Request, reply: &mut Reply) {
     if r.location.core.add_headers.is_empty() {
         return;
     }
-    let safe = matches!(reply.status, 200 | 201 | 204 | 206 | 301 | 302 | 303 | 304 | 307 | 308);
-    for header in r.location.core.add_headers.iter().filter(|h| safe || h.always) {
+    let safe = matches!(
+        reply.status,
+        200 | 201 | 204 | 206 | 301 | 302 | 303 | 304 | 307 | 308
+    );
+    for header in r
+        .location
+        .core
+        .add_headers
+        .iter()
+        .filter(|h| safe || h.always)
+    {
         let value = variables::evaluate(&header.value, r);
         if value.is_empty() {
             continue;
@@ -52,9 +61,13 @@ fn add_headers(r: &Request, reply: &mut Reply) {
         if header.name.eq_ignore_ascii_case(b"last-modified") {
             reply.last_modified = None;
             reply.last_modified_in_headers = true;
-            reply.headers.retain(|(name, _)| !name.eq_ignore_ascii_case(b"last-modified"));
+            reply
+                .headers
+                .retain(|(name, _)| !name.eq_ignore_ascii_case(b"last-modified"));
         } else if header.name.eq_ignore_ascii_case(b"etag") {
-            reply.headers.retain(|(name, _)| !name.eq_ignore_ascii_case(b"etag"));
+            reply
+                .headers
+                .retain(|(name, _)| !name.eq_ignore_ascii_case(b"etag"));
         }
         reply.headers.push((header.name.clone(), value));
     }
@@ -62,7 +75,9 @@ fn add_headers(r: &Request, reply: &mut Reply) {
 
 /// Framing, the connection's fate, and the head.
 fn finish(r: &mut Request, mut reply: Reply) -> Answer {
-    let head_only = r.method == Method::Head || matches!(reply.status, 204 | 304) || (100..200).contains(&reply.status);
+    let head_only = r.method == Method::Head
+        || matches!(reply.status, 204 | 304)
+        || (100..200).contains(&reply.status);
     if reply.status == 204 {
         reply.content_type = Bytes::new();
         reply.content_length = None;
@@ -76,10 +91,18 @@ fn finish(r: &mut Request, mut reply: Reply) -> Answer {
         r.keep_alive = false;
     }
     r.status.set(reply.status);
-    let head = if r.head.version < 1000 || r.answer_bare { Bytes::new() } else { head_bytes(r, &reply, chunked) };
+    let head = if r.head.version < 1000 || r.answer_bare {
+        Bytes::new()
+    } else {
+        head_bytes(r, &reply, chunked)
+    };
     *r.sent_head.borrow_mut() = head.clone();
     let stream_must_run = matches!(reply.body, ReplyBody::Stream(_)) && reply.upgrade;
-    let body = if head_only && !stream_must_run { Body::None } else { body(reply.body) };
+    let body = if head_only && !stream_must_run {
+        Body::None
+    } else {
+        body(reply.body)
+    };
     Answer {
         head,
         body,
@@ -93,7 +116,10 @@ fn finish(r: &mut Request, mut reply: Reply) -> Answer {
 
 /// A body of unknown length goes in chunks to HTTP/1.1, and to the end of the connection for others.
 fn chooses_chunked(r: &mut Request, reply: &Reply) -> bool {
-    if matches!(reply.status, 204 | 304) || (100..200).contains(&reply.status) || r.method == Method::Head {
+    if matches!(reply.status, 204 | 304)
+        || (100..200).contains(&reply.status)
+        || r.method == Method::Head
+    {
         return false;
     }
     if reply.content_length.is_some() {
@@ -110,8 +136,14 @@ fn body(body: ReplyBody) -> Body {
     match body {
         ReplyBody::None => Body::None,
         ReplyBody::Bytes(bytes) => Body::Bytes(bytes),
-        ReplyBody::File(file, len) => Body::Pieces { file: Some(file), pieces: vec![PieceOf::File(0, len)] },
-        ReplyBody::Pieces(file, pieces) => Body::Pieces { file: Some(file), pieces },
+        ReplyBody::File(file, len) => Body::Pieces {
+            file: Some(file),
+            pieces: vec![PieceOf::File(0, len)],
+        },
+        ReplyBody::Pieces(file, pieces) => Body::Pieces {
+            file: Some(file),
+            pieces,
+        },
         ReplyBody::Stream(stream) => Body::Stream(stream),
     }
 }
@@ -197,7 +229,12 @@ fn head_bytes(r: &Request, reply: &Reply, chunked: bool) -> Bytes {
 }
 
 fn location_value(reply: &Reply) -> Option<&Bytes> {
-    reply.location.as_ref().or_else(|| reply.headers.get(reply.location_at?).map(|(_, value)| value))
+    reply.location.as_ref().or_else(|| {
+        reply
+            .headers
+            .get(reply.location_at?)
+            .map(|(_, value)| value)
+    })
 }
 
 fn connection_fields(out: &mut BytesMut, r: &Request, reply: &Reply) {
@@ -206,7 +243,13 @@ fn connection_fields(out: &mut BytesMut, r: &Request, reply: &Reply) {
     } else if r.keep_alive {
         out.extend_from_slice(b"Connection: keep-alive\r\n");
         if r.location.core.keepalive_header > 0 {
-            print(out, format_args!("Keep-Alive: timeout={}\r\n", r.location.core.keepalive_header));
+            print(
+                out,
+                format_args!(
+                    "Keep-Alive: timeout={}\r\n",
+                    r.location.core.keepalive_header
+                ),
+            );
         }
     } else {
         out.extend_from_slice(b"Connection: close\r\n");

@@ -46,8 +46,14 @@ struct Sink {
 impl Sink {
     fn open(target: &LogTarget) -> Result<Self, LogError> {
         Ok(match target {
-            LogTarget::Stderr => Self { path: None, file: RwLock::new(None) },
-            LogTarget::File(path) => Self { path: Some(path.clone()), file: RwLock::new(Some(open(path)?)) },
+            LogTarget::Stderr => Self {
+                path: None,
+                file: RwLock::new(None),
+            },
+            LogTarget::File(path) => Self {
+                path: Some(path.clone()),
+                file: RwLock::new(Some(open(path)?)),
+            },
         })
     }
 
@@ -66,7 +72,10 @@ fn open(path: &Path) -> Result<File, LogError> {
         .append(true)
         .create(true)
         .open(path)
-        .map_err(|source| LogError { path: path.to_owned(), source })
+        .map_err(|source| LogError {
+            path: path.to_owned(),
+            source,
+        })
 }
 
 impl Logs {
@@ -75,7 +84,10 @@ impl Logs {
     /// # Errors
     /// The first file that cannot be opened.
     pub fn open(model: &Model, echo: bool) -> Result<Self, LogError> {
-        let mut logs = Self { echo, ..Self::default() };
+        let mut logs = Self {
+            echo,
+            ..Self::default()
+        };
         for log in &model.logs {
             let sink = logs.sink(&log.target)?;
             logs.access.push(sink);
@@ -94,11 +106,20 @@ impl Logs {
         Ok(logs)
     }
 
-    fn open_errors_below(&mut self, location: &crate::config::model::Location) -> Result<(), LogError> {
+    fn open_errors_below(
+        &mut self,
+        location: &crate::config::model::Location,
+    ) -> Result<(), LogError> {
         for log in location.core.error_log.iter() {
             self.sink(&log.target)?;
         }
-        for child in location.children.statics.all().iter().chain(&location.children.regexes) {
+        for child in location
+            .children
+            .statics
+            .all()
+            .iter()
+            .chain(&location.children.regexes)
+        {
             self.open_errors_below(child)?;
         }
         Ok(())
@@ -162,14 +183,26 @@ pub fn error(r: &Request, level: LogLevel, message: &str) {
 
 /// The same for a message with bytes of the client's.
 pub fn error_bytes(r: &Request, level: LogLevel, message: &[u8]) {
-    if r.location.core.error_log.iter().any(|log| level <= log.level) || r.worker.logs.echo {
+    if r.location
+        .core
+        .error_log
+        .iter()
+        .any(|log| level <= log.level)
+        || r.worker.logs.echo
+    {
         Context::of(r, None).write(level, message);
     }
 }
 
 /// The same, naming the upstream's URL.
 pub fn error_at(r: &Request, level: LogLevel, message: &str, upstream: Option<&str>) {
-    if r.location.core.error_log.iter().any(|log| level <= log.level) || r.worker.logs.echo {
+    if r.location
+        .core
+        .error_log
+        .iter()
+        .any(|log| level <= log.level)
+        || r.worker.logs.echo
+    {
         Context::of(r, upstream.map(str::to_owned)).error(level, message);
     }
 }
@@ -226,7 +259,8 @@ impl Context {
             quoted(&mut line, ", referrer: ", referer);
         }
         line.extend_from_slice(b"\n");
-        self.logs.write_error(&self.location.core.error_log, level, &line);
+        self.logs
+            .write_error(&self.location.core.error_log, level, &line);
     }
 }
 
@@ -250,7 +284,11 @@ fn start_of_line(level: LogLevel) -> Vec<u8> {
         LogLevel::Debug => "debug",
     };
     let pid = std::process::id();
-    format!("{} [{level}] {pid}#{pid}: ", date::error_log_time(variables::now())).into_bytes()
+    format!(
+        "{} [{level}] {pid}#{pid}: ",
+        date::error_log_time(variables::now())
+    )
+    .into_bytes()
 }
 
 /// Writes the request's access log lines.
@@ -296,7 +334,12 @@ fn escape_default(value: &[u8], line: &mut BytesMut) {
     const HEX: &[u8; 16] = b"0123456789ABCDEF";
     for &b in value {
         if b < 0x20 || b == b'"' || b == b'\\' || b >= 0x7f {
-            line.extend_from_slice(&[b'\\', b'x', HEX[usize::from(b >> 4)], HEX[usize::from(b & 15)]]);
+            line.extend_from_slice(&[
+                b'\\',
+                b'x',
+                HEX[usize::from(b >> 4)],
+                HEX[usize::from(b & 15)],
+            ]);
         } else {
             line.extend_from_slice(&[b]);
         }

@@ -54,10 +54,19 @@ fn page(status: u16) -> Option<(&'static str, &'static str)> {
         307 => ("307 Temporary Redirect", ""),
         308 => ("308 Permanent Redirect", ""),
         401 => ("401 Authorization Required", ""),
-        494 => ("400 Request Header Or Cookie Too Large", "Request Header Or Cookie Too Large"),
+        494 => (
+            "400 Request Header Or Cookie Too Large",
+            "Request Header Or Cookie Too Large",
+        ),
         495 => ("400 The SSL certificate error", "The SSL certificate error"),
-        496 => ("400 No required SSL certificate was sent", "No required SSL certificate was sent"),
-        497 => ("400 The plain HTTP request was sent to HTTPS port", "The plain HTTP request was sent to HTTPS port"),
+        496 => (
+            "400 No required SSL certificate was sent",
+            "No required SSL certificate was sent",
+        ),
+        497 => (
+            "400 The plain HTTP request was sent to HTTPS port",
+            "The plain HTTP request was sent to HTTPS port",
+        ),
         498 => ("404 Not Found", ""),
         400..=499 | 500..=599 => (status_line(status)?, ""),
         _ => return None,
@@ -68,10 +77,22 @@ fn page(status: u16) -> Option<(&'static str, &'static str)> {
 ///
 /// `padded` is nginx's answer to browsers that would hide a short error page (`msie_padding`).
 pub fn standard(status: u16, product: &str, padded: bool) -> Bytes {
-    let Some((title, text)) = page(status) else { return Bytes::new() };
-    let heading = if text.is_empty() { title } else { "400 Bad Request" };
+    let Some((title, text)) = page(status) else {
+        return Bytes::new();
+    };
+    let heading = if text.is_empty() {
+        title
+    } else {
+        "400 Bad Request"
+    };
     let mut out = BytesMut::with_capacity(300);
-    for piece in ["<html>\r\n<head><title>", title, "</title></head>\r\n<body>\r\n<center><h1>", heading, "</h1></center>\r\n"] {
+    for piece in [
+        "<html>\r\n<head><title>",
+        title,
+        "</title></head>\r\n<body>\r\n<center><h1>",
+        heading,
+        "</h1></center>\r\n",
+    ] {
         out.extend_from_slice(piece.as_bytes());
     }
     if !text.is_empty() {
@@ -79,12 +100,18 @@ pub fn standard(status: u16, product: &str, padded: bool) -> Bytes {
             out.extend_from_slice(piece.as_bytes());
         }
     }
-    for piece in ["<hr><center>", product, "</center>\r\n</body>\r\n</html>\r\n"] {
+    for piece in [
+        "<hr><center>",
+        product,
+        "</center>\r\n</body>\r\n</html>\r\n",
+    ] {
         out.extend_from_slice(piece.as_bytes());
     }
     if padded && status >= 400 {
         for _ in 0..6 {
-            out.extend_from_slice(b"<!-- a padding to disable MSIE and Chrome friendly error page -->\r\n");
+            out.extend_from_slice(
+                b"<!-- a padding to disable MSIE and Chrome friendly error page -->\r\n",
+            );
         }
     }
     out.freeze()

@@ -2,10 +2,12 @@
 
 use bytes::{Bytes, BytesMut};
 
-use crate::config::model::{ErrorPage, Location, LogLevel, Overwrite, Return, ReturnBody, RewriteStep};
+use crate::config::model::{
+    ErrorPage, Location, LogLevel, Overwrite, Return, ReturnBody, RewriteStep,
+};
 use crate::wire::answer::Answer;
-use crate::wire::escape::{Escape, escape_into};
-use crate::wire::head::{Known, Method};
+use crate::wire::escape::{Escape, escape_uri};
+use crate::wire::head::Method;
 
 use super::choose::{self, Chosen, Matched};
 use super::reply::{Flow, Reply, ReplyBody};
@@ -81,7 +83,11 @@ fn find_location(r: &mut Request) -> Flow {
     let chosen = match choose::location(&scope, &r.uri, &mut matched) {
         Ok(chosen) => chosen,
         Err(error) => {
-            log::error(r, LogLevel::Alert, &format!("pcre2_match() failed: {error} on \"{}\"", text(&r.uri)));
+            log::error(
+                r,
+                LogLevel::Alert,
+                &format!("pcre2_match() failed: {error} on \"{}\"", text(&r.uri)),
+            );
             return Flow::Status(500);
         }
     };
@@ -104,8 +110,16 @@ fn find_location(r: &mut Request) -> Flow {
     }
     r.apply_location_limits();
     let limit = r.location.core.client_max_body_size;
-    if let Some(length) = r.head.content_length.filter(|&n| limit > 0 && n > limit && !r.discarding) {
-        log::error(r, LogLevel::Error, &format!("client intended to send too large body: {length} bytes"));
+    if let Some(length) = r
+        .head
+        .content_length
+        .filter(|&n| limit > 0 && n > limit && !r.discarding)
+    {
+        log::error(
+            r,
+            LogLevel::Error,
+            &format!("client intended to send too large body: {length} bytes"),
+        );
         r.body.forget_expect();
         r.discarding = true;
         return Flow::Status(413);
@@ -119,7 +133,7 @@ fn find_location(r: &mut Request) -> Flow {
 /// `/api` → `/api/`, where the latter is proxied.
 fn add_slash(r: &mut Request, location: &Location) -> Flow {
     let mut target = BytesMut::new();
-    escape_into(Escape::Uri, &location.name, &mut target);
+    escape_uri(&location.name, &mut target, Escape::Uri);
     if !r.args.is_empty() {
         target.extend_from_slice(b"?");
         target.extend_from_slice(&r.args);
@@ -174,8 +188,10 @@ fn needs_special(status: u16) -> bool {
 fn internal_redirect(r: &mut Request, target: &Bytes) -> Result<(), u16> {
     r.uri_changes -= 1;
     if r.uri_changes == 0 {
-        let message =
-            format!("rewrite or internal redirection cycle while internally redirecting to \"{}\"", text(target));
+        let message = format!(
+            "rewrite or internal redirection cycle while internally redirecting to \"{}\"",
+            text(target)
+        );
         log::error(r, LogLevel::Error, &message);
         return Err(500);
     }
@@ -193,13 +209,19 @@ fn internal_redirect(r: &mut Request, target: &Bytes) -> Result<(), u16> {
 fn named_location(r: &mut Request, name: &Bytes) -> Result<(), u16> {
     r.uri_changes -= 1;
     if r.uri_changes == 0 {
-        let message =
-            format!("rewrite or internal redirection cycle while redirect to named location \"{}\"", text(name));
+        let message = format!(
+            "rewrite or internal redirection cycle while redirect to named location \"{}\"",
+            text(name)
+        );
         log::error(r, LogLevel::Error, &message);
         return Err(500);
     }
     let Some(location) = r.server.named.get(name).cloned() else {
-        log::error(r, LogLevel::Error, &format!("could not find named location \"{}\"", text(name)));
+        log::error(
+            r,
+            LogLevel::Error,
+            &format!("could not find named location \"{}\"", text(name)),
+        );
         return Err(500);
     };
     r.internal = true;
@@ -234,7 +256,10 @@ fn error_page(r: &mut Request, page: &ErrorPage, status: u16) -> Flow {
         Overwrite::FromTarget => r.err_status = 0,
         Overwrite::Status(other) => r.err_status = other,
     }
-    if !matches!(page.overwrite, Overwrite::FromTarget | Overwrite::Status(200)) {
+    if !matches!(
+        page.overwrite,
+        Overwrite::FromTarget | Overwrite::Status(200)
+    ) {
         r.body.forget_expect();
     }
     let target = variables::evaluate(&page.target, r);
@@ -249,7 +274,10 @@ fn error_page(r: &mut Request, page: &ErrorPage, status: u16) -> Flow {
         return Flow::Named(target);
     }
     r.body.forget_expect();
-    if !matches!(page.overwrite, Overwrite::Status(301 | 302 | 303 | 307 | 308)) {
+    if !matches!(
+        page.overwrite,
+        Overwrite::Status(301 | 302 | 303 | 307 | 308)
+    ) {
         r.err_status = 302;
     }
     r.redirect_to = Some(target);
@@ -263,9 +291,15 @@ fn standard_page(r: &mut Request, status: u16) -> Flow {
         498 => 404,
         other => other,
     };
-    let padded = r.location.core.msie_padding && r.head.version >= 1000 && is_padded_browser(r);
+    let padded = r.location.core.msie_padding
+        && r.head.version >= 1000
+        && (r.head.browser.msie || r.head.browser.chrome);
     let body = pages::standard(status, filter::product(r), padded);
-    let content_type = if body.is_empty() { Bytes::new() } else { Bytes::from_static(b"text/html") };
+    let content_type = if body.is_empty() {
+        Bytes::new()
+    } else {
+        Bytes::from_static(b"text/html")
+    };
     let mut reply = Reply::text(shown, content_type, body);
     reply.location = r.redirect_to.take();
     if reply.content_length == Some(0) {
@@ -274,21 +308,14 @@ fn standard_page(r: &mut Request, status: u16) -> Flow {
     reply.into_flow()
 }
 
-/// Browsers that replace short error pages by their own: MSIE and Chrome.
-fn is_padded_browser(r: &Request) -> bool {
-    let Some(agent) = r.head.field(Known::UserAgent) else { return false };
-    let has = |needle: &[u8]| agent.windows(needle.len()).any(|w| w == needle);
-    if has(b"Opera") {
-        return false;
-    }
-    has(b"MSIE ") || has(b"Chrome/")
-}
-
 /// Nothing is sent, the connection ends.
 pub fn silent(r: &mut Request, status: u16) -> Answer {
     r.status.set(status);
     r.keep_alive = false;
-    Answer { policy: filter::policy(r), ..Answer::nothing() }
+    Answer {
+        policy: filter::policy(r),
+        ..Answer::nothing()
+    }
 }
 
 fn text(bytes: &[u8]) -> std::borrow::Cow<'_, str> {

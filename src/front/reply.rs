@@ -74,12 +74,21 @@ pub enum ReplyBody {
 impl Reply {
     /// An answer with this status and nothing else.
     pub fn new(status: u16) -> Self {
-        Self { status, conditional: true, ..Self::default() }
+        Self {
+            status,
+            conditional: true,
+            ..Self::default()
+        }
     }
 
     /// A text with its length.
     pub fn text(status: u16, content_type: Bytes, body: Bytes) -> Self {
-        Self { content_type, content_length: Some(body.len() as u64), body: ReplyBody::Bytes(body), ..Self::new(status) }
+        Self {
+            content_type,
+            content_length: Some(body.len() as u64),
+            body: ReplyBody::Bytes(body),
+            ..Self::new(status)
+        }
     }
 
     pub fn into_flow(self) -> Flow {

@@ -96,7 +96,8 @@ impl Request {
     pub fn set_captures(&mut self, matched: Matched) {
         for &(group, slot) in &matched.regex.slots {
             let value = matched.captures.get(group).copied().flatten();
-            let value = value.map(|(start, end)| matched.subject.slice(start as usize..end as usize));
+            let value =
+                value.map(|(start, end)| matched.subject.slice(start as usize..end as usize));
             if let Some(place) = self.slots.get_mut(usize::from(slot)) {
                 *place = value;
             }

@@ -87,14 +87,26 @@ pub fn bind(model: &Model, options: &FrontOptions) -> Result<Vec<Bound>, FrontEr
     let mut bound = Vec::new();
     for (listen, at) in model.listens.iter().enumerate() {
         let ListenAddress::Inet(configured) = options.listen_map.map(&at.address) else {
-            let source = io::Error::new(io::ErrorKind::Unsupported, "Unix sockets are not served yet");
-            return Err(FrontError::Bind { address: format!("{:?}", at.address), source });
+            let source = io::Error::new(
+                io::ErrorKind::Unsupported,
+                "Unix sockets are not served yet",
+            );
+            return Err(FrontError::Bind {
+                address: format!("{:?}", at.address),
+                source,
+            });
         };
         let address = real_address(at, configured, options);
-        let socket = bind_one(at, address)
-            .map_err(|source| FrontError::Bind { address: address.to_string(), source })?;
+        let socket = bind_one(at, address).map_err(|source| FrontError::Bind {
+            address: address.to_string(),
+            source,
+        })?;
         let address = socket.local_addr().unwrap_or(address);
-        bound.push(Bound { listen, socket, address });
+        bound.push(Bound {
+            listen,
+            socket,
+            address,
+        });
     }
     Ok(bound)
 }
@@ -108,7 +120,11 @@ fn real_address(at: &Listen, configured: SocketAddr, options: &FrontOptions) -> 
 
 fn bind_one(at: &Listen, address: SocketAddr) -> io::Result<TcpListener> {
     use socket2::{Domain, Protocol, Socket, Type};
-    let socket = Socket::new(Domain::for_address(address), Type::STREAM, Some(Protocol::TCP))?;
+    let socket = Socket::new(
+        Domain::for_address(address),
+        Type::STREAM,
+        Some(Protocol::TCP),
+    )?;
     socket.set_reuse_address(true)?;
     if address.is_ipv6() {
         socket.set_only_v6(at.options.ipv6only)?;
@@ -123,23 +139,43 @@ fn bind_one(at: &Listen, address: SocketAddr) -> io::Result<TcpListener> {
 ///
 /// # Errors
 /// A worker or awc cannot be prepared.
-pub fn start(model: Arc<Model>, logs: Arc<Logs>, bound: Vec<Bound>, options: FrontOptions) -> Result<Front, FrontError> {
+pub fn start(
+    model: Arc<Model>,
+    logs: Arc<Logs>,
+    bound: Vec<Bound>,
+    options: FrontOptions,
+) -> Result<Front, FrontError> {
     // Found out here rather than in a worker, where nobody would hear of it.
     Upstreams::new(AddressMap::default())?;
     let workers = model.process.workers.max(1);
-    let state = State { model, logs, options: Arc::new(options), generation: 1, draining: false };
+    let state = State {
+        model,
+        logs,
+        options: Arc::new(options),
+        generation: 1,
+        draining: false,
+    };
     let (sender, receiver) = watch::channel(state);
-    let mut builder = Server::build().workers(workers).disable_signals().shutdown_timeout(10).backlog(1024);
+    let mut builder = Server::build()
+        .workers(workers)
+        .disable_signals()
+        .shutdown_timeout(10)
+        .backlog(1024);
     for Bound { listen, socket, .. } in bound {
         let receiver = receiver.clone();
         let factory = move || {
             let receiver = receiver.clone();
             fn_service(move |stream: TcpStream| accept(receiver.clone(), listen, stream))
         };
-        builder = builder.listen(format!("front-{listen}"), socket, factory).map_err(FrontError::Start)?;
+        builder = builder
+            .listen(format!("front-{listen}"), socket, factory)
+            .map_err(FrontError::Start)?;
     }
     let server = builder.run();
-    let control = Control { handle: server.handle(), state: sender };
+    let control = Control {
+        handle: server.handle(),
+        state: sender,
+    };
     Ok(Front { server, control })
 }
 
@@ -184,9 +220,15 @@ thread_local! {
 }
 
 /// Serves one accepted connection.
-async fn accept(receiver: watch::Receiver<State>, listen: usize, stream: TcpStream) -> Result<(), ()> {
+async fn accept(
+    receiver: watch::Receiver<State>,
+    listen: usize,
+    stream: TcpStream,
+) -> Result<(), ()> {
     let local = local(&receiver).await?;
-    let Some(at) = local.model.listens.get(listen) else { return Ok(()) };
+    let Some(at) = local.model.listens.get(listen) else {
+        return Ok(());
+    };
     let (peer, address) = (stream.peer_addr().ok(), stream.local_addr().ok());
     let connection = Rc::new(Connection::new(Stream::Tcp(stream), peer, address));
     connection.stream.set_nodelay();
@@ -201,8 +243,12 @@ async fn accept(receiver: watch::Receiver<State>, listen: usize, stream: TcpStre
         },
         timeout: head.client_header_timeout,
     };
-    let handler =
-        AtListen { application: &local.application, listen, model: &local.model, worker: &local.worker };
+    let handler = AtListen {
+        application: &local.application,
+        listen,
+        model: &local.model,
+        worker: &local.worker,
+    };
     serve(connection, &rules, &local.registry, &handler).await;
     Ok(())
 }
@@ -217,7 +263,8 @@ async fn local(receiver: &watch::Receiver<State>) -> Result<Rc<LocalService>, ()
     let worker = Rc::new(Worker {
         product: state.options.product.clone(),
         logs: state.logs.clone(),
-        upstreams: Upstreams::new(state.options.dial_map.clone()).map_err(|error| ::log::error!("{error}"))?,
+        upstreams: Upstreams::new(state.options.dial_map.clone())
+            .map_err(|error| ::log::error!("{error}"))?,
         story: state.options.story.clone(),
     });
     let made = Rc::new(Local {
@@ -227,7 +274,11 @@ async fn local(receiver: &watch::Receiver<State>) -> Result<Rc<LocalService>, ()
         worker,
         registry: Rc::default(),
     });
-    let kept = LOCAL.with_borrow_mut(|all| all.entry(state.generation).or_insert_with(|| made.clone()).clone());
+    let kept = LOCAL.with_borrow_mut(|all| {
+        all.entry(state.generation)
+            .or_insert_with(|| made.clone())
+            .clone()
+    });
     if Rc::ptr_eq(&kept, &made) {
         actix_rt::spawn(retire(receiver.clone(), kept.clone()));
     }

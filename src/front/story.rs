@@ -9,7 +9,11 @@ pub fn line(r: &Request) -> String {
     let raw = &r.head.raw;
     let method = lossy(r.head.method_bytes());
     let target = lossy(r.head.unparsed_uri.of(raw));
-    let mut line = if r.head.line.is_empty() { "(no request)".to_owned() } else { format!("{method} {target}") };
+    let mut line = if r.head.line.is_empty() {
+        "(no request)".to_owned()
+    } else {
+        format!("{method} {target}")
+    };
     if r.head.bad.is_none() {
         line.push_str(&format!(" → {}", place(r)));
     }
@@ -35,12 +39,18 @@ fn place(r: &Request) -> String {
         LocationKind::Exact => format!("location = {name}"),
         LocationKind::Prefix { no_regex: true } => format!("location ^~ {name}"),
         LocationKind::Prefix { .. } | LocationKind::Named => format!("location {name}"),
-        LocationKind::Regex(regex) => format!("location {} {name}", if regex.caseless { "~*" } else { "~" }),
+        LocationKind::Regex(regex) => format!(
+            "location {} {name}",
+            if regex.caseless { "~*" } else { "~" }
+        ),
     };
     format!("{shown} ({})", r.model.sources.short(location.span))
 }
 
 /// Bytes for a terminal: control characters are shown, not obeyed.
 fn lossy(bytes: &[u8]) -> String {
-    String::from_utf8_lossy(bytes).chars().map(|c| if c.is_control() { '\u{fffd}' } else { c }).collect()
+    String::from_utf8_lossy(bytes)
+        .chars()
+        .map(|c| if c.is_control() { '\u{fffd}' } else { c })
+        .collect()
 }

@@ -33,13 +33,21 @@ pub fn append(template: &Template, r: &Request, out: &mut BytesMut) {
             Part::Variable(var) => {
                 append_variable(var, r, out);
             }
-            Part::Capture(n) => out.extend_from_slice(capture(r, usize::from(*n)).unwrap_or_default()),
+            Part::Capture(n) => {
+                out.extend_from_slice(capture(r, usize::from(*n)).unwrap_or_default())
+            }
         }
     }
 }
 
 /// Fills in a template whose groups come from another match than the request's.
-pub fn append_with(template: &Template, r: &Request, captures: &Captures, subject: &[u8], out: &mut BytesMut) {
+pub fn append_with(
+    template: &Template,
+    r: &Request,
+    captures: &Captures,
+    subject: &[u8],
+    out: &mut BytesMut,
+) {
     for part in &template.parts {
         match part {
             Part::Literal(text) => out.extend_from_slice(text),
@@ -48,7 +56,11 @@ pub fn append_with(template: &Template, r: &Request, captures: &Captures, subjec
             }
             Part::Capture(n) => {
                 if let Some((start, end)) = captures.get(usize::from(*n)).copied().flatten() {
-                    out.extend_from_slice(subject.get(start as usize..end as usize).unwrap_or_default());
+                    out.extend_from_slice(
+                        subject
+                            .get(start as usize..end as usize)
+                            .unwrap_or_default(),
+                    );
                 }
             }
         }
@@ -71,7 +83,10 @@ pub fn append_variable(var: &Var, r: &Request, out: &mut BytesMut) -> bool {
         Var::SentHttp(name) => append_sent(name, r, out),
         Var::UpstreamHttp(name) => append_upstream_http(name, r, out),
         Var::UpstreamCookie(name) => append_upstream_cookie(name, r, out),
-        Var::Slot(slot) => put(out, r.slots.get(usize::from(*slot)).and_then(Option::as_deref)),
+        Var::Slot(slot) => put(
+            out,
+            r.slots.get(usize::from(*slot)).and_then(Option::as_deref),
+        ),
     }
 }
 
@@ -94,7 +109,10 @@ fn append_builtin(builtin: Builtin, r: &Request, out: &mut BytesMut) -> bool {
             Some(std::net::IpAddr::V6(ip)) => put(out, Some(&ip.octets())),
             None => put(out, Some(b"unix:")),
         },
-        Builtin::BodyBytesSent => print(out, format_args!("{}", r.bytes_sent.get().saturating_sub(r.head_sent.get()))),
+        Builtin::BodyBytesSent => print(
+            out,
+            format_args!("{}", r.bytes_sent.get().saturating_sub(r.head_sent.get())),
+        ),
         Builtin::BytesSent => print(out, format_args!("{}", r.bytes_sent.get())),
         Builtin::Connection => print(out, format_args!("{}", r.connection.number)),
         Builtin::ConnectionRequests => print(out, format_args!("{}", r.connection.requests.get())),
@@ -109,7 +127,14 @@ fn append_builtin(builtin: Builtin, r: &Request, out: &mut BytesMut) -> bool {
         Builtin::DateGmt | Builtin::DateLocal => put(out, Some(date::log_time(now()).as_bytes())),
         Builtin::DocumentRoot => put(out, Some(&root_path(&r.location.core.root, r))),
         Builtin::DocumentUri | Builtin::Uri => put(out, Some(&r.uri)),
-        Builtin::Host => put(out, Some(if r.head.host.is_empty() { &r.server.name } else { &r.head.host })),
+        Builtin::Host => put(
+            out,
+            Some(if r.head.host.is_empty() {
+                &r.server.name
+            } else {
+                &r.head.host
+            }),
+        ),
         Builtin::Hostname => put(out, Some(hostname().as_bytes())),
         Builtin::Https => put(out, Some(b"")),
         Builtin::IsArgs => put(out, Some(if r.args.is_empty() { b"" } else { b"?" })),
@@ -117,7 +142,14 @@ fn append_builtin(builtin: Builtin, r: &Request, out: &mut BytesMut) -> bool {
         Builtin::Msec => print_time(out, unix_time()),
         Builtin::NginxVersion => put(out, Some(b"1.22.1")),
         Builtin::Pid => print(out, format_args!("{}", std::process::id())),
-        Builtin::Pipe => put(out, Some(if r.connection.input.borrow().is_empty() { b"." } else { b"p" })),
+        Builtin::Pipe => put(
+            out,
+            Some(if r.connection.input.borrow().is_empty() {
+                b"."
+            } else {
+                b"p"
+            }),
+        ),
         Builtin::ProxyAddXForwardedFor => forwarded_for(r, out),
         Builtin::ProxyHost => !r.proxy_host.is_empty() && put(out, Some(&r.proxy_host)),
         Builtin::ProxyPort => !r.proxy_port.is_empty() && put(out, Some(&r.proxy_port)),
@@ -132,7 +164,10 @@ fn append_builtin(builtin: Builtin, r: &Request, out: &mut BytesMut) -> bool {
         Builtin::RealpathRoot => {
             let path = root_path(&r.location.core.root, r);
             match std::fs::canonicalize(super::files::as_path(&path)) {
-                Ok(real) => put(out, Some(std::os::unix::ffi::OsStrExt::as_bytes(real.as_os_str()))),
+                Ok(real) => put(
+                    out,
+                    Some(std::os::unix::ffi::OsStrExt::as_bytes(real.as_os_str())),
+                ),
                 Err(_) => false,
             }
         }
@@ -153,7 +188,10 @@ fn append_builtin(builtin: Builtin, r: &Request, out: &mut BytesMut) -> bool {
         Builtin::RequestCompletion => put(out, Some(if r.complete.get() { b"OK" } else { b"" })),
         Builtin::RequestFilename => put(out, Some(&super::files::file_name(r, &r.uri))),
         Builtin::RequestId => put(out, Some(r.request_id.get_or_init(request_id))),
-        Builtin::RequestLength => print(out, format_args!("{}", r.head.received as u64 + r.body.consumed())),
+        Builtin::RequestLength => print(
+            out,
+            format_args!("{}", r.head.received as u64 + r.body.consumed()),
+        ),
         Builtin::RequestMethod => put(out, Some(&r.method_name)),
         Builtin::RequestTime => print_time(out, r.started.elapsed()),
         Builtin::RequestUri => put(out, Some(r.head.unparsed_uri.of(&r.head.raw))),
@@ -167,33 +205,28 @@ fn append_builtin(builtin: Builtin, r: &Request, out: &mut BytesMut) -> bool {
             Some(ListenAddress::Inet(address)) => print(out, format_args!("{}", address.port())),
             _ => put(out, Some(b"")),
         },
-        Builtin::ServerProtocol => put(out, Some(protocol(r.head.version).as_bytes())),
+        Builtin::ServerProtocol => put(out, Some(r.head.protocol.of(&r.head.raw))),
         Builtin::Status => match r.status.get() {
             0 => put(out, Some(b"000")),
             status => print(out, format_args!("{status:03}")),
         },
         Builtin::TimeIso8601 => put(out, Some(date::iso8601(now()).as_bytes())),
         Builtin::TimeLocal => put(out, Some(date::log_time(now()).as_bytes())),
-        Builtin::UpstreamAddr => upstream(r, out, |s, out| out.extend_from_slice(s.peer.as_bytes())),
+        Builtin::UpstreamAddr => {
+            upstream(r, out, |s, out| out.extend_from_slice(s.peer.as_bytes()))
+        }
         Builtin::UpstreamBytesReceived => upstream(r, out, |s, out| number(out, s.bytes_received)),
         Builtin::UpstreamBytesSent => upstream(r, out, |s, out| number(out, s.bytes_sent)),
         Builtin::UpstreamConnectTime => upstream(r, out, |s, out| seconds(out, s.connect_time)),
         Builtin::UpstreamHeaderTime => upstream(r, out, |s, out| seconds(out, s.header_time)),
-        Builtin::UpstreamResponseLength => upstream(r, out, |s, out| number(out, s.response_length)),
+        Builtin::UpstreamResponseLength => {
+            upstream(r, out, |s, out| number(out, s.response_length))
+        }
         Builtin::UpstreamResponseTime => upstream(r, out, |s, out| seconds(out, s.response_time)),
         Builtin::UpstreamStatus => upstream(r, out, |s, out| match s.status {
             0 => out.extend_from_slice(b"-"),
             status => number(out, u64::from(status)),
         }),
-    }
-}
-
-/// `HTTP/1.1`, as `$server_protocol` has it.
-fn protocol(version: u16) -> String {
-    match version {
-        9 => "HTTP/0.9".to_owned(),
-        0 => String::new(),
-        v => format!("HTTP/{}.{}", v / 1000, v % 1000),
     }
 }
 
@@ -203,7 +236,9 @@ pub fn root_path(root: &Root, r: &Request) -> Bytes {
     if path.starts_with(b"/") {
         return path;
     }
-    let mut full = BytesMut::from(std::os::unix::ffi::OsStrExt::as_bytes(r.model.prefix.as_os_str()));
+    let mut full = BytesMut::from(std::os::unix::ffi::OsStrExt::as_bytes(
+        r.model.prefix.as_os_str(),
+    ));
     full.extend_from_slice(&path);
     full.freeze()
 }
@@ -215,7 +250,9 @@ pub fn argument<'a>(args: &'a [u8], name: &[u8]) -> Option<&'a [u8]> {
     }
     args.split(|&b| b == b'&').find_map(|pair| {
         let (key, value) = pair.split_at_checked(name.len())?;
-        (key.eq_ignore_ascii_case(name)).then_some(value).and_then(|v| v.strip_prefix(b"="))
+        (key.eq_ignore_ascii_case(name))
+            .then_some(value)
+            .and_then(|v| v.strip_prefix(b"="))
     })
 }
 
@@ -229,23 +266,40 @@ fn cookie<'a>(r: &'a Request, name: &[u8]) -> Option<&'a [u8]> {
 }
 
 fn cookie_in<'a>(field: &'a [u8], name: &[u8], separator: u8) -> Option<&'a [u8]> {
-    field.split(|&b| b == separator || b == b',').find_map(|pair| {
-        let (key, value) = pair.trim_ascii_start().split_at_checked(name.len())?;
-        if !key.eq_ignore_ascii_case(name) {
-            return None;
-        }
-        Some(value.trim_ascii_start().strip_prefix(b"=")?.trim_ascii_start())
-    })
+    field
+        .split(|&b| b == separator || b == b',')
+        .find_map(|pair| {
+            let (key, value) = pair.trim_ascii_start().split_at_checked(name.len())?;
+            if !key.eq_ignore_ascii_case(name) {
+                return None;
+            }
+            Some(
+                value
+                    .trim_ascii_start()
+                    .strip_prefix(b"=")?
+                    .trim_ascii_start(),
+            )
+        })
 }
 
 /// Whether a field's name is the variable's: without case, `-` and other signs as `_`.
 fn is_named(field: &[u8], variable: &[u8]) -> bool {
     field.len() == variable.len()
-        && field.iter().zip(variable).all(|(&f, &v)| v == if f == b'-' { b'_' } else { f.to_ascii_lowercase() })
+        && field.iter().zip(variable).all(|(&f, &v)| {
+            v == if f == b'-' {
+                b'_'
+            } else {
+                f.to_ascii_lowercase()
+            }
+        })
 }
 
 fn append_http(name: &[u8], r: &Request, out: &mut BytesMut) -> bool {
-    let mut values = r.head.pairs().filter(|(field, _)| is_named(field, name)).map(|(_, value)| value);
+    let mut values = r
+        .head
+        .pairs()
+        .filter(|(field, _)| is_named(field, name))
+        .map(|(_, value)| value);
     // These are joined; of any other name the first counts.
     let separator: &[u8] = match name {
         b"cookie" => b"; ",
@@ -272,9 +326,14 @@ fn append_sent(name: &[u8], r: &Request, out: &mut BytesMut) -> bool {
     let fields = head.split(|&b| b == b'\n').skip(1).filter_map(|line| {
         let line = line.strip_suffix(b"\r").unwrap_or(line);
         let colon = line.iter().position(|&b| b == b':')?;
-        Some((line.get(..colon)?, line.get(colon + 1..)?.trim_ascii_start()))
+        Some((
+            line.get(..colon)?,
+            line.get(colon + 1..)?.trim_ascii_start(),
+        ))
     });
-    let mut values = fields.filter(|(field, _)| is_named(field, name)).map(|(_, value)| value);
+    let mut values = fields
+        .filter(|(field, _)| is_named(field, name))
+        .map(|(_, value)| value);
     match name {
         b"cache_control" | b"link" => join(out, values, b", "),
         _ => put(out, values.next()),
@@ -283,22 +342,40 @@ fn append_sent(name: &[u8], r: &Request, out: &mut BytesMut) -> bool {
 
 fn append_upstream_http(name: &[u8], r: &Request, out: &mut BytesMut) -> bool {
     let head = r.upstreams.head.borrow();
-    let Some(head) = head.as_ref() else { return false };
-    put(out, head.pairs().find(|(field, _)| is_named(field, name)).map(|(_, value)| value))
+    let Some(head) = head.as_ref() else {
+        return false;
+    };
+    put(
+        out,
+        head.pairs()
+            .find(|(field, _)| is_named(field, name))
+            .map(|(_, value)| value),
+    )
 }
 
 fn append_upstream_cookie(name: &[u8], r: &Request, out: &mut BytesMut) -> bool {
     let head = r.upstreams.head.borrow();
-    let Some(head) = head.as_ref() else { return false };
-    let found = head.fields.iter().filter(|f| f.known == Known::SetCookie).find_map(|f| {
-        let first = f.value.of(&head.raw).split(|&b| b == b';').next()?;
-        cookie_in(first, name, b';')
-    });
+    let Some(head) = head.as_ref() else {
+        return false;
+    };
+    let found = head
+        .fields
+        .iter()
+        .filter(|f| f.known == Known::SetCookie)
+        .find_map(|f| {
+            let first = f.value.of(&head.raw).split(|&b| b == b';').next()?;
+            cookie_in(first, name, b';')
+        });
     put(out, found)
 }
 
 fn forwarded_for(r: &Request, out: &mut BytesMut) -> bool {
-    let chain = r.head.fields.iter().filter(|f| f.known == Known::XForwardedFor).map(|f| f.value.of(&r.head.raw));
+    let chain = r
+        .head
+        .fields
+        .iter()
+        .filter(|f| f.known == Known::XForwardedFor)
+        .map(|f| f.value.of(&r.head.raw));
     if join(out, chain, b", ") {
         out.extend_from_slice(b", ");
     }
@@ -319,7 +396,10 @@ fn remote_user(r: &Request) -> Option<Vec<u8>> {
 
 /// Base64 as nginx's `ngx_decode_base64` reads it (padding optional, stops at `=`).
 fn base64(encoded: &[u8]) -> Option<Vec<u8>> {
-    let end = encoded.iter().position(|&b| b == b'=').unwrap_or(encoded.len());
+    let end = encoded
+        .iter()
+        .position(|&b| b == b'=')
+        .unwrap_or(encoded.len());
     let mut out = Vec::with_capacity(end * 3 / 4);
     let (mut bits, mut count) = (0u32, 0u32);
     for &b in encoded.get(..end)? {
@@ -342,7 +422,9 @@ fn base64(encoded: &[u8]) -> Option<Vec<u8>> {
 }
 
 fn request_body(builtin: Builtin, r: &Request, out: &mut BytesMut) -> bool {
-    let Some(spool) = &r.buffered_body else { return false };
+    let Some(spool) = &r.buffered_body else {
+        return false;
+    };
     if builtin == Builtin::RequestBodyFile || spool.in_file() {
         return false;
     }
@@ -351,13 +433,22 @@ fn request_body(builtin: Builtin, r: &Request, out: &mut BytesMut) -> bool {
 
 fn request_id() -> Bytes {
     use std::hash::{BuildHasher, Hasher};
-    let half = || std::collections::hash_map::RandomState::new().build_hasher().finish();
+    let half = || {
+        std::collections::hash_map::RandomState::new()
+            .build_hasher()
+            .finish()
+    };
     Bytes::from(format!("{:016x}{:016x}", half(), half()))
 }
 
 fn hostname() -> &'static str {
     static NAME: std::sync::OnceLock<String> = std::sync::OnceLock::new();
-    NAME.get_or_init(|| rustix::system::uname().nodename().to_string_lossy().to_ascii_lowercase())
+    NAME.get_or_init(|| {
+        rustix::system::uname()
+            .nodename()
+            .to_string_lossy()
+            .to_ascii_lowercase()
+    })
 }
 
 /// Seconds since 1970.
@@ -366,11 +457,16 @@ pub fn now() -> i64 {
 }
 
 fn unix_time() -> Duration {
-    SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default()
+    SystemTime::now()
+        .duration_since(UNIX_EPOCH)
+        .unwrap_or_default()
 }
 
 fn print_time(out: &mut BytesMut, time: Duration) -> bool {
-    print(out, format_args!("{}.{:03}", time.as_secs(), time.subsec_millis()))
+    print(
+        out,
+        format_args!("{}.{:03}", time.as_secs(), time.subsec_millis()),
+    )
 }
 
 fn number(out: &mut BytesMut, n: u64) {
@@ -387,7 +483,11 @@ fn seconds(out: &mut BytesMut, time: Option<Duration>) {
 }
 
 /// A value for each try, separated by commas.
-fn upstream(r: &Request, out: &mut BytesMut, mut each: impl FnMut(&UpstreamState, &mut BytesMut)) -> bool {
+fn upstream(
+    r: &Request,
+    out: &mut BytesMut,
+    mut each: impl FnMut(&UpstreamState, &mut BytesMut),
+) -> bool {
     let tries = r.upstreams.tries.borrow();
     for (i, state) in tries.iter().enumerate() {
         if i > 0 {

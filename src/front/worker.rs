@@ -31,7 +31,10 @@ impl AddressMap {
 
     /// The real address for one of the configuration.
     pub fn map(&self, address: &ListenAddress) -> ListenAddress {
-        self.pairs.iter().find(|(from, _)| from == address).map_or_else(|| address.clone(), |(_, to)| to.clone())
+        self.pairs
+            .iter()
+            .find(|(from, _)| from == address)
+            .map_or_else(|| address.clone(), |(_, to)| to.clone())
     }
 }
 
@@ -47,7 +50,10 @@ pub struct Product {
 impl Product {
     pub fn new(full: &str) -> Self {
         let short = full.split('/').next().unwrap_or(full).to_owned();
-        Self { full: full.to_owned(), short }
+        Self {
+            full: full.to_owned(),
+            short,
+        }
     }
 }
 

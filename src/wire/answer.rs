@@ -38,7 +38,15 @@ impl Answer {
             tcp_nopush: false,
             reset_timedout: false,
         };
-        Self { head: Bytes::new(), body: Body::None, chunked: false, keep_alive: false, policy, done: None, silent: true }
+        Self {
+            head: Bytes::new(),
+            body: Body::None,
+            chunked: false,
+            keep_alive: false,
+            policy,
+            done: None,
+            silent: true,
+        }
     }
 }
 
@@ -71,7 +79,10 @@ pub enum Body {
     None,
     Bytes(Bytes),
     /// Pieces of memory and of one file, in order.
-    Pieces { file: Option<Rc<File>>, pieces: Vec<PieceOf> },
+    Pieces {
+        file: Option<Rc<File>>,
+        pieces: Vec<PieceOf>,
+    },
     /// Bytes that arrive with time (a proxied answer).
     Stream(Box<dyn BodyStream>),
 }

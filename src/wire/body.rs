@@ -135,7 +135,9 @@ impl RequestBody {
             }
             match ready!(self.connection.poll_fill(cx, self.room())) {
                 Ok(_) => self.connection.timer.set(self.timeout.get()),
-                Err(ReadError::TimedOut) => return Poll::Ready(Some(Err(self.fail(BodyError::TimedOut)))),
+                Err(ReadError::TimedOut) => {
+                    return Poll::Ready(Some(Err(self.fail(BodyError::TimedOut))));
+                }
                 Err(ReadError::Closed | ReadError::Io(_)) => {
                     return Poll::Ready(Some(Err(self.fail(BodyError::Closed))));
                 }
@@ -165,7 +167,9 @@ impl RequestBody {
             Framing::Done => Taken::End,
             Framing::Length(_) if input.is_empty() => Taken::More,
             Framing::Length(rest) => {
-                let n = usize::try_from(*rest).unwrap_or(usize::MAX).min(input.len());
+                let n = usize::try_from(*rest)
+                    .unwrap_or(usize::MAX)
+                    .min(input.len());
                 *rest -= n as u64;
                 if *rest == 0 {
                     *framing = Framing::Done;
@@ -181,7 +185,8 @@ impl RequestBody {
                 }
             },
         };
-        self.consumed.set(self.consumed.get() + (before - input.len()) as u64);
+        self.consumed
+            .set(self.consumed.get() + (before - input.len()) as u64);
         if let Taken::Bytes(bytes) = &taken {
             self.received.set(self.received.get() + bytes.len() as u64);
             let limit = self.limit.get();
@@ -195,7 +200,11 @@ impl RequestBody {
     fn poll_continue(&self, cx: &mut Context<'_>) -> Poll<()> {
         // Nothing is due if the client did not wait.
         const CONTINUE: &[u8] = b"HTTP/1.1 100 Continue\r\n\r\n";
-        let written = ready!(self.connection.stream.poll_write(cx, &[IoSlice::new(CONTINUE)]));
+        let written = ready!(
+            self.connection
+                .stream
+                .poll_write(cx, &[IoSlice::new(CONTINUE)])
+        );
         self.expect.set(false);
         if !matches!(written, Ok(n) if n == CONTINUE.len()) {
             self.connection.broken.set(true);

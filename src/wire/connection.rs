@@ -83,7 +83,9 @@ impl Connection {
         if self.eof.get() {
             return Poll::Ready(Err(ReadError::Closed));
         }
-        let read = self.stream.poll_read(cx, &mut self.input.borrow_mut(), room);
+        let read = self
+            .stream
+            .poll_read(cx, &mut self.input.borrow_mut(), room);
         match read {
             Poll::Ready(Ok(0)) => {
                 self.eof.set(true);
@@ -116,7 +118,9 @@ impl Connection {
             if self.input.borrow().len() >= LARGE_READ {
                 return Poll::Pending;
             }
-            let read = self.stream.poll_read(cx, &mut self.input.borrow_mut(), SMALL_READ);
+            let read = self
+                .stream
+                .poll_read(cx, &mut self.input.borrow_mut(), SMALL_READ);
             match ready!(read) {
                 Ok(0) | Err(_) => self.eof.set(true),
                 Ok(_) => {}

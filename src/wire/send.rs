@@ -31,15 +31,26 @@ pub async fn send(connection: &Rc<Connection>, answer: &mut Answer) -> Outcome {
         Body::None => write_all(connection, &answer.policy, vec![head]).await,
         Body::Bytes(bytes) if answer.chunked => {
             let size = Bytes::from(format!("{:x}\r\n", bytes.len()));
-            write_all(connection, &answer.policy, vec![head, size, bytes, Bytes::from_static(b"\r\n0\r\n\r\n")]).await
+            write_all(
+                connection,
+                &answer.policy,
+                vec![head, size, bytes, Bytes::from_static(b"\r\n0\r\n\r\n")],
+            )
+            .await
         }
         Body::Bytes(bytes) => write_all(connection, &answer.policy, vec![head, bytes]).await,
-        Body::Pieces { file, pieces } => send_pieces(connection, &answer.policy, head, file, pieces).await,
+        Body::Pieces { file, pieces } => {
+            send_pieces(connection, &answer.policy, head, file, pieces).await
+        }
         Body::Stream(stream) => send_stream(connection, answer, head, stream).await,
     };
     connection.timer.clear();
     let sent = connection.sent.get() - before;
-    Outcome { sent, head: head_len.min(sent), end }
+    Outcome {
+        sent,
+        head: head_len.min(sent),
+        end,
+    }
 }
 
 /// Why a write ended early.
@@ -66,7 +77,11 @@ fn poll_write(
     }
 }
 
-fn poll_send_timer(connection: &Connection, policy: &SendPolicy, cx: &mut Context<'_>) -> Poll<End> {
+fn poll_send_timer(
+    connection: &Connection,
+    policy: &SendPolicy,
+    cx: &mut Context<'_>,
+) -> Poll<End> {
     if !connection.timer.is_set() {
         connection.timer.set(policy.send_timeout);
     }
@@ -83,7 +98,11 @@ async fn write_all(connection: &Connection, policy: &SendPolicy, mut parts: Vec<
     let mut first = 0;
     while first < parts.len() {
         let written = std::future::poll_fn(|cx| {
-            let slices: Vec<IoSlice<'_>> = parts[first..].iter().take(MAX_SLICES).map(|p| IoSlice::new(p)).collect();
+            let slices: Vec<IoSlice<'_>> = parts[first..]
+                .iter()
+                .take(MAX_SLICES)
+                .map(|p| IoSlice::new(p))
+                .collect();
             poll_write(connection, policy, cx, &slices)
         })
         .await;
@@ -117,15 +136,20 @@ async fn send_pieces(
     pieces: Vec<PieceOf>,
 ) -> End {
     let mut memory = vec![head];
-    let total: u64 = pieces.iter().map(|p| if let PieceOf::File(_, n) = p { *n } else { 0 }).sum();
+    let total: u64 = pieces
+        .iter()
+        .map(|p| if let PieceOf::File(_, n) = p { *n } else { 0 })
+        .sum();
     let mut corked = false;
     for piece in pieces {
         match (piece, &file) {
             (PieceOf::Memory(bytes), _) => memory.push(bytes),
-            (PieceOf::File(offset, len), Some(file)) if total <= SMALL_FILE => match read_part(file, offset, len) {
-                Some(bytes) => memory.push(bytes),
-                None => return cut(connection, policy, memory).await,
-            },
+            (PieceOf::File(offset, len), Some(file)) if total <= SMALL_FILE => {
+                match read_part(file, offset, len) {
+                    Some(bytes) => memory.push(bytes),
+                    None => return cut(connection, policy, memory).await,
+                }
+            }
             (PieceOf::File(offset, len), Some(file)) => {
                 if policy.sendfile && policy.tcp_nopush && !corked {
                     connection.stream.set_cork(true);
@@ -164,11 +188,19 @@ fn read_part(file: &File, offset: u64, len: u64) -> Option<Bytes> {
     Some(part.freeze())
 }
 
-async fn send_file(connection: &Connection, policy: &SendPolicy, file: &File, mut offset: u64, mut len: u64) -> End {
+async fn send_file(
+    connection: &Connection,
+    policy: &SendPolicy,
+    file: &File,
+    mut offset: u64,
+    mut len: u64,
+) -> End {
     let mut sendfile = policy.sendfile;
     while len > 0 {
         if !sendfile {
-            let Some(bytes) = read_part(file, offset, len.min(READ_CHUNK)) else { return End::Cut };
+            let Some(bytes) = read_part(file, offset, len.min(READ_CHUNK)) else {
+                return End::Cut;
+            };
             let n = bytes.len() as u64;
             match write_all(connection, policy, vec![bytes]).await {
                 End::Complete => {}
@@ -180,10 +212,15 @@ async fn send_file(connection: &Connection, policy: &SendPolicy, file: &File, mu
         }
         let sent = std::future::poll_fn(|cx| {
             let chunk = len.min(SENDFILE_CHUNK);
-            match connection.stream.poll_write_with(cx, |socket| sendfile_call(socket, file, offset, chunk)) {
+            match connection
+                .stream
+                .poll_write_with(cx, |socket| sendfile_call(socket, file, offset, chunk))
+            {
                 Poll::Pending => poll_send_timer(connection, policy, cx).map(|end| Err(Some(end))),
                 Poll::Ready(Ok(n)) => Poll::Ready(Ok(n)),
-                Poll::Ready(Err(error)) => Poll::Ready(Err((!is_unsupported(&error)).then(|| failed(connection)))),
+                Poll::Ready(Err(error)) => {
+                    Poll::Ready(Err((!is_unsupported(&error)).then(|| failed(connection))))
+                }
             }
         })
         .await;
@@ -219,13 +256,27 @@ fn sendfile_call(_: BorrowedFd<'_>, _: &File, _: u64, _: u64) -> io::Result<u64>
 }
 
 fn is_unsupported(error: &io::Error) -> bool {
-    matches!(error.kind(), io::ErrorKind::Unsupported | io::ErrorKind::InvalidInput)
+    matches!(
+        error.kind(),
+        io::ErrorKind::Unsupported | io::ErrorKind::InvalidInput
+    )
 }
 
 /// A body that arrives with time: taken ahead of the client as far as it allows, sent as the client takes it.
-async fn send_stream(connection: &Connection, answer: &Answer, head: Bytes, mut stream: Box<dyn BodyStream>) -> End {
-    let mut flow = Flow { spool: Spool::new(), head_pending: head, source: Source::Flowing, chunked: answer.chunked };
-    let end = std::future::poll_fn(|cx| flow.poll(connection, &answer.policy, stream.as_mut(), cx)).await;
+async fn send_stream(
+    connection: &Connection,
+    answer: &Answer,
+    head: Bytes,
+    mut stream: Box<dyn BodyStream>,
+) -> End {
+    let mut flow = Flow {
+        spool: Spool::new(),
+        head_pending: head,
+        source: Source::Flowing,
+        chunked: answer.chunked,
+    };
+    let end =
+        std::future::poll_fn(|cx| flow.poll(connection, &answer.policy, stream.as_mut(), cx)).await;
     if end != End::Complete {
         stream.abandon();
     }
@@ -290,13 +341,17 @@ impl Flow {
         let ahead = stream.ahead();
         // One turn takes a bounded amount, so that sending is not starved.
         let mut turn = 256 * 1024usize;
-        while self.source == Source::Flowing && turn > 0 && self.spool.has_room(ahead.memory, ahead.file) {
+        while self.source == Source::Flowing
+            && turn > 0
+            && self.spool.has_room(ahead.memory, ahead.file)
+        {
             match stream.poll_next(cx) {
                 Poll::Pending => break,
                 Poll::Ready(None) => {
                     self.source = Source::Ended;
                     if self.chunked {
-                        self.spool.push_end(Bytes::from_static(b"0\r\n\r\n"), &ahead.folder)?;
+                        self.spool
+                            .push_end(Bytes::from_static(b"0\r\n\r\n"), &ahead.folder)?;
                     }
                 }
                 Poll::Ready(Some(Err(_))) => self.source = Source::Cut,
@@ -344,7 +399,10 @@ impl Flow {
         let mut slices: [IoSlice<'_>; MAX_SLICES] = [IoSlice::new(&[]); MAX_SLICES];
         let mut count = 0;
         let head = (!self.head_pending.is_empty()).then_some(&self.head_pending);
-        for (slot, piece) in slices.iter_mut().zip(head.into_iter().chain(self.spool.pieces())) {
+        for (slot, piece) in slices
+            .iter_mut()
+            .zip(head.into_iter().chain(self.spool.pieces()))
+        {
             *slot = IoSlice::new(piece);
             count += 1;
         }

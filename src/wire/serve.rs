@@ -73,12 +73,19 @@ impl Registry {
 }
 
 /// Serves `connection` to its end.
-pub async fn serve(connection: Rc<Connection>, rules: &HeadRules, registry: &Registry, handler: &impl Handler) {
+pub async fn serve(
+    connection: Rc<Connection>,
+    rules: &HeadRules,
+    registry: &Registry,
+    handler: &impl Handler,
+) {
     registry.add(&connection);
     let mut idle_timeout = rules.timeout;
     let mut reader = HeadReader::new();
     loop {
-        let Some(started) = wait_for_request(&connection, idle_timeout).await else { return };
+        let Some(started) = wait_for_request(&connection, idle_timeout).await else {
+            return;
+        };
         connection.requests.set(connection.requests.get() + 1);
         let (head, gone) = match read_head(&connection, rules, &mut reader).await {
             Read::Head(head) => (head, None),
@@ -87,7 +94,13 @@ pub async fn serve(connection: Rc<Connection>, rules: &HeadRules, registry: &Reg
         };
         let head = Rc::new(head);
         let body = Rc::new(RequestBody::new(connection.clone(), &head));
-        let incoming = Incoming { connection: connection.clone(), head, body: body.clone(), started, gone };
+        let incoming = Incoming {
+            connection: connection.clone(),
+            head,
+            body: body.clone(),
+            started,
+            gone,
+        };
         let mut answer = handler.handle(incoming).await;
         let policy = answer.policy;
         let next = answer_one(&connection, &mut answer, &body).await;
@@ -159,7 +172,11 @@ async fn read_head(connection: &Connection, rules: &HeadRules, reader: &mut Head
 /// Sends the answer, tells its `done`, and deals with what was not read of the request's body.
 async fn answer_one(connection: &Rc<Connection>, answer: &mut Answer, body: &RequestBody) -> Next {
     if answer.silent {
-        let outcome = super::answer::Outcome { sent: 0, head: 0, end: End::Complete };
+        let outcome = super::answer::Outcome {
+            sent: 0,
+            head: 0,
+            end: End::Complete,
+        };
         if let Some(done) = answer.done.take() {
             done(&outcome);
         }
@@ -180,7 +197,11 @@ async fn answer_one(connection: &Rc<Connection>, answer: &mut Answer, body: &Req
             Discarded::Failed => return Next::End,
         }
     }
-    if answer.keep_alive && !body.has_failed() { Next::KeepAlive } else { Next::End }
+    if answer.keep_alive && !body.has_failed() {
+        Next::KeepAlive
+    } else {
+        Next::End
+    }
 }
 
 #[derive(PartialEq, Eq)]

@@ -81,8 +81,12 @@ impl Spool {
         if !self.memory.is_empty() || self.read == self.written {
             return Ok(());
         }
-        let Some(file) = &self.file else { return Ok(()) };
-        let want = usize::try_from(self.written - self.read).unwrap_or(BACK).min(BACK);
+        let Some(file) = &self.file else {
+            return Ok(());
+        };
+        let want = usize::try_from(self.written - self.read)
+            .unwrap_or(BACK)
+            .min(BACK);
         let mut back = BytesMut::zeroed(want);
         file.read_exact_at(&mut back, self.read)?;
         self.read += want as u64;
@@ -111,7 +115,9 @@ impl Spool {
     pub fn advance(&mut self, mut n: usize) {
         self.memory_len -= n.min(self.memory_len);
         while n > 0 {
-            let Some(front) = self.memory.front_mut() else { return };
+            let Some(front) = self.memory.front_mut() else {
+                return;
+            };
             if front.len() > n {
                 bytes::Buf::advance(front, n);
                 return;

@@ -26,7 +26,12 @@ macro_rules! each {
 
 impl Stream {
     /// Reads what is there, up to `room` bytes, to the end of `buf`; 0 is the end of the stream.
-    pub fn poll_read(&self, cx: &mut Context<'_>, buf: &mut BytesMut, room: usize) -> Poll<io::Result<usize>> {
+    pub fn poll_read(
+        &self,
+        cx: &mut Context<'_>,
+        buf: &mut BytesMut,
+        room: usize,
+    ) -> Poll<io::Result<usize>> {
         loop {
             ready!(each!(self, s => s.poll_read_ready(cx)))?;
             match self.try_read(buf, room) {
@@ -70,7 +75,11 @@ impl Stream {
     }
 
     /// Writes some of the slices.
-    pub fn poll_write(&self, cx: &mut Context<'_>, slices: &[IoSlice<'_>]) -> Poll<io::Result<usize>> {
+    pub fn poll_write(
+        &self,
+        cx: &mut Context<'_>,
+        slices: &[IoSlice<'_>],
+    ) -> Poll<io::Result<usize>> {
         loop {
             ready!(each!(self, s => s.poll_write_ready(cx)))?;
             match each!(self, s => s.try_write_vectored(slices)) {

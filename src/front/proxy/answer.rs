@@ -17,7 +17,10 @@ use super::transport::Shared;
 
 /// The head of the reply (nginx's `ngx_http_upstream_process_headers`).
 pub fn reply(r: &Request, head: &AnswerHead) -> Reply {
-    let mut reply = Reply { conditional: false, ..Reply::new(head.status) };
+    let mut reply = Reply {
+        conditional: false,
+        ..Reply::new(head.status)
+    };
     reply.status_line = Some(head.status_line.share(&head.raw));
     let hidden = &r.location.proxy.hide_headers;
     for field in &head.fields {
@@ -29,7 +32,10 @@ pub fn reply(r: &Request, head: &AnswerHead) -> Reply {
         let name = field.name.share(&head.raw);
         match field.known {
             // Of the connection with the upstream, or said anew by the header filter.
-            Known::Connection | Known::KeepAlive | Known::TransferEncoding | Known::ContentLength => {}
+            Known::Connection
+            | Known::KeepAlive
+            | Known::TransferEncoding
+            | Known::ContentLength => {}
             Known::Status => {}
             Known::ContentType => content_type(&mut reply, value),
             Known::LastModified => {
@@ -60,21 +66,41 @@ fn content_type(reply: &mut Reply, value: Bytes) {
     reply.charset = Bytes::new();
     reply.content_type = value.clone();
     let mut at = 0;
-    while let Some(semicolon) = value.get(at..).and_then(|v| v.iter().position(|&b| b == b';')) {
+    while let Some(semicolon) = value
+        .get(at..)
+        .and_then(|v| v.iter().position(|&b| b == b';'))
+    {
         let semicolon = at + semicolon;
         at = semicolon + 1;
         while value.get(at) == Some(&b' ') {
             at += 1;
         }
-        let Some(parameter) = value.get(at..) else { return };
-        if !parameter.get(..8).is_some_and(|p| p.eq_ignore_ascii_case(b"charset=")) {
+        let Some(parameter) = value.get(at..) else {
+            return;
+        };
+        if !parameter
+            .get(..8)
+            .is_some_and(|p| p.eq_ignore_ascii_case(b"charset="))
+        {
             continue;
         }
         let start = at + 8;
-        let start = if value.get(start) == Some(&b'"') { start + 1 } else { start };
-        let end = if value.last() == Some(&b'"') { value.len() - 1 } else { value.len() };
+        let start = if value.get(start) == Some(&b'"') {
+            start + 1
+        } else {
+            start
+        };
+        let end = if value.last() == Some(&b'"') {
+            value.len() - 1
+        } else {
+            value.len()
+        };
         reply.content_type = value.slice(..semicolon);
-        reply.charset = if start < end { value.slice(start..end) } else { Bytes::new() };
+        reply.charset = if start < end {
+            value.slice(start..end)
+        } else {
+            Bytes::new()
+        };
         if reply.charset.is_empty() {
             reply.content_type = value;
         }
@@ -93,13 +119,20 @@ fn location(r: &Request, reply: &mut Reply, name: Bytes, value: Bytes) {
 
 /// `Refresh: 5; url=…` is rewritten like `Location`.
 fn refresh(r: &Request, value: Bytes) -> Bytes {
-    let at = value.windows(4).position(|w| w.eq_ignore_ascii_case(b"url="));
-    at.and_then(|at| rewrite(r, &value, at + 4)).unwrap_or(value)
+    let at = value
+        .windows(4)
+        .position(|w| w.eq_ignore_ascii_case(b"url="));
+    at.and_then(|at| rewrite(r, &value, at + 4))
+        .unwrap_or(value)
 }
 
 /// `proxy_redirect`: the first rule that matches the value behind `prefix`.
 fn rewrite(r: &Request, value: &Bytes, prefix: usize) -> Option<Bytes> {
-    r.location.proxy.redirect.iter().find_map(|rule| apply(r, rule, value, prefix))
+    r.location
+        .proxy
+        .redirect
+        .iter()
+        .find_map(|rule| apply(r, rule, value, prefix))
 }
 
 fn apply(r: &Request, rule: &ProxyRedirect, value: &Bytes, prefix: usize) -> Option<Bytes> {
@@ -200,7 +233,11 @@ impl BodyStream for ProxiedBody {
                 (end, hold) => {
                     self.over = Some(end.and_then(Result::err));
                     // First what came, then the end or the cut.
-                    if let Some(held) = hold.as_mut().map(|h| std::mem::take(&mut h.held)).filter(|h| !h.is_empty()) {
+                    if let Some(held) = hold
+                        .as_mut()
+                        .map(|h| std::mem::take(&mut h.held))
+                        .filter(|h| !h.is_empty())
+                    {
                         return Poll::Ready(Some(Ok(held.freeze())));
                     }
                 }
@@ -248,7 +285,8 @@ impl Hold {
             return Some(out);
         }
         let of_new = ready - self.held.len();
-        self.held.extend_from_slice(bytes.get(..of_new).unwrap_or_default());
+        self.held
+            .extend_from_slice(bytes.get(..of_new).unwrap_or_default());
         let out = std::mem::take(&mut self.held).freeze();
         bytes.advance(of_new);
         self.held.extend_from_slice(&bytes);
@@ -266,24 +304,47 @@ mod tests {
     use super::*;
 
     fn hold() -> Hold {
-        Hold { first: 10, size: 4, held: BytesMut::new(), passed: 0 }
+        Hold {
+            first: 10,
+            size: 4,
+            held: BytesMut::new(),
+            passed: 0,
+        }
     }
 
     #[test]
     fn only_full_buffers_pass() {
         let mut hold = hold();
         assert_eq!(hold.pass(Bytes::from_static(b"12345")), None);
-        assert_eq!(hold.pass(Bytes::from_static(b"6789012")).as_deref(), Some(&b"1234567890"[..]));
-        assert_eq!(hold.pass(Bytes::from_static(b"345678")).as_deref(), Some(&b"12345678"[..]));
+        assert_eq!(
+            hold.pass(Bytes::from_static(b"6789012")).as_deref(),
+            Some(&b"1234567890"[..])
+        );
+        assert_eq!(
+            hold.pass(Bytes::from_static(b"345678")).as_deref(),
+            Some(&b"12345678"[..])
+        );
         assert!(hold.held.is_empty());
     }
 
     #[test]
     fn charset_is_parsed_off() {
         let mut reply = Reply::new(200);
-        content_type(&mut reply, Bytes::from_static(b"text/html;charset=\"utf-8\""));
-        assert_eq!((&reply.content_type[..], &reply.charset[..]), (&b"text/html"[..], &b"utf-8"[..]));
-        content_type(&mut reply, Bytes::from_static(b"multipart/form-data; boundary=x"));
-        assert_eq!((&reply.content_type[..], &reply.charset[..]), (&b"multipart/form-data; boundary=x"[..], &b""[..]));
+        content_type(
+            &mut reply,
+            Bytes::from_static(b"text/html;charset=\"utf-8\""),
+        );
+        assert_eq!(
+            (&reply.content_type[..], &reply.charset[..]),
+            (&b"text/html"[..], &b"utf-8"[..])
+        );
+        content_type(
+            &mut reply,
+            Bytes::from_static(b"multipart/form-data; boundary=x"),
+        );
+        assert_eq!(
+            (&reply.content_type[..], &reply.charset[..]),
+            (&b"multipart/form-data; boundary=x"[..], &b""[..])
+        );
     }
 }

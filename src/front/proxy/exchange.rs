@@ -17,7 +17,7 @@ use crate::wire::answer_parser::{AnswerState, AnswerStep, parse_answer};
 use crate::wire::body::{BodyError, RequestBody};
 use crate::wire::chunked::{Chunk, ChunkDecoder, Side, write_chunk_head};
 use crate::wire::connection::Connection;
-use crate::wire::head::{AnswerHead, Known};
+use crate::wire::head::AnswerHead;
 use crate::wire::spool::Spool;
 
 use super::pool::PeerConnection;
@@ -35,8 +35,15 @@ pub enum Failure {
     TimedOut(&'static str),
     #[error("upstream prematurely closed connection while {0}")]
     Closed(&'static str),
-    #[error("{call}() failed ({}) while {action}", crate::front::log::os_error(error))]
-    Io { call: &'static str, error: io::Error, action: &'static str },
+    #[error(
+        "{call}() failed ({}) while {action}",
+        crate::front::log::os_error(error)
+    )]
+    Io {
+        call: &'static str,
+        error: io::Error,
+        action: &'static str,
+    },
     #[error("upstream sent too big header while reading response header from upstream")]
     TooBig,
     #[error("{0} while reading response header from upstream")]
@@ -54,7 +61,10 @@ pub enum Upload {
     /// Read as a whole before.
     Spool(Spool),
     /// Passed on as it comes.
-    Live { body: Rc<RequestBody>, chunked: bool },
+    Live {
+        body: Rc<RequestBody>,
+        chunked: bool,
+    },
 }
 
 /// Time-outs and sizes of one exchange.
@@ -79,8 +89,6 @@ enum Framing {
     /// With the connection.
     Close,
     Done,
-    /// A tunnel: bytes both ways until one side ends.
-    Tunnel,
 }
 
 /// A connection being made.
@@ -182,11 +190,6 @@ impl Exchange {
         self.head.is_empty() && self.upload_done
     }
 
-    /// The answer is an HTTP/0.9 one: body only.
-    pub fn is_bare(&self) -> bool {
-        self.bare
-    }
-
     /// The answer's body is empty by its head.
     pub fn has_no_body(&self) -> bool {
         matches!(self.framing, Framing::None)
@@ -205,14 +208,10 @@ impl Exchange {
         }
     }
 
-    /// Goes on as a tunnel: nothing is framed any more.
-    pub fn become_tunnel(&mut self) {
-        self.framing = Framing::Tunnel;
-    }
-
     /// Hands the connection back if it can serve another request.
     pub fn into_connection(&mut self) -> Option<PeerConnection> {
-        let usable = self.reusable && self.request_sent() && self.input.is_empty() && self.failure.is_none();
+        let usable =
+            self.reusable && self.request_sent() && self.input.is_empty() && self.failure.is_none();
         match std::mem::replace(&mut self.link, Link::Down) {
             Link::Up(mut connection) if usable => {
                 connection.requests += 1;
@@ -261,7 +260,9 @@ impl Exchange {
         loop {
             match self.step_head()? {
                 true => return Poll::Ready(Ok(())),
-                false if self.input.len() >= self.limits.head => return Poll::Ready(Err(Failure::TooBig)),
+                false if self.input.len() >= self.limits.head => {
+                    return Poll::Ready(Err(Failure::TooBig));
+                }
                 false => {}
             }
             let room = self.limits.head - self.input.len();
@@ -271,7 +272,9 @@ impl Exchange {
                     if let Poll::Ready(Err(failure)) = send {
                         return Poll::Ready(Err(failure));
                     }
-                    return Poll::Ready(Err(Failure::Closed("reading response header from upstream")));
+                    return Poll::Ready(Err(Failure::Closed(
+                        "reading response header from upstream",
+                    )));
                 }
                 Poll::Ready(Ok(_)) => {}
                 Poll::Ready(Err(failure)) => return Poll::Ready(Err(failure)),
@@ -279,15 +282,22 @@ impl Exchange {
                     if let Poll::Ready(Err(failure)) = send {
                         return Poll::Ready(Err(failure));
                     }
-                    let action =
-                        if self.request_sent() { "reading response header from upstream" } else { "sending request to upstream" };
+                    let action = if self.request_sent() {
+                        "reading response header from upstream"
+                    } else {
+                        "sending request to upstream"
+                    };
                     return self.poll_timer(cx, action);
                 }
             }
         }
     }
 
-    fn poll_timer(&mut self, cx: &mut Context<'_>, action: &'static str) -> Poll<Result<(), Failure>> {
+    fn poll_timer(
+        &mut self,
+        cx: &mut Context<'_>,
+        action: &'static str,
+    ) -> Poll<Result<(), Failure>> {
         ready!(self.client.upstream_timer.poll_expired(cx));
         Poll::Ready(Err(Failure::TimedOut(action)))
     }
@@ -334,7 +344,11 @@ impl Exchange {
             let n = match ready!(self.poll_write(cx)) {
                 Ok(n) => n,
                 Err(error) => {
-                    let failure = Failure::Io { call: "writev", error, action: "sending request to upstream" };
+                    let failure = Failure::Io {
+                        call: "writev",
+                        error,
+                        action: "sending request to upstream",
+                    };
                     return Poll::Ready(Err(failure));
                 }
             };
@@ -362,7 +376,11 @@ impl Exchange {
         match &mut self.upload {
             Upload::None => self.upload_done = true,
             Upload::Spool(spool) => {
-                spool.load().map_err(|error| Failure::Io { call: "pread", error, action: "sending request to upstream" })?;
+                spool.load().map_err(|error| Failure::Io {
+                    call: "pread",
+                    error,
+                    action: "sending request to upstream",
+                })?;
                 self.upload_done = spool.is_empty();
             }
             Upload::Live { body, chunked } => {
@@ -403,7 +421,9 @@ impl Exchange {
             Upload::Spool(spool) => Some(spool.pieces()),
             _ => None,
         };
-        let pieces = [&self.head[..], &self.pending[..]].into_iter().chain(spooled.into_iter().flatten().map(|b| &b[..]));
+        let pieces = [&self.head[..], &self.pending[..]]
+            .into_iter()
+            .chain(spooled.into_iter().flatten().map(|b| &b[..]));
         for (slot, piece) in slices.iter_mut().zip(pieces.filter(|p| !p.is_empty())) {
             *slot = IoSlice::new(piece);
             count += 1;
@@ -425,7 +445,12 @@ impl Exchange {
         }
     }
 
-    fn poll_read(&mut self, cx: &mut Context<'_>, room: usize, action: &'static str) -> Poll<Result<usize, Failure>> {
+    fn poll_read(
+        &mut self,
+        cx: &mut Context<'_>,
+        room: usize,
+        action: &'static str,
+    ) -> Poll<Result<usize, Failure>> {
         let Link::Up(connection) = &self.link else {
             return Poll::Ready(Ok(0));
         };
@@ -437,7 +462,11 @@ impl Exchange {
                 }
                 Poll::Ready(Ok(n))
             }
-            Err(error) => Poll::Ready(Err(Failure::Io { call: "recv", error, action })),
+            Err(error) => Poll::Ready(Err(Failure::Io {
+                call: "recv",
+                error,
+                action,
+            })),
         }
     }
 
@@ -464,19 +493,13 @@ impl Exchange {
 
     /// Decides the framing by the head (RFC 9112, section 6.3, in nginx's reading).
     fn accept(&mut self, head: AnswerHead) {
-        let has = |known: Known, token: &[u8]| {
-            head.fields.iter().any(|f| f.known == known && contains_ignoring_case(f.value.of(&head.raw), token))
-        };
-        let chunked = has(Known::TransferEncoding, b"chunked");
-        let close = head.version < 1001 || has(Known::Connection, b"close");
-        let length = head.field(Known::ContentLength).and_then(parse_length);
-        self.reusable = !close && head.status != 101;
+        self.reusable = !head.connection_close && head.status != 101;
         self.framing = if matches!(head.status, 204 | 304) || self.head_request {
             Framing::None
-        } else if chunked {
+        } else if head.chunked {
             Framing::Chunked(Box::new(ChunkDecoder::new(Side::Answer)))
         } else {
-            match length {
+            match head.content_length {
                 Some(0) => Framing::None,
                 Some(n) => Framing::Length(n),
                 None => Framing::Close,
@@ -500,7 +523,11 @@ impl Exchange {
     }
 
     /// The next bytes of the answer's body into `out`; 0 is its proper end.
-    pub fn poll_body(&mut self, cx: &mut Context<'_>, out: &mut BodyBuffer<'_>) -> Poll<Result<usize, ()>> {
+    pub fn poll_body(
+        &mut self,
+        cx: &mut Context<'_>,
+        out: &mut BodyBuffer<'_>,
+    ) -> Poll<Result<usize, ()>> {
         if self.failure.is_some() {
             return Poll::Ready(Err(()));
         }
@@ -531,13 +558,21 @@ impl Exchange {
         });
     }
 
-    fn try_body(&mut self, cx: &mut Context<'_>, out: &mut BodyBuffer<'_>) -> Poll<Result<usize, Failure>> {
+    fn try_body(
+        &mut self,
+        cx: &mut Context<'_>,
+        out: &mut BodyBuffer<'_>,
+    ) -> Poll<Result<usize, Failure>> {
         loop {
             if let Some(taken) = self.take_buffered(out)? {
                 return Poll::Ready(Ok(taken));
             }
             let direct = !matches!(self.framing, Framing::Chunked(_));
-            let read = if direct { self.poll_read_into(cx, out) } else { self.poll_read(cx, 8 * 1024, "reading upstream") };
+            let read = if direct {
+                self.poll_read_into(cx, out)
+            } else {
+                self.poll_read(cx, 8 * 1024, "reading upstream")
+            };
             match read {
                 Poll::Ready(Ok(0)) => return Poll::Ready(self.at_end_of_stream()),
                 Poll::Ready(Ok(n)) if direct => return Poll::Ready(Ok(n)),
@@ -553,7 +588,7 @@ impl Exchange {
 
     fn at_end_of_stream(&mut self) -> Result<usize, Failure> {
         match self.framing {
-            Framing::Close | Framing::Tunnel => {
+            Framing::Close => {
                 self.framing = Framing::Done;
                 Ok(0)
             }
@@ -565,7 +600,7 @@ impl Exchange {
     fn take_buffered(&mut self, out: &mut BodyBuffer<'_>) -> Result<Option<usize>, Failure> {
         match &mut self.framing {
             Framing::Unknown | Framing::None | Framing::Done => Ok(Some(0)),
-            Framing::Close | Framing::Tunnel => Ok(out.take(&mut self.input, usize::MAX)),
+            Framing::Close => Ok(out.take(&mut self.input, usize::MAX)),
             Framing::Length(0) => {
                 // More than was announced: the connection cannot be trusted any further.
                 if !self.input.is_empty() {
@@ -576,7 +611,10 @@ impl Exchange {
                 Ok(Some(0))
             }
             Framing::Length(rest) => {
-                let taken = out.take(&mut self.input, usize::try_from(*rest).unwrap_or(usize::MAX));
+                let taken = out.take(
+                    &mut self.input,
+                    usize::try_from(*rest).unwrap_or(usize::MAX),
+                );
                 *rest -= taken.unwrap_or(0) as u64;
                 Ok(taken)
             }
@@ -597,7 +635,11 @@ impl Exchange {
     }
 
     /// Reads from the socket to where the bytes are wanted.
-    fn poll_read_into(&mut self, cx: &mut Context<'_>, out: &mut BodyBuffer<'_>) -> Poll<Result<usize, Failure>> {
+    fn poll_read_into(
+        &mut self,
+        cx: &mut Context<'_>,
+        out: &mut BodyBuffer<'_>,
+    ) -> Poll<Result<usize, Failure>> {
         let Link::Up(connection) = &self.link else {
             return Poll::Ready(Ok(0));
         };
@@ -607,7 +649,13 @@ impl Exchange {
         };
         let n = match ready!(out.poll_fill(&connection.stream, cx, most)) {
             Ok(n) => n,
-            Err(error) => return Poll::Ready(Err(Failure::Io { call: "readv", error, action: "reading upstream" })),
+            Err(error) => {
+                return Poll::Ready(Err(Failure::Io {
+                    call: "readv",
+                    error,
+                    action: "reading upstream",
+                }));
+            }
         };
         if let Framing::Length(rest) = &mut self.framing {
             *rest -= n as u64;
@@ -617,14 +665,6 @@ impl Exchange {
             self.client.upstream_timer.set(self.limits.read);
         }
         Poll::Ready(Ok(n))
-    }
-
-    /// Writes to a tunnel's upstream side.
-    pub fn poll_tunnel_write(&mut self, cx: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
-        let Link::Up(connection) = &self.link else {
-            return Poll::Ready(Err(io::ErrorKind::NotConnected.into()));
-        };
-        connection.stream.poll_write(cx, &[IoSlice::new(bytes)])
     }
 }
 
@@ -651,7 +691,9 @@ impl BodyBuffer<'_> {
         if n == 0 {
             return None;
         }
-        self.slice.get_mut(..n)?.copy_from_slice(self.rest.get(..n)?);
+        self.slice
+            .get_mut(..n)?
+            .copy_from_slice(self.rest.get(..n)?);
         self.rest.advance(n);
         Some(n)
     }
@@ -673,16 +715,4 @@ impl BodyBuffer<'_> {
             _ => Poll::Ready(Ok(0)),
         }
     }
-}
-
-/// A length as nginx reads it: digits only, and no overflow; anything else is no length.
-pub fn parse_length(value: &[u8]) -> Option<u64> {
-    if value.is_empty() || !value.iter().all(u8::is_ascii_digit) {
-        return None;
-    }
-    std::str::from_utf8(value).ok()?.parse::<i64>().ok().map(|n| n as u64)
-}
-
-fn contains_ignoring_case(value: &[u8], token: &[u8]) -> bool {
-    value.windows(token.len()).any(|w| w.eq_ignore_ascii_case(token))
 }

@@ -5,7 +5,7 @@ use bytes::{Bytes, BytesMut};
 use crate::config::model::{ProxyTarget, ProxyVersion, SetHeader};
 use crate::front::request::Request;
 use crate::front::variables;
-use crate::wire::escape::{Escape, escape_into};
+use crate::wire::escape::{Escape, escape_uri};
 
 /// What the target of a `proxy_pass` is for one request.
 pub struct Target {
@@ -19,8 +19,16 @@ pub struct Target {
 }
 
 /// Fields that nginx sets or drops itself, whatever the client sent; lower-case.
-const OWN: [&[u8]; 8] =
-    [b"host", b"connection", b"content-length", b"transfer-encoding", b"te", b"keep-alive", b"expect", b"upgrade"];
+const OWN: [&[u8]; 8] = [
+    b"host",
+    b"connection",
+    b"content-length",
+    b"transfer-encoding",
+    b"te",
+    b"keep-alive",
+    b"expect",
+    b"upgrade",
+];
 
 /// A head ready to be sent, and the parts of it that logs name.
 pub struct UpstreamHead {
@@ -35,12 +43,18 @@ impl UpstreamHead {
     pub fn shown(&self) -> String {
         let line = self.bytes.split(|&b| b == b'\r').next().unwrap_or_default();
         let line = String::from_utf8_lossy(line);
-        line.rsplit_once(' ').map_or_else(|| line.to_string(), |(start, _)| start.to_owned())
+        line.rsplit_once(' ')
+            .map_or_else(|| line.to_string(), |(start, _)| start.to_owned())
     }
 }
 
 /// Writes the head; `body` is what follows it.
-pub fn build(r: &Request, target: &Target, framing: BodyFraming, set_body: Option<&Bytes>) -> UpstreamHead {
+pub fn build(
+    r: &Request,
+    target: &Target,
+    framing: BodyFraming,
+    set_body: Option<&Bytes>,
+) -> UpstreamHead {
     let proxy = &r.location.proxy;
     let mut out = BytesMut::with_capacity(r.head.raw.len() + 256);
     let method = match &proxy.method {
@@ -71,7 +85,10 @@ pub fn build(r: &Request, target: &Target, framing: BodyFraming, set_body: Optio
     if proxy.pass_request_headers {
         for (name, value) in r.head.pairs() {
             if OWN.iter().any(|own| own.eq_ignore_ascii_case(name))
-                || proxy.set_headers.iter().any(|h| h.lower.eq_ignore_ascii_case(name))
+                || proxy
+                    .set_headers
+                    .iter()
+                    .any(|h| h.lower.eq_ignore_ascii_case(name))
             {
                 continue;
             }
@@ -85,7 +102,11 @@ pub fn build(r: &Request, target: &Target, framing: BodyFraming, set_body: Optio
     if let Some(body) = set_body {
         out.extend_from_slice(body);
     }
-    UpstreamHead { bytes: out.freeze(), uri, is_head: method.eq_ignore_ascii_case(b"head") }
+    UpstreamHead {
+        bytes: out.freeze(),
+        uri,
+        is_head: method.eq_ignore_ascii_case(b"head"),
+    }
 }
 
 /// How the body behind the head is framed.
@@ -113,7 +134,11 @@ fn set_header(out: &mut BytesMut, header: &SetHeader, r: &Request) {
 /// The target sent: with a URI part the location's name is replaced by it; without one, and where the client's URI
 /// was not changed, it goes on exactly as it came.
 fn request_target(r: &Request, target: &Target) -> Bytes {
-    if let Some(uri) = target.uri.as_ref().filter(|uri| target.whole && !uri.is_empty()) {
+    if let Some(uri) = target
+        .uri
+        .as_ref()
+        .filter(|uri| target.whole && !uri.is_empty())
+    {
         return uri.clone();
     }
     let replacement = target.uri.as_ref().filter(|uri| !uri.is_empty());
@@ -130,7 +155,7 @@ fn request_target(r: &Request, target: &Target) -> Bytes {
     };
     let rest = r.uri.get(cut..).unwrap_or_default();
     if r.head.quoted_uri || r.internal {
-        escape_into(Escape::Uri, rest, &mut out);
+        escape_uri(rest, &mut out, Escape::Uri);
     } else {
         out.extend_from_slice(rest);
     }
@@ -144,8 +169,19 @@ fn request_target(r: &Request, target: &Target) -> Bytes {
 /// The literal target of a `proxy_pass`, if it is one.
 pub fn literal(target: &ProxyTarget) -> Option<(Target, &Bytes, &Bytes)> {
     match target {
-        ProxyTarget::Literal { upstream, host, port, uri, location_len } => Some((
-            Target { upstream: upstream.clone(), uri: uri.clone(), location_len: *location_len, whole: false },
+        ProxyTarget::Literal {
+            upstream,
+            host,
+            port,
+            uri,
+            location_len,
+        } => Some((
+            Target {
+                upstream: upstream.clone(),
+                uri: uri.clone(),
+                location_len: *location_len,
+                whole: false,
+            },
             host,
             port,
         )),

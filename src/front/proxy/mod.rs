@@ -53,7 +53,12 @@ impl Upstreams {
     /// # Errors
     /// awc cannot be prepared.
     pub fn new(dial_map: super::worker::AddressMap) -> Result<Self, ClientError> {
-        Ok(Self { client: UpstreamClient::new()?, pool: Rc::default(), balancer: Balancer::default(), dial_map })
+        Ok(Self {
+            client: UpstreamClient::new()?,
+            pool: Rc::default(),
+            balancer: Balancer::default(),
+            dial_map,
+        })
     }
 
     /// Closes idle connections.
@@ -73,16 +78,27 @@ pub async fn content(r: &mut Request) -> Flow {
         && proxy.set_body.is_none()
         && proxy.pass_request_body
         && (!r.head.chunked || proxy.http_version == ProxyVersion::Http11);
-    r.body.set_rules(r.location.core.client_body_timeout, r.location.core.client_max_body_size);
+    r.body.set_rules(
+        r.location.core.client_body_timeout,
+        r.location.core.client_max_body_size,
+    );
     if !live && let Err(flow) = read_body(r).await {
         return flow;
     }
-    let set_body = r.location.proxy.set_body.as_ref().map(|template| variables::evaluate(template, r));
+    let set_body = r
+        .location
+        .proxy
+        .set_body
+        .as_ref()
+        .map(|template| variables::evaluate(template, r));
     let framing = match &set_body {
         Some(body) => BodyFraming::Length(body.len() as u64),
         None if live && r.head.chunked && !r.body.is_done() => BodyFraming::Chunked,
         None if r.head.chunked => BodyFraming::Length(r.body.received()),
-        None => r.head.content_length.map_or(BodyFraming::None, BodyFraming::Length),
+        None => r
+            .head
+            .content_length
+            .map_or(BodyFraming::None, BodyFraming::Length),
     };
     r.proxy_body_length = match framing {
         BodyFraming::Length(n) => Some(n),
@@ -108,7 +124,11 @@ async fn read_body(r: &mut Request) -> Result<(), Flow> {
             None => break,
             Some(Ok(bytes)) => {
                 if let Err(error) = spool.push(bytes, memory, &folder) {
-                    let message = format!("temporary file in \"{}\" failed ({})", folder.display(), log::os_error(&error));
+                    let message = format!(
+                        "temporary file in \"{}\" failed ({})",
+                        folder.display(),
+                        log::os_error(&error)
+                    );
                     log::error(r, LogLevel::Crit, &message);
                     return Err(Flow::Status(500));
                 }
@@ -136,7 +156,11 @@ fn body_failed(r: &mut Request, error: &BodyError) -> Flow {
             Flow::Silent(400)
         }
         BodyError::TimedOut => {
-            log::error(r, LogLevel::Info, "client timed out (110: Connection timed out)");
+            log::error(
+                r,
+                LogLevel::Info,
+                "client timed out (110: Connection timed out)",
+            );
             Flow::Silent(408)
         }
     }
@@ -150,16 +174,37 @@ enum Try {
 }
 
 /// Tries peers until one answers or nginx would give up.
-async fn try_peers(r: &mut Request, upstream: &Arc<Upstream>, head: &UpstreamHead, live: bool) -> Flow {
+async fn try_peers(
+    r: &mut Request,
+    upstream: &Arc<Upstream>,
+    head: &UpstreamHead,
+    live: bool,
+) -> Flow {
     let worker = r.worker.clone();
-    let mut choice = worker.upstreams.balancer.begin(upstream, r.location.proxy.next_upstream_tries);
+    let mut choice = worker
+        .upstreams
+        .balancer
+        .begin(upstream, r.location.proxy.next_upstream_tries);
     let begun = Instant::now();
     loop {
         let Some(peer) = choice.next() else {
-            let state = UpstreamState { peer: upstream.name.clone(), status: 502, ..UpstreamState::default() };
+            let state = UpstreamState {
+                peer: upstream.name.clone(),
+                status: 502,
+                ..UpstreamState::default()
+            };
             r.upstreams.tries.borrow_mut().push(state);
-            let url = format!("http://{}{}", upstream.name, String::from_utf8_lossy(&head.uri));
-            log::error_at(r, LogLevel::Error, "no live upstreams while connecting to upstream", Some(&url));
+            let url = format!(
+                "http://{}{}",
+                upstream.name,
+                String::from_utf8_lossy(&head.uri)
+            );
+            log::error_at(
+                r,
+                LogLevel::Error,
+                "no live upstreams while connecting to upstream",
+                Some(&url),
+            );
             return Flow::Status(502);
         };
         let url = url_of(&peer, &head.uri);
@@ -169,13 +214,23 @@ async fn try_peers(r: &mut Request, upstream: &Arc<Upstream>, head: &UpstreamHea
         };
         let failure = match one_try(r, &shared).await {
             Try::Answered(response) => {
-                match answered(r, upstream, &peer, &mut choice, shared, response, &url, begun) {
+                match answered(
+                    r,
+                    upstream,
+                    &peer,
+                    &mut choice,
+                    shared,
+                    response,
+                    &url,
+                    begun,
+                ) {
                     Answered::Flow(flow) => return flow,
                     Answered::Next => continue,
                 }
             }
             Try::ClientLeft => {
-                let message = "client prematurely closed connection, so upstream connection is closed too";
+                let message =
+                    "client prematurely closed connection, so upstream connection is closed too";
                 log::error_at(r, LogLevel::Info, message, Some(&url));
                 shared.borrow_mut().ended();
                 shared.borrow_mut().abandon();
@@ -191,7 +246,12 @@ async fn try_peers(r: &mut Request, upstream: &Arc<Upstream>, head: &UpstreamHea
         let (kind, status) = classify(&failure);
         let reused = shared.borrow().reused && kind == Fault::Error;
         if choice.report(true) {
-            log::error_at(r, LogLevel::Warn, "upstream server temporarily disabled", Some(&url));
+            log::error_at(
+                r,
+                LogLevel::Warn,
+                "upstream server temporarily disabled",
+                Some(&url),
+            );
         }
         if reused {
             // A stale pooled connection costs no try.
@@ -221,7 +281,14 @@ fn classify(failure: &Failure) -> (Fault, u16) {
     }
 }
 
-fn may_retry(r: &Request, choice: &Choice, shared: &Shared, fault: Fault, live: bool, begun: Instant) -> bool {
+fn may_retry(
+    r: &Request,
+    choice: &Choice,
+    shared: &Shared,
+    fault: Fault,
+    live: bool,
+    begun: Instant,
+) -> bool {
     let proxy = &r.location.proxy;
     let next = &proxy.next_upstream;
     let wanted = match fault {
@@ -240,27 +307,45 @@ fn may_retry(r: &Request, choice: &Choice, shared: &Shared, fault: Fault, live: 
         },
     };
     let sent = shared.borrow().request_begun;
-    let repeatable = !sent || next.non_idempotent || !matches!(r.method, Method::Post | Method::Lock | Method::Patch);
-    let in_time = proxy.next_upstream_timeout.is_zero() || begun.elapsed() < proxy.next_upstream_timeout;
+    let repeatable = !sent
+        || next.non_idempotent
+        || !matches!(r.method, Method::Post | Method::Lock | Method::Patch);
+    let in_time =
+        proxy.next_upstream_timeout.is_zero() || begun.elapsed() < proxy.next_upstream_timeout;
     choice.tries > 0 && wanted && repeatable && !(sent && live) && in_time
 }
 
 /// Prepares the exchange with a peer: a pooled connection or a new one.
-fn start(r: &Request, upstream: &Arc<Upstream>, peer: &Peer, head: &UpstreamHead, live: bool) -> Result<Shared, u16> {
+fn start(
+    r: &Request,
+    upstream: &Arc<Upstream>,
+    peer: &Peer,
+    head: &UpstreamHead,
+    live: bool,
+) -> Result<Shared, u16> {
     let proxy = &r.location.proxy;
     let upload = match &r.buffered_body {
-        _ if live && !r.body.is_done() => Upload::Live { body: r.body.clone(), chunked: r.head.chunked },
+        _ if live && !r.body.is_done() => Upload::Live {
+            body: r.body.clone(),
+            chunked: r.head.chunked,
+        },
         Some(spool) if proxy.pass_request_body && proxy.set_body.is_none() => {
             Upload::Spool(spool.reader().map_err(|_| 500u16)?)
         }
         _ => Upload::None,
     };
-    r.upstreams.tries.borrow_mut().push(UpstreamState { peer: peer.name.clone(), ..UpstreamState::default() });
+    r.upstreams.tries.borrow_mut().push(UpstreamState {
+        peer: peer.name.clone(),
+        ..UpstreamState::default()
+    });
     let upstreams = &r.worker.upstreams;
-    let pooled = upstream.keepalive.and_then(|_| upstreams.pool.take(upstream.id, &peer.address));
+    let pooled = upstream
+        .keepalive
+        .and_then(|_| upstreams.pool.take(upstream.id, &peer.address));
     let link = match pooled {
         Some(connection) => {
-            r.upstreams.last(|s| s.connect_time = Some(std::time::Duration::ZERO));
+            r.upstreams
+                .last(|s| s.connect_time = Some(std::time::Duration::ZERO));
             Ok(connection)
         }
         None => {
@@ -339,12 +424,20 @@ fn answered(
         return Answered::Flow(bare(r, choice, shared, response, url));
     };
     if head.status >= 300 {
-        if choice.tries > 1 && may_retry(r, choice, &shared, Fault::Status(head.status), false, begun) {
+        if choice.tries > 1
+            && may_retry(r, choice, &shared, Fault::Status(head.status), false, begun)
+        {
             choice.report(!matches!(head.status, 403 | 404));
             shared.borrow_mut().ended();
             return Answered::Next;
         }
-        if r.location.proxy.intercept_errors && r.location.core.error_pages.iter().any(|p| p.status == head.status) {
+        if r.location.proxy.intercept_errors
+            && r.location
+                .core
+                .error_pages
+                .iter()
+                .any(|p| p.status == head.status)
+        {
             choice.report(false);
             shared.borrow_mut().ended();
             return Answered::Flow(Flow::Status(head.status));
@@ -361,7 +454,7 @@ fn reply_with(r: &Request, head: &AnswerHead, body: Option<ProxiedBody>) -> Flow
     reply.content_length = match announced {
         Some(length) => length,
         // No body follows: the length said is passed on all the same (HEAD, 304).
-        None => head.field(crate::wire::head::Known::ContentLength).and_then(exchange::parse_length),
+        None => head.content_length,
     };
     if let Some(body) = body {
         answer::attach(&mut reply, body);
@@ -370,14 +463,27 @@ fn reply_with(r: &Request, head: &AnswerHead, body: Option<ProxiedBody>) -> Flow
 }
 
 /// An answer without a head: its bytes are passed on as they are, as nginx does.
-fn bare(r: &mut Request, choice: &mut Choice, shared: Shared, response: ClientResponse, url: &str) -> Flow {
-    let message = "upstream sent no valid HTTP/1.0 header while reading response header from upstream";
+fn bare(
+    r: &mut Request,
+    choice: &mut Choice,
+    shared: Shared,
+    response: ClientResponse,
+    url: &str,
+) -> Flow {
+    let message =
+        "upstream sent no valid HTTP/1.0 header while reading response header from upstream";
     log::error_at(r, LogLevel::Error, message, Some(url));
     choice.report(false);
     r.answer_bare = true;
     r.keep_alive = false;
-    let mut reply = Reply { conditional: false, ..Reply::new(0) };
-    answer::attach(&mut reply, stream(r, shared, response, None, Box::new(|_, _| {})));
+    let mut reply = Reply {
+        conditional: false,
+        ..Reply::new(0)
+    };
+    answer::attach(
+        &mut reply,
+        stream(r, shared, response, None, Box::new(|_, _| {})),
+    );
     reply.into_flow()
 }
 
@@ -438,7 +544,11 @@ fn stream(
             file: proxy.max_temp_file_size,
             folder: proxy.temp_path.clone(),
         },
-        false => ReadAhead { memory: proxy.buffer_size, file: 0, folder: proxy.temp_path.clone() },
+        false => ReadAhead {
+            memory: proxy.buffer_size,
+            file: 0,
+            folder: proxy.temp_path.clone(),
+        },
     };
     ProxiedBody {
         exchange,
@@ -454,6 +564,14 @@ fn stream(
 
 /// `http://127.0.0.1:5000/users`, as nginx's log names it.
 fn url_of(peer: &Peer, uri: &Bytes) -> String {
-    let separator = if matches!(peer.address, ListenAddress::Unix(_)) { ":" } else { "" };
-    format!("http://{}{separator}{}", peer.name, String::from_utf8_lossy(uri))
+    let separator = if matches!(peer.address, ListenAddress::Unix(_)) {
+        ":"
+    } else {
+        ""
+    };
+    format!(
+        "http://{}{separator}{}",
+        peer.name,
+        String::from_utf8_lossy(uri)
+    )
 }

@@ -73,7 +73,9 @@ impl Group {
             accessed: None,
             checked: None,
         };
-        Self { peers: peers.iter().map(health).collect() }
+        Self {
+            peers: peers.iter().map(health).collect(),
+        }
     }
 }
 
@@ -102,11 +104,16 @@ impl Choice {
         let mut best: Option<usize> = None;
         let mut total = 0;
         for (i, peer) in peers.iter().enumerate() {
-            if peer.backup != self.backups || peer.down || self.tried.get(i).copied().unwrap_or(true) {
+            if peer.backup != self.backups
+                || peer.down
+                || self.tried.get(i).copied().unwrap_or(true)
+            {
                 continue;
             }
             let best_weight = best.and_then(|b| group.peers.get(b)).map(|h| h.current);
-            let Some(health) = group.peers.get_mut(i) else { continue };
+            let Some(health) = group.peers.get_mut(i) else {
+                continue;
+            };
             if health.is_out(peer) {
                 continue;
             }
@@ -124,7 +131,10 @@ impl Choice {
         self.current = Some(chosen);
         let health = group.peers.get_mut(chosen)?;
         health.current -= total;
-        if health.checked.is_none_or(|at| whole_seconds(at) > fail_timeout(peers, chosen)) {
+        if health
+            .checked
+            .is_none_or(|at| whole_seconds(at) > fail_timeout(peers, chosen))
+        {
             health.checked = Some(Instant::now());
         }
         Some(chosen)
@@ -164,7 +174,9 @@ impl Health {
     fn is_out(&self, peer: &Peer) -> bool {
         peer.max_fails > 0
             && self.fails >= peer.max_fails
-            && self.checked.is_some_and(|at| whole_seconds(at) <= peer.fail_timeout)
+            && self
+                .checked
+                .is_some_and(|at| whole_seconds(at) <= peer.fail_timeout)
     }
 }
 

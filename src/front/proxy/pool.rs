@@ -5,8 +5,6 @@ use std::collections::VecDeque;
 use std::rc::Rc;
 use std::time::{Duration, Instant};
 
-use bytes::BytesMut;
-
 use crate::config::model::{Keepalive, ListenAddress};
 use crate::wire::stream::Stream;
 
@@ -43,17 +41,29 @@ impl Pool {
     /// Takes an idle connection to `address` that the peer has not closed.
     pub fn take(&self, upstream: usize, address: &ListenAddress) -> Option<PeerConnection> {
         let mut idle = self.idle.borrow_mut();
-        while let Some(at) = idle.iter().rposition(|i| i.upstream == upstream && i.address == *address) {
+        while let Some(at) = idle
+            .iter()
+            .rposition(|i| i.upstream == upstream && i.address == *address)
+        {
             let found = idle.remove(at)?;
             if found.since.elapsed() < found.timeout && found.connection.stream.is_quiet() {
-                return Some(PeerConnection { reused: true, ..found.connection });
+                return Some(PeerConnection {
+                    reused: true,
+                    ..found.connection
+                });
             }
         }
         None
     }
 
     /// Keeps a connection for later, closing the one unused for longest where there are too many.
-    pub fn put(self: &Rc<Self>, upstream: usize, address: ListenAddress, connection: PeerConnection, rules: &Keepalive) {
+    pub fn put(
+        self: &Rc<Self>,
+        upstream: usize,
+        address: ListenAddress,
+        connection: PeerConnection,
+        rules: &Keepalive,
+    ) {
         if connection.requests >= rules.requests || connection.opened.elapsed() >= rules.time {
             return;
         }
@@ -64,7 +74,13 @@ impl Pool {
         {
             idle.remove(oldest);
         }
-        idle.push_back(Idle { upstream, address, connection, since: Instant::now(), timeout: rules.timeout });
+        idle.push_back(Idle {
+            upstream,
+            address,
+            connection,
+            since: Instant::now(),
+            timeout: rules.timeout,
+        });
         if !self.swept.replace(true) {
             actix_rt::spawn(sweep(self.clone()));
         }
@@ -92,11 +108,11 @@ async fn sweep(pool: Rc<Pool>) {
 
 impl PeerConnection {
     pub fn new(stream: Stream) -> Self {
-        Self { stream, requests: 0, opened: Instant::now(), reused: false }
+        Self {
+            stream,
+            requests: 0,
+            opened: Instant::now(),
+            reused: false,
+        }
     }
-}
-
-/// Bytes that arrived with nobody asking make a connection unusable.
-pub fn is_clean(input: &BytesMut) -> bool {
-    input.is_empty()
 }

@@ -17,13 +17,17 @@ use super::head::{self, Target};
 /// The status to answer with where variables give no usable URL.
 pub fn resolve(r: &mut Request) -> Result<Target, u16> {
     let location = r.location.clone();
-    let Some(pass) = &location.proxy.pass else { return Err(500) };
+    let Some(pass) = &location.proxy.pass else {
+        return Err(500);
+    };
     if let Some((target, host, port)) = head::literal(&pass.target) {
         r.proxy_host = host.clone();
         r.proxy_port = port.clone();
         return Ok(target);
     }
-    let ProxyTarget::Dynamic(template) = &pass.target else { return Err(500) };
+    let ProxyTarget::Dynamic(template) = &pass.target else {
+        return Err(500);
+    };
     let url = variables::evaluate(template, r);
     dynamic(r, &url)
 }
@@ -31,15 +35,30 @@ pub fn resolve(r: &mut Request) -> Result<Target, u16> {
 /// Reads a URL that variables made: a known upstream's name, or an address in numbers.
 fn dynamic(r: &mut Request, url: &Bytes) -> Result<Target, u16> {
     let shown = String::from_utf8_lossy(url).into_owned();
-    let Some(rest) = url.get(..7).filter(|s| s.eq_ignore_ascii_case(b"http://")).map(|_| url.slice(7..)) else {
-        log::error(r, LogLevel::Error, &format!("invalid URL prefix in \"{shown}\""));
+    let Some(rest) = url
+        .get(..7)
+        .filter(|s| s.eq_ignore_ascii_case(b"http://"))
+        .map(|_| url.slice(7..))
+    else {
+        log::error(
+            r,
+            LogLevel::Error,
+            &format!("invalid URL prefix in \"{shown}\""),
+        );
         return Err(500);
     };
-    let end = rest.iter().position(|&b| b == b'/' || b == b'?').unwrap_or(rest.len());
+    let end = rest
+        .iter()
+        .position(|&b| b == b'/' || b == b'?')
+        .unwrap_or(rest.len());
     let (host, uri) = (rest.slice(..end), rest.slice(end..));
     let name = String::from_utf8_lossy(&host).into_owned();
     r.proxy_host = host.clone();
-    r.proxy_port = Bytes::copy_from_slice(name.rsplit_once(':').map_or("80", |(_, port)| port).as_bytes());
+    r.proxy_port = Bytes::copy_from_slice(
+        name.rsplit_once(':')
+            .map_or("80", |(_, port)| port)
+            .as_bytes(),
+    );
     let uri = match uri.first() {
         None => None,
         Some(b'?') => Some(Bytes::from([b"/", &uri[..]].concat())),
@@ -50,15 +69,28 @@ fn dynamic(r: &mut Request, url: &Bytes) -> Result<Target, u16> {
         None => numeric(r, &name)?,
     };
     let whole = uri.is_some();
-    Ok(Target { upstream, uri, location_len: 0, whole })
+    Ok(Target {
+        upstream,
+        uri,
+        location_len: 0,
+        whole,
+    })
 }
 
 /// An upstream of one address.
 fn numeric(r: &Request, name: &str) -> Result<Arc<Upstream>, u16> {
-    let with_port = if name.parse::<std::net::IpAddr>().is_ok() { format!("{name}:80") } else { name.to_owned() };
+    let with_port = if name.parse::<std::net::IpAddr>().is_ok() {
+        format!("{name}:80")
+    } else {
+        name.to_owned()
+    };
     let Ok(address) = with_port.parse::<SocketAddr>() else {
         let host = name.split(':').next().unwrap_or(name);
-        log::error(r, LogLevel::Error, &format!("no resolver defined to resolve {host}"));
+        log::error(
+            r,
+            LogLevel::Error,
+            &format!("no resolver defined to resolve {host}"),
+        );
         return Err(502);
     };
     let span = r.location.span;
@@ -72,5 +104,12 @@ fn numeric(r: &Request, name: &str) -> Result<Arc<Upstream>, u16> {
         down: false,
         span,
     };
-    Ok(Arc::new(Upstream { id: usize::MAX, name: name.to_owned(), implicit: true, peers: vec![peer], keepalive: None, span }))
+    Ok(Arc::new(Upstream {
+        id: usize::MAX,
+        name: name.to_owned(),
+        implicit: true,
+        peers: vec![peer],
+        keepalive: None,
+        span,
+    }))
 }

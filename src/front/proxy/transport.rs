@@ -99,9 +99,15 @@ impl Service<ConnectInfo<Uri>> for Dial {
     fn call(&self, info: ConnectInfo<Uri>) -> Self::Future {
         let exchange = CURRENT.with_borrow(Clone::clone);
         ready(match exchange {
-            Some(exchange) => {
-                Ok(Connection::new(info.request().clone(), Io { exchange, shown: Bytes::new(), stage: Stage::Head, rest: Bytes::new() }))
-            }
+            Some(exchange) => Ok(Connection::new(
+                info.request().clone(),
+                Io {
+                    exchange,
+                    shown: Bytes::new(),
+                    stage: Stage::Head,
+                    rest: Bytes::new(),
+                },
+            )),
             None => Err(ConnectError::Unresolved),
         })
     }
@@ -138,13 +144,21 @@ impl fmt::Debug for Io {
 }
 
 impl AsyncRead for Io {
-    fn poll_read(self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
+    fn poll_read(
+        self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        buf: &mut ReadBuf<'_>,
+    ) -> Poll<io::Result<()>> {
         let this = self.get_mut();
         let mut exchange = this.exchange.borrow_mut();
         if this.stage == Stage::Head {
             match std::task::ready!(exchange.poll_head(cx)) {
                 Ok(()) => {
-                    let plain = if exchange.has_no_body() { WITHOUT_BODY } else { WITH_BODY };
+                    let plain = if exchange.has_no_body() {
+                        WITHOUT_BODY
+                    } else {
+                        WITH_BODY
+                    };
                     this.shown = Bytes::from_static(plain);
                     this.stage = Stage::Showing;
                 }
@@ -160,7 +174,10 @@ impl AsyncRead for Io {
             return Poll::Ready(Ok(()));
         }
         let slice = buf.initialize_unfilled();
-        let mut out = BodyBuffer { slice, rest: &mut this.rest };
+        let mut out = BodyBuffer {
+            slice,
+            rest: &mut this.rest,
+        };
         match std::task::ready!(exchange.poll_body(cx, &mut out)) {
             Ok(n) => {
                 buf.advance(n);
@@ -173,7 +190,11 @@ impl AsyncRead for Io {
 
 /// awc's own head is swallowed: the exchange has sent, or will send, the true one.
 impl AsyncWrite for Io {
-    fn poll_write(self: Pin<&mut Self>, _: &mut Context<'_>, buf: &[u8]) -> Poll<io::Result<usize>> {
+    fn poll_write(
+        self: Pin<&mut Self>,
+        _: &mut Context<'_>,
+        buf: &[u8],
+    ) -> Poll<io::Result<usize>> {
         Poll::Ready(Ok(buf.len()))
     }
 
