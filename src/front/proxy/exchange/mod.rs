@@ -1,0 +1,276 @@
+//! One exchange with a peer: the exact head out, the body behind it, the answer's head back and its body framed.
+//!
+//! Knows nothing of awc: [`super::transport`] shows it to awc as a connection. Poll-driven, so that the upload goes
+//! on while the answer is read.
+
+mod buffer;
+mod receive;
+mod send;
+
+use std::cell::Cell;
+use std::future::Future;
+use std::io;
+use std::pin::Pin;
+use std::rc::Rc;
+use std::task::{Context, Poll, ready};
+use std::time::{Duration, Instant};
+
+use bytes::{Bytes, BytesMut};
+
+use crate::wire::answer_parser::AnswerState;
+use crate::wire::body::{BodyError, RequestBody};
+use crate::wire::chunked::ChunkDecoder;
+use crate::wire::connection::Connection;
+use crate::wire::head::AnswerHead;
+use crate::wire::spool::Spool;
+
+use super::pool::PeerConnection;
+use super::states::UpstreamStates;
+pub use buffer::BodyBuffer;
+
+/// How an exchange failed, before or within the answer; `action` is nginx's "while …".
+#[derive(Debug, thiserror::Error)]
+pub enum Failure {
+    #[error("connect() failed ({}) while connecting to upstream", crate::front::log::os_error(.0))]
+    Connect(io::Error),
+    #[error("upstream timed out (110: Connection timed out) while {0}")]
+    TimedOut(&'static str),
+    #[error("upstream prematurely closed connection while {0}")]
+    Closed(&'static str),
+    #[error(
+        "{call}() failed ({}) while {action}",
+        crate::front::log::os_error(error)
+    )]
+    Io {
+        call: &'static str,
+        error: io::Error,
+        action: &'static str,
+    },
+    #[error("upstream sent too big header while reading response header from upstream")]
+    TooBig,
+    #[error("{0} while reading response header from upstream")]
+    Invalid(String),
+    #[error("upstream sent invalid chunked response while reading upstream")]
+    Chunk,
+    /// The client's body broke off while it was passed on.
+    #[error(transparent)]
+    Upload(BodyError),
+}
+
+/// What to send behind the head.
+pub enum Upload {
+    None,
+    /// Read as a whole before.
+    Spool(Spool),
+    /// Passed on as it comes.
+    Live {
+        body: Rc<RequestBody>,
+        chunked: bool,
+    },
+}
+
+/// Time-outs and sizes of one exchange.
+#[derive(Debug, Clone, Copy)]
+pub struct Limits {
+    pub connect: Duration,
+    pub send: Duration,
+    pub read: Duration,
+    /// `proxy_buffer_size`: the answer's head must fit.
+    pub head: usize,
+}
+
+/// How the answer's body ends.
+#[derive(Debug)]
+enum Framing {
+    /// The head is not there yet.
+    Unknown,
+    None,
+    /// Bytes still to come.
+    Length(u64),
+    Chunked(Box<ChunkDecoder>),
+    /// With the connection.
+    Close,
+    Done,
+}
+
+/// A connection being made.
+pub type Connecting = Pin<Box<dyn Future<Output = io::Result<PeerConnection>>>>;
+
+enum Link {
+    Connecting(Connecting),
+    Up(PeerConnection),
+    Down,
+}
+
+/// An exchange under way.
+pub struct Exchange {
+    link: Link,
+    head: Bytes,
+    upload: Upload,
+    /// Framed bytes of a live upload that wait to be sent.
+    pending: BytesMut,
+    upload_done: bool,
+    input: BytesMut,
+    parser: AnswerState,
+    answer: Option<Rc<AnswerHead>>,
+    framing: Framing,
+    head_request: bool,
+    limits: Limits,
+    client: Rc<Connection>,
+    states: Rc<UpstreamStates>,
+    started: Instant,
+    /// Any byte of the request left.
+    pub request_begun: bool,
+    pub reused: bool,
+    failure: Option<Failure>,
+    sent: Cell<u64>,
+    /// The answer ended so that the connection may be used again.
+    reusable: bool,
+    /// The answer has no head at all (HTTP/0.9).
+    bare: bool,
+}
+
+/// Everything an exchange begins with.
+pub struct Start {
+    pub link: Result<PeerConnection, Connecting>,
+    pub head: Bytes,
+    pub upload: Upload,
+    /// The request sent is a HEAD.
+    pub head_request: bool,
+    pub limits: Limits,
+    pub client: Rc<Connection>,
+    pub states: Rc<UpstreamStates>,
+}
+
+impl Exchange {
+    pub fn new(start: Start) -> Self {
+        let (link, reused) = match start.link {
+            Ok(connection) => {
+                let reused = connection.reused;
+                (Link::Up(connection), reused)
+            }
+            Err(connecting) => (Link::Connecting(connecting), false),
+        };
+        let upload_done = matches!(start.upload, Upload::None);
+        start.client.upstream_timer.set(start.limits.connect);
+        Self {
+            link,
+            head: start.head,
+            upload: start.upload,
+            pending: BytesMut::new(),
+            upload_done,
+            input: BytesMut::new(),
+            parser: AnswerState::default(),
+            answer: None,
+            framing: Framing::Unknown,
+            head_request: start.head_request,
+            limits: start.limits,
+            client: start.client,
+            states: start.states,
+            started: Instant::now(),
+            request_begun: false,
+            reused,
+            failure: None,
+            sent: Cell::new(0),
+            reusable: false,
+            bare: false,
+        }
+    }
+
+    /// The answer's head, once read.
+    pub fn answer(&self) -> Option<Rc<AnswerHead>> {
+        self.answer.clone()
+    }
+
+    /// What went wrong, if anything.
+    pub fn take_failure(&mut self) -> Option<Failure> {
+        self.failure.take()
+    }
+
+    /// The whole request was sent.
+    pub fn request_sent(&self) -> bool {
+        self.head.is_empty() && self.upload_done
+    }
+
+    /// The answer's body is empty by its head.
+    pub fn has_no_body(&self) -> bool {
+        matches!(self.framing, Framing::None)
+    }
+
+    /// The answer's body comes in chunks.
+    pub fn is_chunked(&self) -> bool {
+        matches!(self.framing, Framing::Chunked(_))
+    }
+
+    /// Length of the answer's body as announced.
+    pub fn announced(&self) -> Option<u64> {
+        match self.framing {
+            Framing::Length(n) => Some(n),
+            _ => None,
+        }
+    }
+
+    /// Hands the connection back if it can serve another request.
+    pub fn into_connection(&mut self) -> Option<PeerConnection> {
+        let usable =
+            self.reusable && self.request_sent() && self.input.is_empty() && self.failure.is_none();
+        match std::mem::replace(&mut self.link, Link::Down) {
+            Link::Up(mut connection) if usable => {
+                connection.requests += 1;
+                Some(connection)
+            }
+            _ => None,
+        }
+    }
+
+    /// Closes the connection at once.
+    pub fn abandon(&mut self) {
+        self.link = Link::Down;
+        self.client.upstream_timer.clear();
+    }
+
+    /// Connects, sends, and reads until the answer's head is there.
+    pub fn poll_head(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), ()>> {
+        if self.answer.is_some() || self.bare {
+            return Poll::Ready(Ok(()));
+        }
+        if self.failure.is_some() {
+            return Poll::Ready(Err(()));
+        }
+        match self.try_head(cx) {
+            Poll::Pending => Poll::Pending,
+            Poll::Ready(Ok(())) => {
+                let elapsed = self.started.elapsed();
+                self.states.last(|s| s.header_time = Some(elapsed));
+                Poll::Ready(Ok(()))
+            }
+            Poll::Ready(Err(failure)) => {
+                self.fail(failure);
+                Poll::Ready(Err(()))
+            }
+        }
+    }
+
+    fn fail(&mut self, failure: Failure) {
+        self.failure = Some(failure);
+        self.abandon();
+    }
+
+    fn poll_timer(
+        &mut self,
+        cx: &mut Context<'_>,
+        action: &'static str,
+    ) -> Poll<Result<(), Failure>> {
+        ready!(self.client.upstream_timer.poll_expired(cx));
+        Poll::Ready(Err(Failure::TimedOut(action)))
+    }
+
+    /// The answer is complete (or its reading was given up): the clock stops.
+    pub fn ended(&mut self) {
+        self.client.upstream_timer.clear();
+        let elapsed = self.started.elapsed();
+        self.states.last(|s| {
+            s.response_time.get_or_insert(elapsed);
+        });
+    }
+}

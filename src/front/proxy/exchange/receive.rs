@@ -1,0 +1,261 @@
+//! The receiving side of an exchange: the answer's head, and its body by its framing.
+
+use std::rc::Rc;
+use std::task::{Context, Poll, ready};
+
+use crate::wire::answer_parser::{AnswerStep, parse_answer};
+use crate::wire::chunked::{Chunk, ChunkDecoder, Side};
+use crate::wire::head::AnswerHead;
+
+use super::buffer::BodyBuffer;
+use super::{Exchange, Failure, Framing, Link};
+
+impl Exchange {
+    pub(super) fn try_head(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), Failure>> {
+        ready!(self.poll_connect(cx))?;
+        let send = self.poll_send(cx);
+        loop {
+            match self.step_head()? {
+                true => return Poll::Ready(Ok(())),
+                false if self.input.len() >= self.limits.head => {
+                    return Poll::Ready(Err(Failure::TooBig));
+                }
+                false => {}
+            }
+            let room = self.limits.head - self.input.len();
+            match self.poll_read(cx, room, "reading response header from upstream") {
+                Poll::Ready(Ok(0)) => {
+                    // What broke the sending tells more than that nothing came back.
+                    if let Poll::Ready(Err(failure)) = send {
+                        return Poll::Ready(Err(failure));
+                    }
+                    return Poll::Ready(Err(Failure::Closed(
+                        "reading response header from upstream",
+                    )));
+                }
+                Poll::Ready(Ok(_)) => {}
+                Poll::Ready(Err(failure)) => return Poll::Ready(Err(failure)),
+                Poll::Pending => {
+                    if let Poll::Ready(Err(failure)) = send {
+                        return Poll::Ready(Err(failure));
+                    }
+                    let action = if self.request_sent() {
+                        "reading response header from upstream"
+                    } else {
+                        "sending request to upstream"
+                    };
+                    return self.poll_timer(cx, action);
+                }
+            }
+        }
+    }
+
+    pub(super) fn poll_read(
+        &mut self,
+        cx: &mut Context<'_>,
+        room: usize,
+        action: &'static str,
+    ) -> Poll<Result<usize, Failure>> {
+        let Link::Up(connection) = &self.link else {
+            return Poll::Ready(Ok(0));
+        };
+        match ready!(connection.stream.poll_read(cx, &mut self.input, room)) {
+            Ok(n) => {
+                self.states.last(|s| s.bytes_received += n as u64);
+                if self.request_sent() {
+                    self.client.upstream_timer.set(self.limits.read);
+                }
+                Poll::Ready(Ok(n))
+            }
+            Err(error) => Poll::Ready(Err(Failure::Io {
+                call: "recv",
+                error,
+                action,
+            })),
+        }
+    }
+
+    /// Parses what arrived; true once the head is whole.
+    pub(super) fn step_head(&mut self) -> Result<bool, Failure> {
+        if self.input.is_empty() {
+            return Ok(false);
+        }
+        match parse_answer(&mut self.input, &mut self.parser) {
+            AnswerStep::More => Ok(false),
+            AnswerStep::Done(head) => {
+                self.accept(head);
+                Ok(true)
+            }
+            AnswerStep::NoStatusLine => {
+                self.bare = true;
+                self.framing = Framing::Close;
+                self.states.last(|s| s.status = 200);
+                Ok(true)
+            }
+            AnswerStep::Bad(error) => Err(Failure::Invalid(error.to_string())),
+        }
+    }
+
+    /// Decides the framing by the head (RFC 9112, section 6.3, in nginx's reading).
+    pub(super) fn accept(&mut self, head: AnswerHead) {
+        self.reusable = !head.connection_close && head.status != 101;
+        self.framing = if matches!(head.status, 204 | 304) || self.head_request {
+            Framing::None
+        } else if head.chunked {
+            Framing::Chunked(Box::new(ChunkDecoder::new(Side::Answer)))
+        } else {
+            match head.content_length {
+                Some(0) => Framing::None,
+                Some(n) => Framing::Length(n),
+                None => Framing::Close,
+            }
+        };
+        if matches!(self.framing, Framing::Close) {
+            self.reusable = false;
+        }
+        let status = head.status;
+        self.states.last(|s| s.status = status);
+        let head = Rc::new(head);
+        *self.states.head.borrow_mut() = Some(head.clone());
+        self.answer = Some(head);
+    }
+
+    /// The next bytes of the answer's body into `out`; 0 is its proper end.
+    pub fn poll_body(
+        &mut self,
+        cx: &mut Context<'_>,
+        out: &mut BodyBuffer<'_>,
+    ) -> Poll<Result<usize, ()>> {
+        if self.failure.is_some() {
+            return Poll::Ready(Err(()));
+        }
+        self.poll_pump(cx);
+        match self.try_body(cx, out) {
+            Poll::Pending => Poll::Pending,
+            Poll::Ready(Ok(n)) => {
+                self.states.last(|s| s.response_length += n as u64);
+                if n == 0 {
+                    self.ended();
+                }
+                Poll::Ready(Ok(n))
+            }
+            Poll::Ready(Err(failure)) => {
+                self.ended();
+                self.fail(failure);
+                Poll::Ready(Err(()))
+            }
+        }
+    }
+
+    pub(super) fn try_body(
+        &mut self,
+        cx: &mut Context<'_>,
+        out: &mut BodyBuffer<'_>,
+    ) -> Poll<Result<usize, Failure>> {
+        loop {
+            if let Some(taken) = self.take_buffered(out)? {
+                return Poll::Ready(Ok(taken));
+            }
+            let direct = !matches!(self.framing, Framing::Chunked(_));
+            let read = if direct {
+                self.poll_read_into(cx, out)
+            } else {
+                self.poll_read(cx, 8 * 1024, "reading upstream")
+            };
+            match read {
+                Poll::Ready(Ok(0)) => return Poll::Ready(self.at_end_of_stream()),
+                Poll::Ready(Ok(n)) if direct => return Poll::Ready(Ok(n)),
+                Poll::Ready(Ok(_)) => {}
+                Poll::Ready(Err(failure)) => return Poll::Ready(Err(failure)),
+                Poll::Pending => {
+                    ready!(self.poll_timer(cx, "reading upstream"))?;
+                    return Poll::Pending;
+                }
+            }
+        }
+    }
+
+    pub(super) fn at_end_of_stream(&mut self) -> Result<usize, Failure> {
+        match self.framing {
+            Framing::Close => {
+                self.framing = Framing::Done;
+                Ok(0)
+            }
+            _ => Err(Failure::Closed("reading upstream")),
+        }
+    }
+
+    /// What lies in the input already; `None` where more must be read.
+    pub(super) fn take_buffered(
+        &mut self,
+        out: &mut BodyBuffer<'_>,
+    ) -> Result<Option<usize>, Failure> {
+        match &mut self.framing {
+            Framing::Unknown | Framing::None | Framing::Done => Ok(Some(0)),
+            Framing::Close => Ok(out.take(&mut self.input, usize::MAX)),
+            Framing::Length(0) => {
+                // More than was announced: the connection cannot be trusted any further.
+                if !self.input.is_empty() {
+                    self.reusable = false;
+                    self.input.clear();
+                }
+                self.framing = Framing::Done;
+                Ok(Some(0))
+            }
+            Framing::Length(rest) => {
+                let taken = out.take(
+                    &mut self.input,
+                    usize::try_from(*rest).unwrap_or(usize::MAX),
+                );
+                *rest -= taken.unwrap_or(0) as u64;
+                Ok(taken)
+            }
+            Framing::Chunked(decoder) => {
+                if let Some(taken) = out.take_rest() {
+                    return Ok(Some(taken));
+                }
+                match decoder.next(&mut self.input).map_err(|_| Failure::Chunk)? {
+                    Chunk::Data(bytes) => Ok(Some(out.put(bytes))),
+                    Chunk::More => Ok(None),
+                    Chunk::End => {
+                        self.framing = Framing::Done;
+                        Ok(Some(0))
+                    }
+                }
+            }
+        }
+    }
+
+    /// Reads from the socket to where the bytes are wanted.
+    pub(super) fn poll_read_into(
+        &mut self,
+        cx: &mut Context<'_>,
+        out: &mut BodyBuffer<'_>,
+    ) -> Poll<Result<usize, Failure>> {
+        let Link::Up(connection) = &self.link else {
+            return Poll::Ready(Ok(0));
+        };
+        let most = match self.framing {
+            Framing::Length(rest) => usize::try_from(rest).unwrap_or(usize::MAX),
+            _ => usize::MAX,
+        };
+        let n = match ready!(out.poll_fill(&connection.stream, cx, most)) {
+            Ok(n) => n,
+            Err(error) => {
+                return Poll::Ready(Err(Failure::Io {
+                    call: "readv",
+                    error,
+                    action: "reading upstream",
+                }));
+            }
+        };
+        if let Framing::Length(rest) = &mut self.framing {
+            *rest -= n as u64;
+        }
+        self.states.last(|s| s.bytes_received += n as u64);
+        if self.request_sent() {
+            self.client.upstream_timer.set(self.limits.read);
+        }
+        Poll::Ready(Ok(n))
+    }
+}
