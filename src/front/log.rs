@@ -190,7 +190,7 @@ pub fn error_bytes(r: &Request, level: LogLevel, message: &[u8]) {
         .any(|log| level <= log.level)
         || r.worker.logs.echo
     {
-        Context::of(r, None).write(level, message);
+        Context::of(r).write(level, message, None);
     }
 }
 
@@ -203,7 +203,7 @@ pub fn error_at(r: &Request, level: LogLevel, message: &str, upstream: Option<&s
         .any(|log| level <= log.level)
         || r.worker.logs.echo
     {
-        Context::of(r, upstream.map(str::to_owned)).error(level, message);
+        Context::of(r).error_at(level, message, upstream);
     }
 }
 
@@ -214,27 +214,25 @@ pub struct Context {
     server: Arc<Server>,
     connection: Rc<Connection>,
     head: Rc<RequestHead>,
-    upstream: Option<String>,
 }
 
 impl Context {
-    pub fn of(r: &Request, upstream: Option<String>) -> Self {
+    pub fn of(r: &Request) -> Self {
         Self {
             logs: r.worker.logs.clone(),
             location: r.location.clone(),
             server: r.server.clone(),
             connection: r.connection.clone(),
             head: r.head.clone(),
-            upstream,
         }
     }
 
-    /// Writes one line.
-    pub fn error(&self, level: LogLevel, message: &str) {
-        self.write(level, message.as_bytes());
+    /// Writes one line; `upstream` is the URL asked for.
+    pub fn error_at(&self, level: LogLevel, message: &str, upstream: Option<&str>) {
+        self.write(level, message.as_bytes(), upstream);
     }
 
-    fn write(&self, level: LogLevel, message: &[u8]) {
+    fn write(&self, level: LogLevel, message: &[u8], upstream: Option<&str>) {
         let mut line = start_of_line(level);
         line.extend_from_slice(format!("*{} ", self.connection.number).as_bytes());
         line.extend_from_slice(message);
@@ -249,7 +247,7 @@ impl Context {
         if !self.head.line.is_empty() {
             quoted(&mut line, ", request: ", self.head.line.of(raw));
         }
-        if let Some(upstream) = &self.upstream {
+        if let Some(upstream) = upstream {
             quoted(&mut line, ", upstream: ", upstream.as_bytes());
         }
         if let Some(host) = self.head.field(Known::Host) {

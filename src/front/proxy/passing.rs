@@ -1,12 +1,9 @@
 //! Passes an upstream's answer on: its head through the rules, its body as a stream, its connection back to the pool.
 
-use std::sync::Arc;
-use std::time::Instant;
-
 use awc::ClientResponse;
 use bytes::BytesMut;
 
-use crate::config::model::{LogLevel, Peer, Upstream};
+use crate::config::model::LogLevel;
 use crate::front::log;
 use crate::front::reply::{Flow, Reply};
 use crate::front::request::Request;
@@ -16,7 +13,7 @@ use crate::wire::head::{AnswerHead, Method};
 use super::answer::{self, Hold, ProxiedBody};
 use super::peers::Choice;
 use super::transport::Shared;
-use super::tries::{Fault, may_retry};
+use super::tries::{Attempt, Fault};
 
 /// What became of an answer.
 pub enum Answered {
@@ -25,26 +22,20 @@ pub enum Answered {
 }
 
 /// A head arrived: pass it on, hand it to `error_page`, or try the next peer.
-#[allow(clippy::too_many_arguments)]
 pub fn answered(
     r: &mut Request,
-    upstream: &Arc<Upstream>,
-    peer: &Peer,
+    attempt: &Attempt,
     choice: &mut Choice,
-    shared: Shared,
     response: ClientResponse,
-    url: &str,
-    begun: Instant,
 ) -> Answered {
-    let Some(head) = shared.borrow().answer() else {
-        return Answered::Flow(bare(r, choice, shared, response, url));
+    let Some(head) = attempt.exchange.borrow().answer() else {
+        choice.report(false);
+        return Answered::Flow(bare(r, attempt, response));
     };
     if head.status >= 300 {
-        if choice.tries > 1
-            && may_retry(r, choice, &shared, Fault::Status(head.status), false, begun)
-        {
+        if choice.tries > 1 && attempt.may_retry(r, choice, Fault::Status(head.status)) {
             choice.report(!matches!(head.status, 403 | 404));
-            shared.borrow_mut().ended();
+            attempt.exchange.borrow_mut().ended();
             return Answered::Next;
         }
         if r.location.proxy.intercept_errors
@@ -55,12 +46,12 @@ pub fn answered(
                 .any(|p| p.status == head.status)
         {
             choice.report(false);
-            shared.borrow_mut().ended();
+            attempt.exchange.borrow_mut().ended();
             return Answered::Flow(Flow::Status(head.status));
         }
     }
     choice.report(false);
-    let body = body_of(r, upstream, peer, &head, shared, response, url);
+    let body = body_of(r, attempt, &head, response);
     Answered::Flow(reply_with(r, &head, body))
 }
 
@@ -79,26 +70,20 @@ fn reply_with(r: &Request, head: &AnswerHead, body: Option<ProxiedBody>) -> Flow
 }
 
 /// An answer without a head: its bytes are passed on as they are, as nginx does.
-fn bare(
-    r: &mut Request,
-    choice: &mut Choice,
-    shared: Shared,
-    response: ClientResponse,
-    url: &str,
-) -> Flow {
+fn bare(r: &mut Request, attempt: &Attempt, response: ClientResponse) -> Flow {
     let message =
         "upstream sent no valid HTTP/1.0 header while reading response header from upstream";
-    log::error_at(r, LogLevel::Error, message, Some(url));
-    choice.report(false);
+    log::error_at(r, LogLevel::Error, message, Some(&attempt.url()));
     r.answer_bare = true;
     r.keep_alive = false;
     let mut reply = Reply {
         conditional: false,
         ..Reply::new(0)
     };
+    let finish = Box::new(|exchange: &Shared, _| exchange.borrow_mut().ended());
     answer::attach(
         &mut reply,
-        stream(r, shared, response, None, Box::new(|_, _| {})),
+        stream(r, attempt.exchange.clone(), response, None, finish),
     );
     reply.into_flow()
 }
@@ -106,44 +91,49 @@ fn bare(
 /// The body, or `None` where none follows; then the connection is free already.
 fn body_of(
     r: &Request,
-    upstream: &Arc<Upstream>,
-    peer: &Peer,
+    attempt: &Attempt,
     head: &AnswerHead,
-    shared: Shared,
     response: ClientResponse,
-    url: &str,
 ) -> Option<ProxiedBody> {
     let pool = r.worker.upstreams.pool.clone();
-    let (upstream, address) = (upstream.clone(), peer.address.clone());
-    let finish = move |shared: &Shared, whole: bool| {
-        let mut exchange = shared.borrow_mut();
+    let (upstream, address) = (attempt.upstream.clone(), attempt.peer().address.clone());
+    let finish = move |exchange: &Shared, whole: bool| {
+        let mut exchange = exchange.borrow_mut();
         exchange.ended();
         let connection = exchange.into_connection();
         if let (true, Some(rules), Some(connection)) = (whole, &upstream.keepalive, connection) {
-            pool.put(upstream.id, address.clone(), connection, rules);
+            pool.put(upstream.id, address, connection, rules);
         }
     };
-    if shared.borrow().has_no_body() || r.method == Method::Head {
-        let without = shared.borrow().has_no_body();
-        finish(&shared, without);
+    let exchange = &attempt.exchange;
+    let empty = exchange.borrow().has_no_body();
+    if empty || r.method == Method::Head {
+        finish(exchange, empty);
         return None;
     }
     let proxy = &r.location.proxy;
     // Chunks are passed on as they come; other bodies by nginx's full buffers.
-    let hold = (proxy.buffering && !shared.borrow().is_chunked()).then(|| Hold {
+    let hold = (proxy.buffering && !exchange.borrow().is_chunked()).then(|| Hold {
         first: proxy.buffer_size.saturating_sub(head.raw.len()),
         size: proxy.buffers.1,
         held: BytesMut::new(),
         passed: 0,
     });
-    let context = log::Context::of(r, Some(url.to_owned()));
-    let logged = move |shared: &Shared, whole: bool| {
-        if let Some(failure) = shared.borrow_mut().take_failure() {
-            context.error(LogLevel::Error, &failure.to_string());
+    let context = log::Context::of(r);
+    let at = attempt.clone();
+    let logged = move |exchange: &Shared, whole: bool| {
+        if let Some(failure) = exchange.borrow_mut().take_failure() {
+            context.error_at(LogLevel::Error, &failure.to_string(), Some(&at.url()));
         }
-        finish(shared, whole);
+        finish(exchange, whole);
     };
-    Some(stream(r, shared, response, hold, Box::new(logged)))
+    Some(stream(
+        r,
+        exchange.clone(),
+        response,
+        hold,
+        Box::new(logged),
+    ))
 }
 
 fn stream(

@@ -80,21 +80,19 @@ impl Group {
 }
 
 impl Choice {
-    /// The next peer; `None` where none is live.
-    pub fn next(&mut self) -> Option<Peer> {
+    /// Index of the next peer; `None` where none is live.
+    pub fn next(&mut self) -> Option<usize> {
         let upstream = self.upstream.clone();
         if let [single] = &upstream.peers[..] {
             self.current = Some(0);
-            return (!single.down).then(|| single.clone());
+            return (!single.down).then_some(0);
         }
         if let Some(at) = self.choose(&upstream.peers) {
-            return upstream.peers.get(at).cloned();
+            return Some(at);
         }
         if !self.backups && upstream.peers.iter().any(|p| p.backup) {
             self.backups = true;
-            if let Some(at) = self.choose(&upstream.peers) {
-                return upstream.peers.get(at).cloned();
-            }
+            return self.choose(&upstream.peers);
         }
         None
     }

@@ -10,7 +10,7 @@ use awc::ClientResponse;
 use bytes::Bytes;
 use tokio::net::{TcpStream, UnixStream};
 
-use crate::config::model::{ListenAddress, LogLevel, Peer, Upstream};
+use crate::config::model::{ListenAddress, LogLevel, NextUpstream, Peer, Upstream};
 use crate::front::log;
 use crate::front::reply::Flow;
 use crate::front::request::Request;
@@ -33,6 +33,60 @@ enum Try {
     ClientLeft,
 }
 
+/// One exchange with one peer, and what its log lines and its end need to know.
+#[derive(Clone)]
+pub struct Attempt {
+    pub upstream: Arc<Upstream>,
+    /// Index of the peer.
+    peer: usize,
+    pub exchange: Shared,
+    /// The request target sent.
+    uri: Bytes,
+    /// When the first peer was tried.
+    begun: Instant,
+    /// The client's body is passed on as it comes.
+    live: bool,
+}
+
+impl Attempt {
+    pub fn peer(&self) -> &Peer {
+        &self.upstream.peers[self.peer]
+    }
+
+    /// `http://127.0.0.1:5000/users`, as nginx's log names it.
+    pub fn url(&self) -> String {
+        let peer = self.peer();
+        let separator = if matches!(peer.address, ListenAddress::Unix(_)) {
+            ":"
+        } else {
+            ""
+        };
+        format!(
+            "http://{}{separator}{}",
+            peer.name,
+            String::from_utf8_lossy(&self.uri)
+        )
+    }
+
+    fn log(&self, r: &Request, level: LogLevel, message: &str) {
+        log::error_at(r, level, message, Some(&self.url()));
+    }
+
+    /// Whether nginx would ask another peer after this one's fault.
+    pub fn may_retry(&self, r: &Request, choice: &Choice, fault: Fault) -> bool {
+        let proxy = &r.location.proxy;
+        let next = &proxy.next_upstream;
+        let sent = self.exchange.borrow().request_begun;
+        let unrepeatable = matches!(r.method, Method::Post | Method::Lock | Method::Patch);
+        let timeout = proxy.next_upstream_timeout;
+        choice.tries > 0
+            && fault.is_in(next)
+            && (!sent || next.non_idempotent || !unrepeatable)
+            && !(sent && self.live)
+            && (timeout.is_zero() || self.begun.elapsed() < timeout)
+    }
+}
+
 /// Tries peers until one answers or nginx would give up.
 pub async fn try_peers(
     r: &mut Request,
@@ -48,80 +102,84 @@ pub async fn try_peers(
     let begun = Instant::now();
     loop {
         let Some(peer) = choice.next() else {
-            let state = UpstreamState {
-                peer: upstream.name.clone(),
-                status: 502,
-                ..UpstreamState::default()
-            };
-            r.upstreams.tries.borrow_mut().push(state);
-            let url = format!(
-                "http://{}{}",
-                upstream.name,
-                String::from_utf8_lossy(&head.uri)
-            );
-            log::error_at(
-                r,
-                LogLevel::Error,
-                "no live upstreams while connecting to upstream",
-                Some(&url),
-            );
-            return Flow::Status(502);
+            return no_live_peer(r, upstream, head);
         };
-        let url = url_of(&peer, &head.uri);
-        let shared = match start(r, upstream, &peer, head, live) {
-            Ok(shared) => shared,
+        let exchange = match start(r, upstream, &upstream.peers[peer], head, live) {
+            Ok(exchange) => exchange,
             Err(status) => return Flow::Status(status),
         };
-        let failure = match one_try(r, &shared).await {
-            Try::Answered(response) => {
-                match answered(
-                    r,
-                    upstream,
-                    &peer,
-                    &mut choice,
-                    shared,
-                    response,
-                    &url,
-                    begun,
-                ) {
-                    Answered::Flow(flow) => return flow,
-                    Answered::Next => continue,
-                }
-            }
+        let attempt = Attempt {
+            upstream: upstream.clone(),
+            peer,
+            exchange,
+            uri: head.uri.clone(),
+            begun,
+            live,
+        };
+        let failure = match one_try(r, &attempt.exchange).await {
+            Try::Answered(response) => match answered(r, &attempt, &mut choice, response) {
+                Answered::Flow(flow) => return flow,
+                Answered::Next => continue,
+            },
             Try::ClientLeft => {
                 let message =
                     "client prematurely closed connection, so upstream connection is closed too";
-                log::error_at(r, LogLevel::Info, message, Some(&url));
-                shared.borrow_mut().ended();
-                shared.borrow_mut().abandon();
+                attempt.log(r, LogLevel::Info, message);
+                attempt.exchange.borrow_mut().ended();
+                attempt.exchange.borrow_mut().abandon();
                 return Flow::Silent(499);
             }
             Try::Failed(failure) => failure,
         };
-        shared.borrow_mut().ended();
-        if let Failure::Upload(error) = &failure {
-            return body_failed(r, error);
-        }
-        log::error_at(r, LogLevel::Error, &failure.to_string(), Some(&url));
-        let (kind, status) = classify(&failure);
-        let reused = shared.borrow().reused && kind == Fault::Error;
-        if choice.report(true) {
-            log::error_at(
-                r,
-                LogLevel::Warn,
-                "upstream server temporarily disabled",
-                Some(&url),
-            );
-        }
-        if reused {
-            // A stale pooled connection costs no try.
-            choice.tries += 1;
-        }
-        r.upstreams.last(|s| s.status = status);
-        if !may_retry(r, &choice, &shared, kind, live, begun) {
-            return Flow::Status(status);
+        attempt.exchange.borrow_mut().ended();
+        if let Some(flow) = failed(r, &attempt, &mut choice, &failure) {
+            return flow;
         }
     }
+}
+
+fn no_live_peer(r: &Request, upstream: &Upstream, head: &UpstreamHead) -> Flow {
+    let state = UpstreamState {
+        peer: upstream.name.clone(),
+        status: 502,
+        ..UpstreamState::default()
+    };
+    r.upstreams.tries.borrow_mut().push(state);
+    let url = format!(
+        "http://{}{}",
+        upstream.name,
+        String::from_utf8_lossy(&head.uri)
+    );
+    log::error_at(
+        r,
+        LogLevel::Error,
+        "no live upstreams while connecting to upstream",
+        Some(&url),
+    );
+    Flow::Status(502)
+}
+
+/// A try failed: logs it, and gives the answer where no other peer is asked.
+fn failed(
+    r: &mut Request,
+    attempt: &Attempt,
+    choice: &mut Choice,
+    failure: &Failure,
+) -> Option<Flow> {
+    if let Failure::Upload(error) = failure {
+        return Some(body_failed(r, error));
+    }
+    attempt.log(r, LogLevel::Error, &failure.to_string());
+    let (fault, status) = classify(failure);
+    if choice.report(true) {
+        attempt.log(r, LogLevel::Warn, "upstream server temporarily disabled");
+    }
+    if fault == Fault::Error && attempt.exchange.borrow().reused {
+        // A stale pooled connection costs no try.
+        choice.tries += 1;
+    }
+    r.upstreams.last(|s| s.status = status);
+    (!attempt.may_retry(r, choice, fault)).then_some(Flow::Status(status))
 }
 
 /// What went wrong with a peer, in `proxy_next_upstream`'s words.
@@ -133,46 +191,30 @@ pub enum Fault {
     Status(u16),
 }
 
+impl Fault {
+    fn is_in(self, next: &NextUpstream) -> bool {
+        match self {
+            Fault::Error => next.error,
+            Fault::Timeout => next.timeout,
+            Fault::InvalidHeader => next.invalid_header,
+            Fault::Status(403) => next.http_403,
+            Fault::Status(404) => next.http_404,
+            Fault::Status(429) => next.http_429,
+            Fault::Status(500) => next.http_500,
+            Fault::Status(502) => next.http_502,
+            Fault::Status(503) => next.http_503,
+            Fault::Status(504) => next.http_504,
+            Fault::Status(_) => false,
+        }
+    }
+}
+
 fn classify(failure: &Failure) -> (Fault, u16) {
     match failure {
         Failure::TimedOut(_) => (Fault::Timeout, 504),
         Failure::TooBig | Failure::Invalid(_) | Failure::Chunk => (Fault::InvalidHeader, 502),
         _ => (Fault::Error, 502),
     }
-}
-
-pub fn may_retry(
-    r: &Request,
-    choice: &Choice,
-    shared: &Shared,
-    fault: Fault,
-    live: bool,
-    begun: Instant,
-) -> bool {
-    let proxy = &r.location.proxy;
-    let next = &proxy.next_upstream;
-    let wanted = match fault {
-        Fault::Error => next.error,
-        Fault::Timeout => next.timeout,
-        Fault::InvalidHeader => next.invalid_header,
-        Fault::Status(status) => match status {
-            403 => next.http_403,
-            404 => next.http_404,
-            429 => next.http_429,
-            500 => next.http_500,
-            502 => next.http_502,
-            503 => next.http_503,
-            504 => next.http_504,
-            _ => false,
-        },
-    };
-    let sent = shared.borrow().request_begun;
-    let repeatable = !sent
-        || next.non_idempotent
-        || !matches!(r.method, Method::Post | Method::Lock | Method::Patch);
-    let in_time =
-        proxy.next_upstream_timeout.is_zero() || begun.elapsed() < proxy.next_upstream_timeout;
-    choice.tries > 0 && wanted && repeatable && !(sent && live) && in_time
 }
 
 /// Prepares the exchange with a peer: a pooled connection or a new one.
@@ -261,18 +303,4 @@ async fn one_try(r: &Request, shared: &Shared) -> Try {
             Try::Failed(failure.unwrap_or_else(|| Failure::Invalid(error.to_string())))
         }
     }
-}
-
-/// `http://127.0.0.1:5000/users`, as nginx's log names it.
-fn url_of(peer: &Peer, uri: &Bytes) -> String {
-    let separator = if matches!(peer.address, ListenAddress::Unix(_)) {
-        ":"
-    } else {
-        ""
-    };
-    format!(
-        "http://{}{separator}{}",
-        peer.name,
-        String::from_utf8_lossy(uri)
-    )
 }
