@@ -7,6 +7,7 @@ use bytes::{Bytes, BytesMut};
 
 use crate::config::model::{LingeringClose, ListenAddress, ServerTokens};
 use crate::wire::answer::{Answer, Body, Lingering, PieceOf, SendPolicy};
+use crate::wire::body::CONTINUE;
 use crate::wire::date;
 use crate::wire::head::Method;
 
@@ -103,8 +104,15 @@ fn finish(r: &mut Request, mut reply: Reply) -> Answer {
     } else {
         body(reply.body)
     };
+    let interim = if r.body.is_expected() {
+        r.body.forget_expect();
+        Bytes::from_static(CONTINUE)
+    } else {
+        Bytes::new()
+    };
     Answer {
         head,
+        interim,
         body,
         chunked: chunked && !head_only,
         keep_alive: r.keep_alive,

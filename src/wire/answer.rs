@@ -11,6 +11,8 @@ use bytes::Bytes;
 pub struct Answer {
     /// Status line and fields with the empty line, as they are sent; empty for HTTP/0.9.
     pub head: Bytes,
+    /// An interim answer (`100 Continue`) that goes out before the head.
+    pub interim: Bytes,
     pub body: Body,
     /// The body is sent in chunks.
     pub chunked: bool,
@@ -40,6 +42,7 @@ impl Answer {
         };
         Self {
             head: Bytes::new(),
+            interim: Bytes::new(),
             body: Body::None,
             chunked: false,
             keep_alive: false,

@@ -16,8 +16,8 @@ use super::head::RequestHead;
 #[derive(Debug, thiserror::Error)]
 pub enum BodyError {
     /// 413
-    #[error("client intended to send too large chunked body: {0} bytes")]
-    TooLarge(u64),
+    #[error("client intended to send too large chunked body: {received}+{chunk} bytes")]
+    TooLarge { received: u64, chunk: u64 },
     /// 400
     #[error("client sent invalid chunked body")]
     Chunk(#[from] ChunkError),
@@ -28,6 +28,9 @@ pub enum BodyError {
     #[error("client timed out")]
     TimedOut,
 }
+
+/// The interim answer that a client with `Expect: 100-continue` waits for.
+pub const CONTINUE: &[u8] = b"HTTP/1.1 100 Continue\r\n\r\n";
 
 /// The body of the request under way.
 pub struct RequestBody {
@@ -104,6 +107,11 @@ impl RequestBody {
         self.consumed.get()
     }
 
+    /// The client waits for `100 Continue`, and was not told.
+    pub fn is_expected(&self) -> bool {
+        self.expect.get()
+    }
+
     /// No `100 Continue` will be sent (an error answer goes out instead).
     pub fn forget_expect(&self) {
         self.expect.set(false);
@@ -111,11 +119,9 @@ impl RequestBody {
 
     /// The next bytes; `None` is the end.
     pub fn poll_next(&self, cx: &mut Context<'_>) -> Poll<Option<Result<Bytes, BodyError>>> {
+        ready!(self.poll_begin(cx));
         if self.is_done() {
             return Poll::Ready(None);
-        }
-        if self.expect.get() {
-            ready!(self.poll_continue(cx));
         }
         loop {
             match self.take() {
@@ -187,27 +193,40 @@ impl RequestBody {
         };
         self.consumed
             .set(self.consumed.get() + (before - input.len()) as u64);
+        if let Framing::Chunked(decoder) = &*framing {
+            let fresh = if let Taken::Bytes(bytes) = &taken {
+                bytes.len() as u64
+            } else {
+                0
+            };
+            let (received, chunk) = (self.received.get(), fresh + decoder.rest());
+            if self.limit.get() > 0 && received + chunk > self.limit.get() {
+                return Err(BodyError::TooLarge { received, chunk });
+            }
+        }
         if let Taken::Bytes(bytes) = &taken {
             self.received.set(self.received.get() + bytes.len() as u64);
-            let limit = self.limit.get();
-            if limit > 0 && self.received.get() > limit && matches!(*framing, Framing::Chunked(_)) {
-                return Err(BodyError::TooLarge(self.received.get()));
-            }
         }
         Ok(taken)
     }
 
-    fn poll_continue(&self, cx: &mut Context<'_>) -> Poll<()> {
-        // Nothing is due if the client did not wait.
-        const CONTINUE: &[u8] = b"HTTP/1.1 100 Continue\r\n\r\n";
+    /// A client that waits for it is told to go on; done once, before anything of the body is read.
+    pub fn poll_begin(&self, cx: &mut Context<'_>) -> Poll<()> {
+        if !self.expect.get() {
+            return Poll::Ready(());
+        }
         let written = ready!(
             self.connection
                 .stream
                 .poll_write(cx, &[IoSlice::new(CONTINUE)])
         );
         self.expect.set(false);
-        if !matches!(written, Ok(n) if n == CONTINUE.len()) {
-            self.connection.broken.set(true);
+        match written {
+            Ok(n) if n == CONTINUE.len() => self
+                .connection
+                .sent
+                .set(self.connection.sent.get() + n as u64),
+            _ => self.connection.broken.set(true),
         }
         Poll::Ready(())
     }

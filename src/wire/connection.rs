@@ -33,7 +33,7 @@ pub struct Connection {
     pub number: u64,
     /// `$connection_requests`
     pub requests: Cell<u64>,
-    /// Bytes sent to the client on this connection, all requests together.
+    /// Bytes sent to the client for the request under way.
     pub sent: Cell<u64>,
     pub started: Instant,
     /// The client's address; `None` on a Unix socket.

@@ -24,9 +24,12 @@ const MAX_SLICES: usize = 64;
 
 /// Sends `answer` and says how it went. `answer.done` is left to the caller.
 pub async fn send(connection: &Rc<Connection>, answer: &mut Answer) -> Outcome {
-    let before = connection.sent.get();
     let head_len = answer.head.len() as u64;
-    let head = std::mem::take(&mut answer.head);
+    let head = if answer.interim.is_empty() {
+        std::mem::take(&mut answer.head)
+    } else {
+        Bytes::from([&answer.interim[..], &answer.head[..]].concat())
+    };
     let end = match std::mem::replace(&mut answer.body, Body::None) {
         Body::None => write_all(connection, &answer.policy, vec![head]).await,
         Body::Bytes(bytes) if answer.chunked => {
@@ -45,7 +48,7 @@ pub async fn send(connection: &Rc<Connection>, answer: &mut Answer) -> Outcome {
         Body::Stream(stream) => send_stream(connection, answer, head, stream).await,
     };
     connection.timer.clear();
-    let sent = connection.sent.get() - before;
+    let sent = connection.sent.get();
     Outcome {
         sent,
         head: head_len.min(sent),

@@ -87,6 +87,7 @@ pub async fn serve(
             return;
         };
         connection.requests.set(connection.requests.get() + 1);
+        connection.sent.set(0);
         let (head, gone) = match read_head(&connection, rules, &mut reader).await {
             Read::Head(head) => (head, None),
             Read::Gone(head, gone) => (head, Some(gone)),

@@ -101,6 +101,7 @@ pub async fn content(r: &mut Request) -> Flow {
 
 /// Takes the whole body: memory up to `client_body_buffer_size`, then a temporary file.
 async fn read_body(r: &mut Request) -> Result<(), Flow> {
+    std::future::poll_fn(|cx| r.body.poll_begin(cx)).await;
     if r.body.is_done() {
         return Ok(());
     }
@@ -131,7 +132,8 @@ async fn read_body(r: &mut Request) -> Result<(), Flow> {
 /// The client's body could not be read.
 fn body_failed(r: &mut Request, error: &BodyError) -> Flow {
     match error {
-        BodyError::TooLarge(_) => {
+        BodyError::TooLarge { .. } => {
+            r.lingering = true;
             log::error(r, LogLevel::Error, &error.to_string());
             Flow::Status(413)
         }
