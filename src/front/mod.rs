@@ -14,6 +14,7 @@ pub mod proxy;
 mod ranges;
 pub mod reply;
 pub mod request;
+mod rewrite;
 pub mod server;
 mod story;
 mod variables;

@@ -2,9 +2,7 @@
 
 use bytes::{Bytes, BytesMut};
 
-use crate::config::model::{
-    ErrorPage, Location, LogLevel, Overwrite, Return, ReturnBody, RewriteStep,
-};
+use crate::config::model::{ErrorPage, Location, LocationKind, LogLevel, Overwrite};
 use crate::wire::answer::Answer;
 use crate::wire::escape::{Escape, escape_uri};
 use crate::wire::head::Method;
@@ -12,6 +10,7 @@ use crate::wire::head::Method;
 use super::choose::{self, Chosen, Matched};
 use super::reply::{Flow, Reply, ReplyBody};
 use super::request::Request;
+use super::rewrite::{self, Rewritten};
 use super::{files, filter, log, pages, proxy, variables};
 
 /// Answers a request: the phases again and again until one gives an answer.
@@ -23,7 +22,10 @@ pub async fn run(r: &mut Request) -> Answer {
             r.lingering = linger;
             Flow::Status(status)
         }
-        None => from_the_start(r).await,
+        None => {
+            log_ignored_fields(r);
+            from_the_start(r).await
+        }
     };
     loop {
         flow = match flow {
@@ -47,12 +49,22 @@ pub async fn run(r: &mut Request) -> Answer {
     }
 }
 
+/// Fields with invalid names were left out; the log says which.
+fn log_ignored_fields(r: &Request) {
+    for piece in &r.head.ignored {
+        let mut message = b"client sent invalid header line: \"".to_vec();
+        message.extend_from_slice(piece.of(&r.head.raw));
+        message.push(b'"');
+        log::error_bytes(r, LogLevel::Info, &message);
+    }
+}
+
 /// From the server's own rewrite phase on.
 async fn from_the_start(r: &mut Request) -> Flow {
     r.location = r.server.scope.clone();
-    match rewrite(r) {
-        Flow::Declined => {}
-        end => return end,
+    match rewrite::run(r) {
+        Ok(_) => {}
+        Err(end) => return end,
     }
     match find_location(r) {
         Flow::Declined => in_location(r).await,
@@ -62,9 +74,22 @@ async fn from_the_start(r: &mut Request) -> Flow {
 
 /// From the chosen location's rewrite phase on.
 async fn in_location(r: &mut Request) -> Flow {
-    match rewrite(r) {
-        Flow::Declined => {}
-        end => return end,
+    loop {
+        // A server's own level was rewritten before.
+        if matches!(r.location.kind, LocationKind::Server) {
+            break;
+        }
+        match rewrite::run(r) {
+            Ok(Rewritten::Stays) => break,
+            Ok(Rewritten::SearchAgain) => {
+                r.location = r.server.scope.clone();
+                match find_location(r) {
+                    Flow::Declined => {}
+                    end => return end,
+                }
+            }
+            Err(end) => return end,
+        }
     }
     match files::try_files(r) {
         Flow::Declined => {}
@@ -142,46 +167,9 @@ fn add_slash(r: &mut Request, location: &Location) -> Flow {
 }
 
 /// A redirect with its standard page.
-fn redirect(r: &mut Request, status: u16, location: Bytes) -> Flow {
+pub fn redirect(r: &mut Request, status: u16, location: Bytes) -> Flow {
     r.redirect_to = Some(location);
     Flow::Status(status)
-}
-
-/// The rewrite phase of the current level.
-fn rewrite(r: &mut Request) -> Flow {
-    let level = r.location.clone();
-    for step in &level.rewrite {
-        match step {
-            RewriteStep::Return(directive) => return do_return(r, directive),
-        }
-    }
-    Flow::Declined
-}
-
-fn do_return(r: &mut Request, directive: &Return) -> Flow {
-    match &directive.body {
-        ReturnBody::None if directive.status == 444 => Flow::Silent(444),
-        ReturnBody::None if matches!(directive.status, 408 | 499) => Flow::Silent(directive.status),
-        ReturnBody::None if needs_special(directive.status) => Flow::Status(directive.status),
-        ReturnBody::None => {
-            let content_type = files::content_type(r, &r.uri.clone());
-            Reply::text(directive.status, content_type, Bytes::new()).into_flow()
-        }
-        ReturnBody::Redirect(template) => {
-            let target = variables::evaluate(template, r);
-            redirect(r, directive.status, target)
-        }
-        ReturnBody::Text(template) => {
-            let body = variables::evaluate(template, r);
-            let content_type = files::content_type(r, &r.uri.clone());
-            Reply::text(directive.status, content_type, body).into_flow()
-        }
-    }
-}
-
-/// Statuses that end in a standard page rather than an answer of the handler's own.
-fn needs_special(status: u16) -> bool {
-    status >= 300 || matches!(status, 201 | 204)
 }
 
 /// Another URI from the start (nginx's `ngx_http_internal_redirect`).
@@ -203,6 +191,7 @@ fn internal_redirect(r: &mut Request, target: &Bytes) -> Result<(), u16> {
     r.args = args;
     r.internal = true;
     r.uri_as_received = false;
+    r.valid_location = true;
     Ok(())
 }
 
@@ -318,6 +307,6 @@ pub fn silent(r: &mut Request, status: u16) -> Answer {
     }
 }
 
-fn text(bytes: &[u8]) -> std::borrow::Cow<'_, str> {
+pub fn text(bytes: &[u8]) -> std::borrow::Cow<'_, str> {
     String::from_utf8_lossy(bytes)
 }

@@ -36,6 +36,8 @@ pub struct Request {
     pub args: Bytes,
     /// True where `uri` is still the one that the client sent (nginx's `valid_unparsed_uri`).
     pub uri_as_received: bool,
+    /// nginx's `valid_location`: the location's name still stands for what a URI part of `proxy_pass` replaces.
+    pub valid_location: bool,
     /// GET after `error_page` of another method.
     pub method: Method,
     pub method_name: Bytes,
@@ -98,12 +100,17 @@ impl Request {
             let value = matched.captures.get(group).copied().flatten();
             let value =
                 value.map(|(start, end)| matched.subject.slice(start as usize..end as usize));
-            if let Some(place) = self.slots.get_mut(usize::from(slot)) {
-                *place = value;
-            }
+            self.set_slot(slot, value);
         }
         self.captures = matched.captures;
         self.captured = matched.subject;
+    }
+
+    /// Gives a variable of the file's own its value.
+    pub fn set_slot(&mut self, slot: u16, value: Option<Bytes>) {
+        if let Some(place) = self.slots.get_mut(usize::from(slot)) {
+            *place = value;
+        }
     }
 
     /// What a location says about connections: after so many requests, or so much time, the connection ends.

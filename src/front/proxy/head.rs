@@ -147,10 +147,11 @@ fn request_target(r: &Request, target: &Target) -> Bytes {
     }
     let mut out = BytesMut::with_capacity(r.uri.len() + r.args.len() + 16);
     let cut = match replacement {
-        Some(uri) => {
+        Some(uri) if r.valid_location => {
             out.extend_from_slice(uri);
             target.location_len.min(r.uri.len())
         }
+        Some(_) => 0,
         None => 0,
     };
     let rest = r.uri.get(cut..).unwrap_or_default();

@@ -1,0 +1,255 @@
+//! The rewrite phase of a level: `return`, `rewrite`, `set`, `if` and `break`, in the file's order.
+
+use std::os::unix::fs::PermissionsExt;
+use std::sync::Arc;
+
+use bytes::{Bytes, BytesMut};
+
+use crate::config::model::{
+    Condition, FileTest, Location, LogLevel, Return, ReturnBody, Rewrite, RewriteEnd, RewriteStep,
+};
+use crate::config::regex::{Captures, Regex};
+use crate::config::template::{Part, Template};
+use crate::wire::escape::{Escape, Unescape, escape_uri, unescape_uri};
+
+use super::choose::Matched;
+use super::phases::{redirect, text};
+use super::reply::{Flow, Reply};
+use super::request::Request;
+use super::{files, log, variables};
+
+/// How the phase left the request.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Rewritten {
+    Stays,
+    /// The URI was changed: a location is searched again.
+    SearchAgain,
+}
+
+/// What a directive asks of those after it.
+enum After {
+    Next,
+    /// `last`, `break`: the phase is over.
+    Over,
+}
+
+/// Runs the directives of the current level.
+///
+/// # Errors
+/// The flow that ends the request's way: an answer, a redirect, a status.
+pub fn run(r: &mut Request) -> Result<Rewritten, Flow> {
+    let level = r.location.clone();
+    if level.rewrite.is_empty() {
+        return Ok(Rewritten::Stays);
+    }
+    let mut changed = false;
+    steps(r, &level, &mut changed)?;
+    if !changed {
+        return Ok(Rewritten::Stays);
+    }
+    r.uri_changes -= 1;
+    if r.uri_changes == 0 {
+        let message = format!(
+            "rewrite or internal redirection cycle while processing \"{}\"",
+            text(&r.uri)
+        );
+        log::error(r, LogLevel::Error, &message);
+        return Err(Flow::Status(500));
+    }
+    Ok(Rewritten::SearchAgain)
+}
+
+fn steps(r: &mut Request, level: &Arc<Location>, changed: &mut bool) -> Result<After, Flow> {
+    for step in &level.rewrite {
+        let after = match step {
+            RewriteStep::Return(directive) => return Err(do_return(r, directive)),
+            RewriteStep::Set { slot, value, .. } => {
+                let value = variables::evaluate(value, r);
+                r.set_slot(*slot, Some(value));
+                After::Next
+            }
+            RewriteStep::Rewrite(directive) => rewrite(r, directive, changed)?,
+            RewriteStep::If(block) => match holds(r, &block.condition)? {
+                true => {
+                    r.location = block.level.clone();
+                    r.apply_location_limits();
+                    steps(r, &block.level, changed)?
+                }
+                false => After::Next,
+            },
+            RewriteStep::Break(_) => {
+                if std::mem::take(changed) {
+                    r.valid_location = false;
+                }
+                After::Over
+            }
+        };
+        if matches!(after, After::Over) {
+            return Ok(After::Over);
+        }
+    }
+    Ok(After::Next)
+}
+
+fn do_return(r: &mut Request, directive: &Return) -> Flow {
+    match &directive.body {
+        ReturnBody::None if matches!(directive.status, 408 | 444 | 499) => {
+            Flow::Silent(directive.status)
+        }
+        ReturnBody::None if directive.status >= 400 => Flow::Status(directive.status),
+        ReturnBody::None if matches!(directive.status, 301 | 302 | 303 | 307 | 308) => {
+            redirect(r, directive.status, Bytes::new())
+        }
+        ReturnBody::None => own_answer(r, directive.status, Bytes::new()),
+        ReturnBody::Redirect(template) => {
+            let target = variables::evaluate(template, r);
+            redirect(r, directive.status, target)
+        }
+        ReturnBody::Text(template) => {
+            let body = variables::evaluate(template, r);
+            own_answer(r, directive.status, body)
+        }
+    }
+}
+
+fn own_answer(r: &Request, status: u16, body: Bytes) -> Flow {
+    Reply::text(status, files::content_type(r, &r.uri), body).into_flow()
+}
+
+/// The groups of a match become the request's.
+fn matches(r: &mut Request, regex: &Arc<Regex>, subject: &Bytes) -> Result<bool, Flow> {
+    match regex.captures(subject) {
+        Ok(Some(captures)) => {
+            r.set_captures(Matched {
+                regex: regex.clone(),
+                captures,
+                subject: subject.clone(),
+            });
+            Ok(true)
+        }
+        Ok(None) => {
+            r.captures = Captures::new();
+            Ok(false)
+        }
+        Err(error) => {
+            let message = format!(
+                "pcre2_match() failed: {error} on \"{}\" using \"{}\"",
+                text(subject),
+                regex.pattern
+            );
+            log::error(r, LogLevel::Alert, &message);
+            Err(Flow::Status(500))
+        }
+    }
+}
+
+fn rewrite(r: &mut Request, directive: &Rewrite, changed: &mut bool) -> Result<After, Flow> {
+    let subject = r.uri.clone();
+    if !matches(r, &directive.regex, &subject)? {
+        return Ok(After::Next);
+    }
+    if let RewriteEnd::Redirect(status) = directive.end {
+        return Err(redirect_to(r, directive, status));
+    }
+    r.internal = true;
+    r.uri_as_received = false;
+    let ends_cycle = directive.end == RewriteEnd::Break;
+    if ends_cycle {
+        r.valid_location = false;
+    }
+    *changed = !ends_cycle;
+    let uri = variables::evaluate(&directive.path, r);
+    let mut args = match &directive.args {
+        Some(template) => {
+            let mut args = BytesMut::new();
+            append_escaped(template, r, &mut args);
+            if directive.add_args && !r.args.is_empty() {
+                args.extend_from_slice(b"&");
+                args.extend_from_slice(&r.args);
+            }
+            args.freeze()
+        }
+        None if directive.add_args => r.args.clone(),
+        None => Bytes::new(),
+    };
+    r.args = std::mem::take(&mut args);
+    r.uri = uri;
+    if r.uri.is_empty() {
+        log::error(r, LogLevel::Error, "the rewritten URI has a zero length");
+        return Err(Flow::Status(500));
+    }
+    Ok(if directive.end == RewriteEnd::Continue {
+        After::Next
+    } else {
+        After::Over
+    })
+}
+
+fn redirect_to(r: &mut Request, directive: &Rewrite, status: u16) -> Flow {
+    let mut target = BytesMut::new();
+    append_escaped(&directive.path, r, &mut target);
+    let mut target = BytesMut::from(&unescape_uri(&target, Unescape::Redirect)[..]);
+    if directive.add_args && !r.args.is_empty() {
+        target.extend_from_slice(if directive.has_args { b"&" } else { b"?" });
+        target.extend_from_slice(&r.args);
+    }
+    redirect(r, status, target.freeze())
+}
+
+/// Groups are escaped again where the URI had escapes, since they go where escapes are needed.
+fn append_escaped(template: &Template, r: &Request, out: &mut BytesMut) {
+    for part in &template.parts {
+        match part {
+            Part::Literal(literal) => out.extend_from_slice(literal),
+            Part::Variable(var) => {
+                variables::append_variable(var, r, out);
+            }
+            Part::Capture(n) => {
+                let group = variables::capture(r, usize::from(*n)).unwrap_or_default();
+                if r.head.quoted_uri || r.head.unparsed_uri.of(&r.head.raw).contains(&b'+') {
+                    escape_uri(group, out, Escape::Args);
+                } else {
+                    out.extend_from_slice(group);
+                }
+            }
+        }
+    }
+}
+
+fn holds(r: &mut Request, condition: &Condition) -> Result<bool, Flow> {
+    match condition {
+        Condition::True(template) => {
+            let value = variables::evaluate(template, r);
+            Ok(!value.is_empty() && &*value != b"0")
+        }
+        Condition::Equal {
+            left,
+            right,
+            negate,
+        } => Ok((variables::evaluate(left, r) == variables::evaluate(right, r)) != *negate),
+        Condition::Matches {
+            subject,
+            regex,
+            negate,
+        } => {
+            let subject = variables::evaluate(subject, r);
+            Ok(matches(r, regex, &subject)? != *negate)
+        }
+        Condition::File { test, path, negate } => {
+            let path = variables::evaluate(path, r);
+            Ok(file_is(*test, &path) != *negate)
+        }
+    }
+}
+
+fn file_is(test: FileTest, path: &[u8]) -> bool {
+    let Ok(metadata) = std::fs::metadata(files::as_path(path)) else {
+        return false;
+    };
+    match test {
+        FileTest::File => metadata.is_file(),
+        FileTest::Directory => metadata.is_dir(),
+        FileTest::Exists => true,
+        FileTest::Executable => metadata.permissions().mode() & 0o100 != 0,
+    }
+}
