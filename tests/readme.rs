@@ -1,0 +1,20 @@
+//! The README's exercises, done against the program: every command, every answer whole.
+
+#[path = "support/client.rs"]
+mod client;
+#[path = "support/curl.rs"]
+mod curl;
+#[path = "support/lesson.rs"]
+mod lesson;
+#[path = "support/readme.rs"]
+mod readme;
+
+use lesson::Lesson;
+
+const README: &str = include_str!("../README.md");
+
+#[test]
+fn every_exercise_gives_the_answer_that_the_readme_shows() {
+    let commands = readme::run(README, Lesson::start_front, str::to_owned);
+    assert!(commands >= 20, "the README had only {commands} commands");
+}

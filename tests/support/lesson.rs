@@ -1,0 +1,279 @@
+//! The lesson in a folder of its own: a copy of `lab/` and `html/` with other ports, the backend,
+//! and a front server that is the lab's or real nginx.
+//!
+//! The ports have four digits, as 3000 and 5000 have, so that lengths do not change; and they lie
+//! below those that the system gives to outgoing connections.
+#![allow(dead_code)]
+
+use std::fs;
+use std::hash::{BuildHasher, RandomState};
+use std::io::{BufRead, BufReader, Read};
+use std::net::{Ipv4Addr, SocketAddr, TcpListener, TcpStream};
+use std::os::unix::fs::{PermissionsExt, chown};
+use std::os::unix::process::CommandExt;
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, ExitStatus, Stdio};
+use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, channel};
+use std::time::{Duration, Instant};
+
+use rustix::process::{Pid, Signal, geteuid, kill_process};
+use tempfile::TempDir;
+
+/// How long a server may take to start or to stop.
+const PATIENCE: Duration = Duration::from_secs(30);
+
+/// The ports that the README and the lesson's file name.
+const WRITTEN: [&str; 2] = ["3000", "5000"];
+
+/// A clean copy of what the lesson needs.
+pub struct Lesson {
+    folder: TempDir,
+    ports: [String; 2],
+    /// The user that owns the copy and runs real nginx, where the test itself is root.
+    user: Option<u32>,
+}
+
+impl Lesson {
+    /// Copies the tracked files that the servers read, and writes two free ports into them.
+    pub fn copy() -> Self {
+        let ports = [0, 1].map(|_| free_port());
+        assert_ne!(ports[0], ports[1]);
+        let user = geteuid().is_root().then(nobody);
+        let lesson = Self {
+            folder: TempDir::new().expect("a folder"),
+            ports,
+            user,
+        };
+        for path in [
+            "html",
+            "lab/mime.types",
+            "logs/.gitignore",
+            "tmp/.gitignore",
+        ] {
+            copy(&tree().join(path), &lesson.root().join(path));
+        }
+        lesson.reset();
+        lesson.give_away(lesson.root());
+        lesson
+    }
+
+    /// The copy's folder.
+    pub fn root(&self) -> &Path {
+        self.folder.path()
+    }
+
+    /// Where the front server listens.
+    pub fn front(&self) -> SocketAddr {
+        loopback(&self.ports[0])
+    }
+
+    /// Where the backend listens.
+    pub fn backend(&self) -> SocketAddr {
+        loopback(&self.ports[1])
+    }
+
+    /// A text of the README or of the file, with this copy's ports.
+    pub fn here(&self, text: &str) -> String {
+        replace_each(text, WRITTEN, [&self.ports[0], &self.ports[1]])
+    }
+
+    /// An answer, with the README's ports again.
+    pub fn as_written(&self, text: &str) -> String {
+        let ours = [&self.ports[0], &self.ports[1]].map(|port| format!(":{port}"));
+        let theirs = WRITTEN.map(|port| format!(":{port}"));
+        replace_each(text, [&ours[0], &ours[1]], [&theirs[0], &theirs[1]])
+    }
+
+    /// The lesson's file as it was cloned.
+    pub fn reset(&self) {
+        let text = fs::read_to_string(tree().join("lab/nginx.conf")).expect("the lesson's file");
+        self.write(&self.here(&text));
+    }
+
+    /// Changes the file as a `diff` block of the README says: each `-` line, which must be there
+    /// once, becomes the `+` line behind it.
+    pub fn edit(&self, diff: &str) {
+        let mut text = fs::read_to_string(self.file()).expect("the copy's file");
+        let lines: Vec<_> = diff.lines().collect();
+        for pair in lines.chunks(2) {
+            let [old, new] = pair else {
+                panic!("lines in pairs: {diff}")
+            };
+            let old = self.here(old.strip_prefix('-').expect("a line with -"));
+            let new = self.here(new.strip_prefix('+').expect("a line with +"));
+            assert_eq!(text.matches(&old).count(), 1, "the file has once: {old}");
+            text = text.replace(&old, &new);
+        }
+        self.write(&text);
+    }
+
+    /// Starts the backend as a program of its own.
+    pub fn start_backend(&self) -> Server {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_proxy-lab"));
+        let listen = self.backend().to_string();
+        command.args(["backend", "--listen", &listen]);
+        Server::start(command, self.root(), self.backend())
+    }
+
+    /// Starts the lab's front server, in lab mode: it finds the copy's file by itself.
+    pub fn start_front(&self) -> Server {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_proxy-lab"));
+        command.arg("front");
+        Server::start(command, self.root(), self.front())
+    }
+
+    /// Starts real nginx with the README's command, as an ordinary user.
+    pub fn start_nginx(&self, nginx: PathBuf) -> Server {
+        let mut command = Command::new(nginx);
+        command.arg("-p").arg(self.root());
+        command.args(["-c", "lab/nginx.conf", "-g", "daemon off;"]);
+        if let Some(user) = self.user {
+            command.uid(user).gid(user);
+        }
+        Server::start(command, self.root(), self.front())
+    }
+
+    fn file(&self) -> PathBuf {
+        self.root().join("lab/nginx.conf")
+    }
+
+    fn write(&self, text: &str) {
+        fs::write(self.file(), text).expect("the copy's file written");
+    }
+
+    fn give_away(&self, path: &Path) {
+        let Some(user) = self.user else { return };
+        chown(path, Some(user), Some(user)).expect("another owner");
+        if path.is_dir() {
+            fs::set_permissions(path, fs::Permissions::from_mode(0o755)).expect("a mode");
+            for entry in fs::read_dir(path).expect("a folder") {
+                self.give_away(&entry.expect("an entry").path());
+            }
+        }
+    }
+}
+
+/// A server as a process, killed when dropped.
+pub struct Server {
+    child: Child,
+    said: Receiver<String>,
+}
+
+impl Server {
+    /// Starts `command` in `folder` and returns when `address` takes connections.
+    fn start(mut command: Command, folder: &Path, address: SocketAddr) -> Self {
+        let mut child = command
+            .current_dir(folder)
+            .stdin(Stdio::null())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped())
+            .spawn()
+            .expect("a server that starts");
+        let (sender, said) = channel();
+        collect(child.stdout.take(), sender.clone());
+        collect(child.stderr.take(), sender);
+        let mut server = Self { child, said };
+        server.wait_until_it_listens(address);
+        server
+    }
+
+    /// Whatever the server says is a reason to try again; so is that it has said nothing lately.
+    fn wait_until_it_listens(&mut self, address: SocketAddr) {
+        let start = Instant::now();
+        let mut heard = String::new();
+        while TcpStream::connect(address).is_err() {
+            match self.said.recv_timeout(Duration::from_millis(10)) {
+                Ok(line) => heard.push_str(&line),
+                Err(RecvTimeoutError::Timeout) => {}
+                Err(RecvTimeoutError::Disconnected) => panic!("the server ended: {heard}"),
+            }
+            assert!(
+                start.elapsed() < PATIENCE,
+                "nobody listens on {address}: {heard}"
+            );
+        }
+    }
+
+    /// Stops the server with TERM, and returns how it ended and what it had said.
+    pub fn stop(mut self) -> (ExitStatus, String) {
+        let pid = i32::try_from(self.child.id()).ok().and_then(Pid::from_raw);
+        kill_process(pid.expect("a process"), Signal::TERM).expect("a signal sent");
+        let status = self.child.wait().expect("an end");
+        (status, self.said.iter().collect())
+    }
+}
+
+impl Drop for Server {
+    fn drop(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+/// Passes on the lines of one output; the channel closes when all outputs have ended.
+fn collect(output: Option<impl Read + Send + 'static>, lines: Sender<String>) {
+    let mut output = BufReader::new(output.expect("a piped output"));
+    std::thread::spawn(move || {
+        let mut line = Vec::new();
+        while matches!(output.read_until(b'\n', &mut line), Ok(1..)) {
+            if lines
+                .send(String::from_utf8_lossy(&line).into_owned())
+                .is_err()
+            {
+                break;
+            }
+            line.clear();
+        }
+    });
+}
+
+fn tree() -> &'static Path {
+    Path::new(env!("CARGO_MANIFEST_DIR"))
+}
+
+fn copy(from: &Path, to: &Path) {
+    if from.is_dir() {
+        fs::create_dir_all(to).expect("a folder");
+        for entry in fs::read_dir(from).expect("a folder") {
+            let entry = entry.expect("an entry");
+            copy(&entry.path(), &to.join(entry.file_name()));
+        }
+    } else {
+        fs::create_dir_all(to.parent().expect("a parent")).expect("a folder");
+        fs::copy(from, to).expect("a copy");
+    }
+}
+
+/// A port of four digits that nobody listens on, neither on 127.0.0.1 nor on all addresses.
+fn free_port() -> String {
+    let start = RandomState::new().hash_one(std::process::id());
+    (0..5000)
+        .map(|step| 4000 + u16::try_from((start + step * 7) % 5000).unwrap_or(0))
+        .filter(|port| *port != 5000)
+        .find(|&port| TcpListener::bind((Ipv4Addr::UNSPECIFIED, port)).is_ok())
+        .map(|port| port.to_string())
+        .expect("a free port")
+}
+
+fn loopback(port: &str) -> SocketAddr {
+    SocketAddr::from((Ipv4Addr::LOCALHOST, port.parse().expect("a port")))
+}
+
+/// Replaces both at once, so that what one replacement writes is not replaced by the other.
+fn replace_each(text: &str, from: [&str; 2], to: [&str; 2]) -> String {
+    let first: Vec<_> = text
+        .split(from[0])
+        .map(|part| part.replace(from[1], to[1]))
+        .collect();
+    first.join(to[0])
+}
+
+/// The number of the user `nobody`.
+fn nobody() -> u32 {
+    let users = fs::read_to_string("/etc/passwd").unwrap_or_default();
+    let line = users.lines().find(|line| line.starts_with("nobody:"));
+    let number = line.and_then(|line| line.split(':').nth(2));
+    number
+        .and_then(|number| number.parse().ok())
+        .unwrap_or(65534)
+}

@@ -1,0 +1,187 @@
+//! Reads the README's exercises and does them: `console` blocks are commands with their whole
+//! answers, `diff` blocks are changes of `lab/nginx.conf`, after which the front server starts anew.
+#![allow(dead_code)]
+
+use crate::curl::curl;
+use crate::lesson::{Lesson, Server};
+
+/// One thing that the README tells to do.
+#[derive(Debug, PartialEq, Eq)]
+pub enum Step {
+    /// A command and its expected answer, with the line of the README where it stands.
+    Command {
+        line: usize,
+        command: String,
+        answer: String,
+    },
+    /// A change of the lesson's file.
+    Edit { line: usize, diff: String },
+}
+
+/// All exercises, in order.
+pub fn steps(readme: &str) -> Vec<Step> {
+    let mut steps = Vec::new();
+    let mut lines = readme.lines().enumerate();
+    while let Some((_, opening)) = lines.next() {
+        let kind = match opening.strip_prefix("```") {
+            Some(kind) => kind,
+            None => continue,
+        };
+        let block: Vec<_> = lines
+            .by_ref()
+            .take_while(|(_, line)| *line != "```")
+            .collect();
+        match kind {
+            "console" => steps.extend(commands(&block)),
+            "diff" => steps.push(Step::Edit {
+                line: block[0].0 + 1,
+                diff: joined(&block),
+            }),
+            _ => {}
+        }
+    }
+    steps
+}
+
+fn commands(block: &[(usize, &str)]) -> Vec<Step> {
+    block
+        .chunk_by(|_, next| !next.1.starts_with("$ "))
+        .map(|lines| Step::Command {
+            line: lines[0].0 + 1,
+            command: lines[0]
+                .1
+                .strip_prefix("$ ")
+                .expect("a command first")
+                .to_owned(),
+            answer: joined(&lines[1..]),
+        })
+        .collect()
+}
+
+fn joined(lines: &[(usize, &str)]) -> String {
+    lines.iter().map(|(_, line)| format!("{line}\n")).collect()
+}
+
+/// Does all exercises with a front server that `start_front` starts, and compares every answer
+/// with the README's, as `expect` changes it. Returns how many commands there were.
+pub fn run(
+    readme: &str,
+    start_front: impl Fn(&Lesson) -> Server,
+    expect: impl Fn(&str) -> String,
+) -> usize {
+    let lesson = Lesson::copy();
+    let mut backend = Some(lesson.start_backend());
+    let mut front = start_front(&lesson);
+    let mut count = 0;
+    for step in steps(readme) {
+        let (line, command, answer) = match step {
+            Step::Edit { diff, .. } => {
+                lesson.edit(&diff);
+                front.stop();
+                front = start_front(&lesson);
+                continue;
+            }
+            Step::Command {
+                line,
+                command,
+                answer,
+            } => (line, command, answer),
+        };
+        count += 1;
+        let said = match command.as_str() {
+            "git checkout lab/nginx.conf" => {
+                lesson.reset();
+                front.stop();
+                front = start_front(&lesson);
+                String::new()
+            }
+            "target/release/proxy-lab backend stop" => {
+                backend.take().expect("a backend that runs").stop();
+                String::new()
+            }
+            "target/release/proxy-lab backend start" => {
+                assert!(backend.is_none(), "line {line}: the backend runs");
+                backend = Some(lesson.start_backend());
+                String::new()
+            }
+            _ => lesson.as_written(&pipeline(&lesson.here(&command))),
+        };
+        let (said, wanted) = (comparable(&said), comparable(&expect(&answer)));
+        assert_eq!(said, wanted, "README.md:{line}: $ {command}");
+    }
+    count
+}
+
+/// `curl …`, or `head -c N /dev/zero | curl …`.
+fn pipeline(command: &str) -> String {
+    let (stdin, command) = match command.split_once(" | ") {
+        Some((first, rest)) => {
+            let count = first.strip_prefix("head -c ");
+            let count = count.and_then(|count| count.strip_suffix(" /dev/zero"));
+            let count = count.and_then(|count| count.parse().ok());
+            (vec![0; count.expect("head -c N /dev/zero")], rest)
+        }
+        None => (Vec::new(), command),
+    };
+    let words = words(command);
+    assert_eq!(words[0], "curl", "not a command that is known here");
+    curl(&words[1..], &stdin).unwrap_or_else(|error| panic!("{command}: {error}"))
+}
+
+/// Splits a command line at its spaces, but for those between single quotes.
+fn words(command: &str) -> Vec<String> {
+    let mut words = vec![String::new()];
+    let mut quoted = false;
+    for c in command.chars() {
+        match c {
+            '\'' => quoted = !quoted,
+            ' ' if !quoted => words.push(String::new()),
+            c => words.last_mut().expect("a word").push(c),
+        }
+    }
+    words
+}
+
+/// An answer as a page can show it: dates and the time in an ETag blanked, where they have the
+/// right form; lines ended as on a terminal, where CR shows nothing; no empty lines at its end.
+fn comparable(answer: &str) -> String {
+    let answer = answer.replace("\r\n", "\n");
+    let lines: Vec<_> = answer
+        .trim_end_matches('\n')
+        .split('\n')
+        .map(blanked)
+        .collect();
+    lines.join("\n")
+}
+
+fn blanked(line: &str) -> String {
+    match line.split_once(": ") {
+        Some((name @ ("Date" | "Last-Modified"), value)) if is_date(value) => {
+            format!("{name}: (a date)")
+        }
+        Some(("ETag", value)) => match value.strip_prefix('"').and_then(|v| v.split_once('-')) {
+            Some((time, size)) if is_hex(time) => format!("ETag: \"(a time)-{size}"),
+            _ => line.to_owned(),
+        },
+        _ => line.to_owned(),
+    }
+}
+
+/// `Tue, 24 Nov 2026 09:00:00 GMT`, RFC 9110 section 5.6.7: digits and letters where they belong.
+fn is_date(value: &str) -> bool {
+    let form = "Aaa, 00 Aaa 0000 00:00:00 GMT";
+    value.len() == form.len()
+        && value
+            .chars()
+            .zip(form.chars())
+            .all(|(c, wanted)| match wanted {
+                '0' => c.is_ascii_digit(),
+                'A' => c.is_ascii_uppercase(),
+                'a' => c.is_ascii_lowercase(),
+                wanted => c == wanted,
+            })
+}
+
+fn is_hex(time: &str) -> bool {
+    !time.is_empty() && time.chars().all(|c| matches!(c, '0'..='9' | 'a'..='f'))
+}
