@@ -140,6 +140,7 @@ fn begin(front: FrontRequest) -> Request {
         uri: head.uri.clone(),
         args: head.args.share(&head.raw),
         uri_as_received: true,
+        add_uri_to_alias: false,
         method: head.method,
         method_name: head.method_name.share(&head.raw),
         captures: Vec::new(),

@@ -36,6 +36,8 @@ pub struct Request {
     pub args: Bytes,
     /// True where `uri` is still the one that the client sent (nginx's `valid_unparsed_uri`).
     pub uri_as_received: bool,
+    /// `try_files` found a file for the `alias` of a regex location: the URI stands behind it (nginx's flag of that name).
+    pub add_uri_to_alias: bool,
     /// GET after `error_page` of another method.
     pub method: Method,
     pub method_name: Bytes,
