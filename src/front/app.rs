@@ -141,6 +141,7 @@ fn begin(front: FrontRequest) -> Request {
         args: head.args.share(&head.raw),
         uri_as_received: true,
         valid_location: true,
+        add_uri_to_alias: false,
         method: head.method,
         method_name: head.method_name.share(&head.raw),
         captures: Vec::new(),

@@ -34,7 +34,11 @@ pub async fn run(r: &mut Request) -> Answer {
                 Err(status) => special(r, status),
             },
             Flow::Status(status) => special(r, status),
-            Flow::Internal(uri) => match internal_redirect(r, &uri) {
+            Flow::Internal(target) => {
+                let (uri, args) = split_args(target);
+                Flow::InternalTo { uri, args }
+            }
+            Flow::InternalTo { uri, args } => match internal_redirect(r, uri, args) {
                 Ok(()) => from_the_start(r).await,
                 Err(status) => Flow::Status(status),
             },
@@ -172,26 +176,31 @@ pub fn redirect(r: &mut Request, status: u16, location: Bytes) -> Flow {
     Flow::Status(status)
 }
 
+/// The URI and what stands behind its first `?` (nginx's `ngx_http_split_args`).
+fn split_args(target: Bytes) -> (Bytes, Bytes) {
+    match target.iter().position(|&b| b == b'?') {
+        Some(at) => (target.slice(..at), target.slice(at + 1..)),
+        None => (target, Bytes::new()),
+    }
+}
+
 /// Another URI from the start (nginx's `ngx_http_internal_redirect`).
-fn internal_redirect(r: &mut Request, target: &Bytes) -> Result<(), u16> {
+fn internal_redirect(r: &mut Request, uri: Bytes, args: Bytes) -> Result<(), u16> {
     r.uri_changes -= 1;
     if r.uri_changes == 0 {
         let message = format!(
             "rewrite or internal redirection cycle while internally redirecting to \"{}\"",
-            text(target)
+            text(&uri)
         );
         log::error(r, LogLevel::Error, &message);
         return Err(500);
     }
-    let (uri, args) = match target.iter().position(|&b| b == b'?') {
-        Some(at) => (target.slice(..at), target.slice(at + 1..)),
-        None => (target.clone(), Bytes::new()),
-    };
     r.uri = uri;
     r.args = args;
     r.internal = true;
     r.uri_as_received = false;
     r.valid_location = true;
+    r.add_uri_to_alias = false;
     Ok(())
 }
 
@@ -289,6 +298,9 @@ fn standard_page(r: &mut Request, status: u16) -> Flow {
     } else {
         Bytes::from_static(b"text/html")
     };
+    // The page is not the file whose tag was noted before a 416.
+    r.carried
+        .retain(|(name, _)| !name.eq_ignore_ascii_case(b"etag"));
     let mut reply = Reply::text(shown, content_type, body);
     reply.location = r.redirect_to.take();
     if reply.content_length == Some(0) {

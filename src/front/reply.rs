@@ -1,11 +1,8 @@
 //! What a content handler makes: an answer before the filters, and the other ways a phase can end.
 
-use std::fs::File;
-use std::rc::Rc;
-
 use bytes::Bytes;
 
-use crate::wire::answer::BodyStream;
+use crate::wire::answer::{BodyStream, OpenFile, PieceOf};
 
 /// How a phase or a content handler ended (nginx's return codes, typed).
 pub enum Flow {
@@ -15,6 +12,8 @@ pub enum Flow {
     Status(u16),
     /// Start again with another URI (`try_files`, `index`, `error_page`, `X-Accel-Redirect`); may carry `?args`.
     Internal(Bytes),
+    /// The same with the arguments apart, so that a `?` in the URI is one of its bytes (`index`).
+    InternalTo { uri: Bytes, args: Bytes },
     /// Go on in a `@named` location.
     Named(Bytes),
     /// Not this handler's: ask the next.
@@ -65,9 +64,9 @@ pub enum ReplyBody {
     None,
     Bytes(Bytes),
     /// A whole file of this many bytes.
-    File(Rc<File>, u64),
+    File(OpenFile, u64),
     /// Pieces of a file with text between them (several ranges).
-    Pieces(Rc<File>, Vec<crate::wire::answer::PieceOf>),
+    Pieces(OpenFile, Vec<PieceOf>),
     Stream(Box<dyn BodyStream>),
 }
 

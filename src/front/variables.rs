@@ -232,6 +232,10 @@ fn append_builtin(builtin: Builtin, r: &Request, out: &mut BytesMut) -> bool {
 
 /// `root` (or `alias`) as an absolute path.
 pub fn root_path(root: &Root, r: &Request) -> Bytes {
+    if let Some(path) = root.path.as_literal() {
+        // Made absolute when the file was read; empty for `root /`.
+        return path.clone();
+    }
     let path = evaluate(&root.path, r);
     if path.starts_with(b"/") {
         return path;

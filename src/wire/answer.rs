@@ -1,6 +1,7 @@
 //! What a handler hands to the connection loop: a head ready for the wire and where the body comes from.
 
 use std::fs::File;
+use std::ops::Deref;
 use std::rc::Rc;
 use std::task::{Context, Poll};
 use std::time::Duration;
@@ -77,13 +78,16 @@ pub enum Lingering {
     Always,
 }
 
+/// A file whose bytes are sent, kept open by whatever opened it (actix-files' `NamedFile` does not give its file away).
+pub type OpenFile = Rc<dyn Deref<Target = File>>;
+
 /// Where the bytes of a body come from.
 pub enum Body {
     None,
     Bytes(Bytes),
     /// Pieces of memory and of one file, in order.
     Pieces {
-        file: Option<Rc<File>>,
+        file: Option<OpenFile>,
         pieces: Vec<PieceOf>,
     },
     /// Bytes that arrive with time (a proxied answer).

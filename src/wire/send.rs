@@ -9,7 +9,7 @@ use std::task::{Context, Poll, ready};
 
 use bytes::{Buf, Bytes, BytesMut};
 
-use super::answer::{Answer, Body, BodyStream, End, Outcome, PieceOf, SendPolicy};
+use super::answer::{Answer, Body, BodyStream, End, OpenFile, Outcome, PieceOf, SendPolicy};
 use super::connection::Connection;
 use super::spool::Spool;
 
@@ -135,7 +135,7 @@ async fn send_pieces(
     connection: &Connection,
     policy: &SendPolicy,
     head: Bytes,
-    file: Option<Rc<File>>,
+    file: Option<OpenFile>,
     pieces: Vec<PieceOf>,
 ) -> End {
     let mut memory = vec![head];

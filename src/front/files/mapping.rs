@@ -1,0 +1,165 @@
+//! Which file a URI means, and the type that its extension has.
+
+use std::ffi::OsStr;
+use std::os::unix::ffi::OsStrExt;
+use std::path::Path;
+
+use bytes::{Bytes, BytesMut};
+
+use crate::config::model::{Core, Root};
+
+use super::super::request::Request;
+use super::super::variables;
+
+/// A file name as a path: both are bytes.
+pub fn as_path(bytes: &[u8]) -> &Path {
+    Path::new(OsStr::from_bytes(bytes))
+}
+
+/// A file name under construction.
+pub(super) struct Mapped {
+    pub name: BytesMut,
+    /// How many bytes `root` or `alias` gave; behind them stands a URI or the rest of one.
+    pub root: usize,
+}
+
+/// The file name of a URI: under `root`, or where `alias` puts it (nginx's `ngx_http_map_uri_to_path`).
+pub fn file_name(r: &Request, uri: &[u8]) -> Bytes {
+    map(r, uri, 0).name.freeze()
+}
+
+/// The same, with room for `reserve` bytes behind it.
+pub(super) fn map(r: &Request, uri: &[u8], reserve: usize) -> Mapped {
+    let root = &r.location.core.root;
+    let mut mapped = start(r, uri.len() + reserve);
+    mapped
+        .name
+        .extend_from_slice(below(root, uri, r.add_uri_to_alias));
+    mapped
+}
+
+/// `root` or `alias` alone, with room for `reserve` bytes behind it.
+pub(super) fn start(r: &Request, reserve: usize) -> Mapped {
+    let root = &r.location.core.root;
+    let evaluated;
+    let path = match root.path.as_literal() {
+        Some(path) => path,
+        None => {
+            evaluated = variables::root_path(root, r);
+            &evaluated
+        }
+    };
+    let mut name = BytesMut::with_capacity(path.len() + reserve);
+    name.extend_from_slice(path);
+    Mapped {
+        name,
+        root: path.len(),
+    }
+}
+
+/// The part of a URI that stands behind the root's path.
+fn below<'a>(root: &Root, uri: &'a [u8], add_uri_to_alias: bool) -> &'a [u8] {
+    if is_whole(root) && !add_uri_to_alias {
+        return &[];
+    }
+    uri.get(cut(root)..).unwrap_or_default()
+}
+
+/// The bytes of a URI that `alias` stands for.
+pub(super) fn cut(root: &Root) -> usize {
+    if root.alias { root.alias_cut } else { 0 }
+}
+
+/// In a location with a regex `alias` is the whole file name.
+pub(super) fn is_whole(root: &Root) -> bool {
+    root.alias && root.alias_cut == 0
+}
+
+/// The type of a URI or file name by its extension, else `default_type`; may be empty, and is not sent then.
+pub fn content_type(r: &Request, name: &[u8]) -> Bytes {
+    type_of(&r.location.core, name)
+}
+
+fn type_of(core: &Core, name: &[u8]) -> Bytes {
+    let extension = extension(name);
+    let found = if extension.is_empty() {
+        None
+    } else if extension.iter().any(u8::is_ascii_uppercase) {
+        core.types.get(&extension.to_ascii_lowercase()[..])
+    } else {
+        core.types.get(extension)
+    };
+    found.unwrap_or(&core.default_type).clone()
+}
+
+/// Behind the last dot of the last segment, where something stands before the dot (`/.profile` has none).
+fn extension(uri: &[u8]) -> &[u8] {
+    for (i, &byte) in uri.iter().enumerate().skip(2).rev() {
+        match byte {
+            b'/' => return &[],
+            b'.' if uri.get(i - 1) != Some(&b'/') => return uri.get(i + 1..).unwrap_or_default(),
+            _ => {}
+        }
+    }
+    &[]
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::config::template::Template;
+
+    #[test]
+    fn extensions() {
+        for (uri, expected) in [
+            ("/a.txt", "txt"),
+            ("/a.tar.gz", "gz"),
+            ("/.profile", ""),
+            ("/x/.profile", ""),
+            ("/x/.profile.txt", "txt"),
+            ("/x.d/name", ""),
+            ("/a.", ""),
+            ("/a", ""),
+            ("/", ""),
+            ("", ""),
+            ("a.b", ""),
+            ("ab.c", "c"),
+            ("/x/..b", "b"),
+        ] {
+            assert_eq!(extension(uri.as_bytes()), expected.as_bytes(), "{uri}");
+        }
+    }
+
+    fn root(path: &'static str, alias: bool, alias_cut: usize) -> Root {
+        Root {
+            path: Template::literal(path.as_bytes()),
+            alias,
+            alias_cut,
+            span: None,
+        }
+    }
+
+    #[test]
+    fn root_keeps_the_uri_and_alias_cuts_it() {
+        assert_eq!(
+            below(&root("/srv", false, 0), b"/img/a.png", false),
+            b"/img/a.png"
+        );
+        assert_eq!(
+            below(&root("/srv/", true, 5), b"/img/a.png", false),
+            b"a.png"
+        );
+        assert_eq!(
+            below(&root("/srv", true, 4), b"/img/a.png", false),
+            b"/a.png"
+        );
+        assert_eq!(below(&root("/srv/", true, 5), b"/img", false), b"");
+    }
+
+    #[test]
+    fn alias_in_a_regex_location_is_the_file() {
+        let whole = root("/srv/a.png", true, 0);
+        assert_eq!(below(&whole, b"/img/a.png", false), b"");
+        assert_eq!(below(&whole, b"/b", true), b"/b");
+    }
+}

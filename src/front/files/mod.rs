@@ -1,0 +1,60 @@
+//! Static content: from a URI to a file name to an answer, as nginx's index and static modules make it.
+//!
+//! * [`mapping`]: which file a URI means (`root`, `alias`), and the type that its extension has.
+//! * [`try_files`]: the candidates of a location.
+//! * [`index`]: a URI that ends in a slash.
+//! * [`static_file`]: any other: the file itself, or the redirect of a folder to its name with the slash.
+//!
+//! Nothing here leaves the worker's thread: opening and measuring a file is two system calls, as in nginx. Symbolic
+//! links are followed, as nginx does by default; `..` never reaches this place, because the URI was normalised before.
+
+mod index;
+mod mapping;
+mod static_file;
+mod try_files;
+
+pub use mapping::{as_path, content_type, file_name};
+pub use try_files::try_files;
+
+use crate::config::model::LogLevel;
+use crate::wire::head::Method;
+
+use super::log;
+use super::reply::Flow;
+use super::request::Request;
+
+/// The content of a location without a handler of its own: nginx's index and static modules, in that order.
+pub fn content(r: &mut Request) -> Flow {
+    if !matches!(r.method, Method::Get | Method::Head | Method::Post) {
+        return Flow::Status(405);
+    }
+    if !r.uri.ends_with(b"/") {
+        return static_file::serve(r);
+    }
+    match index::serve(r) {
+        Flow::Declined => forbidden(r),
+        end => end,
+    }
+}
+
+/// A folder without an index file.
+fn forbidden(r: &Request) -> Flow {
+    let path = mapping::map(r, &r.uri, 0);
+    error_about(
+        r,
+        LogLevel::Error,
+        "directory index of \"",
+        &path.name,
+        "\" is forbidden",
+    );
+    Flow::Status(403)
+}
+
+/// An error line that names a path: paths need not be UTF-8, and are logged byte by byte.
+fn error_about(r: &Request, level: LogLevel, before: &str, path: &[u8], after: &str) {
+    log::error_bytes(
+        r,
+        level,
+        &[before.as_bytes(), path, after.as_bytes()].concat(),
+    );
+}
