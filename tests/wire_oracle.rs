@@ -1,45 +1,19 @@
-//! The head parser against what nginx 1.22.1 answered and logged: the tables in `tests/data`.
+//! The parsers against what nginx 1.22.1 answered and logged: the tables in `tests/data`.
+
+#[path = "common/notation.rs"]
+mod notation;
 
 use bytes::BytesMut;
-use proxy_lab::wire::head::{Method, Piece, RequestHead};
+use notation::decode;
+use proxy_lab::wire::answer_parser::{AnswerState, AnswerStep, parse_answer};
+use proxy_lab::wire::chunked::{Chunk, ChunkDecoder, Side};
+use proxy_lab::wire::head::{AnswerHead, Method, Piece, RequestHead};
 use proxy_lab::wire::request_parser::{HeadLimits, HeadReader, Step};
 
 const HEADS: &str = include_str!("data/request_heads.tsv");
+const ANSWERS: &str = include_str!("data/answer_heads.tsv");
+const CHUNKS: &str = include_str!("data/chunks.tsv");
 const URIS: &str = include_str!("data/request_uris.tsv");
-
-/// Undoes the notation of the tables (and nginx's own, in log fields).
-fn decode(text: &str) -> Vec<u8> {
-    let mut out = Vec::new();
-    let mut rest = text.as_bytes();
-    while let Some((&ch, tail)) = rest.split_first() {
-        rest = tail;
-        if ch != b'\\' {
-            out.push(ch);
-            continue;
-        }
-        let (&kind, tail) = rest.split_first().expect("an escape");
-        rest = tail;
-        match kind {
-            b'r' => out.push(b'\r'),
-            b'n' => out.push(b'\n'),
-            b't' => out.push(b'\t'),
-            b'x' => {
-                let digits = std::str::from_utf8(&rest[..2]).expect("hex");
-                out.push(u8::from_str_radix(digits, 16).expect("hex"));
-                rest = &rest[2..];
-            }
-            b'{' => {
-                let end = rest.iter().position(|c| *c == b'}').expect("a brace");
-                let inner = std::str::from_utf8(&rest[..end]).expect("text");
-                let (body, count) = inner.rsplit_once('*').expect("a count");
-                out.extend(decode(body).repeat(count.parse().expect("a number")));
-                rest = &rest[end + 1..];
-            }
-            other => out.push(other),
-        }
-    }
-    out
-}
 
 fn limits(server: &str) -> HeadLimits {
     let default = HeadLimits::default();
@@ -257,4 +231,117 @@ fn uris_as_nginx() {
         assert_field("message", &case, &messages(&head).concat(), message);
     });
     assert!(count >= 550);
+}
+
+/// Fields that nginx writes anew towards its client.
+fn rewritten(name: &[u8]) -> bool {
+    [
+        "Connection",
+        "Content-Length",
+        "Transfer-Encoding",
+        "Server",
+        "Date",
+        "Content-Type",
+    ]
+    .iter()
+    .any(|word| name.eq_ignore_ascii_case(word.as_bytes()))
+}
+
+fn check_answer(row: &str) {
+    let columns: Vec<&str> = row.split('\t').collect();
+    let [sent, kind, status, line, fields, body, message] = columns[..] else {
+        panic!("columns of {row}");
+    };
+    let sent_bytes = decode(sent);
+    let mut buf = BytesMut::from(&sent_bytes[..sent_bytes.len().min(4096)]);
+    let step = parse_answer(&mut buf, &mut AnswerState::new());
+    buf.extend_from_slice(sent_bytes.get(4096..).unwrap_or_default());
+    match step {
+        AnswerStep::More if buf.len() >= 4096 => assert_eq!(kind, "big", "{sent}"),
+        AnswerStep::More => assert_eq!(kind, "cut", "{sent}"),
+        AnswerStep::NoStatusLine => {
+            assert_eq!((kind, status), ("bare", "200"), "{sent}");
+            assert_field("body", sent, &buf, body);
+        }
+        AnswerStep::Bad(error) => {
+            assert_eq!(kind, "bad", "{sent}");
+            assert_field("message", sent, &error.message(), message);
+        }
+        AnswerStep::Done(head) => {
+            assert_eq!(
+                (kind, status),
+                ("head", &head.status.to_string()[..]),
+                "{sent}"
+            );
+            assert_field("status line", sent, head.status_line.of(&head.raw), line);
+            let ours: Vec<Vec<u8>> = head
+                .pairs()
+                .filter(|(name, _)| !rewritten(name))
+                .map(|(name, value)| [name, b": ", value].concat())
+                .collect();
+            assert_field("fields", sent, &ours.join(&b" | "[..]), fields);
+            if !matches!(head.status, 204 | 304) && head.raw.len() < 4096 {
+                assert_field("body", sent, &answer_body(&head, buf), body);
+            }
+        }
+    }
+}
+
+/// What of `rest` is the answer's body.
+fn answer_body(head: &AnswerHead, mut rest: BytesMut) -> Vec<u8> {
+    if head.chunked {
+        return decode_chunks(&mut rest, Side::Answer).0;
+    }
+    let length = head.content_length.map_or(rest.len(), |n| n as usize);
+    rest[..length.min(rest.len())].to_vec()
+}
+
+/// Data and how it ended.
+fn decode_chunks(buf: &mut BytesMut, side: Side) -> (Vec<u8>, &'static str) {
+    let mut decoder = ChunkDecoder::new(side);
+    let mut data = Vec::new();
+    loop {
+        match decoder.next(buf) {
+            Ok(Chunk::Data(bytes)) => data.extend_from_slice(&bytes),
+            Ok(Chunk::More) => return (data, "more"),
+            Ok(Chunk::End) => return (data, "end"),
+            Err(_) => return (data, "invalid"),
+        }
+    }
+}
+
+#[test]
+fn answers_as_nginx() {
+    assert!(all(ANSWERS, check_answer) >= 150);
+}
+
+#[test]
+fn chunks_as_nginx() {
+    let count = all(CHUNKS, |row| {
+        let columns: Vec<&str> = row.split('\t').collect();
+        let [
+            sent,
+            answer,
+            answer_data,
+            request,
+            request_data,
+            request_rest,
+        ] = columns[..]
+        else {
+            panic!("columns of {row}");
+        };
+        let mut buf = BytesMut::from(&decode(sent)[..]);
+        let (data, end) = decode_chunks(&mut buf.clone(), Side::Answer);
+        assert_eq!(end, answer, "answer: {sent}");
+        if end != "invalid" {
+            assert_field("data", sent, &data, answer_data);
+        }
+        let (data, end) = decode_chunks(&mut buf, Side::Request);
+        assert_eq!(end, request, "request: {sent}");
+        if end == "end" {
+            assert_field("data", sent, &data, request_data);
+            assert_field("rest", sent, &buf, request_rest);
+        }
+    });
+    assert!(count >= 80);
 }
