@@ -5,7 +5,7 @@
 
 use bytes::BytesMut;
 
-use super::chars::{CR, LF, contains_ignoring_case, decimal};
+use super::chars::{CR, LF, NameByte, contains_ignoring_case, decimal, name_byte};
 use super::field_line::{FieldLine, LineStep, Rules};
 use super::head::{AnswerHead, Field, Known, Piece};
 use super::known::known;
@@ -96,14 +96,8 @@ impl AnswerState {
         }
     }
 
-    /// The status line was read.
-    pub fn has_status(&self) -> bool {
+    fn has_status(&self) -> bool {
         self.state == State::Fields
-    }
-
-    /// The status so far (0 before it was read), which nginx logs as `$upstream_status` even where the head is bad or cut off.
-    pub fn status(&self) -> u16 {
-        if self.has_status() { self.status } else { 0 }
     }
 
     /// Reads the status line. `Some(false)`: there is none.
@@ -213,10 +207,14 @@ pub fn parse_answer(buf: &mut BytesMut, state: &mut AnswerState) -> AnswerStep {
         match state.field.advance(buf, &mut state.pos, rules) {
             LineStep::More => return AnswerStep::More,
             LineStep::Field => {
+                let name = state.field.name;
+                // nginx takes such a field for a deleted one: its hash is 0.
+                if name.of(buf).iter().all(|ch| is_odd(*ch)) {
+                    continue;
+                }
                 if state.fields.capacity() == 0 {
                     state.fields.reserve(16);
                 }
-                let name = state.field.name;
                 state.fields.push(Field {
                     name,
                     value: state.field.value,
@@ -237,6 +235,11 @@ pub fn parse_answer(buf: &mut BytesMut, state: &mut AnswerState) -> AnswerStep {
             }
         }
     }
+}
+
+/// A byte that may not stand in a name (here `_` may).
+fn is_odd(ch: u8) -> bool {
+    !matches!(name_byte(ch), NameByte::Plain | NameByte::Underscore)
 }
 
 fn done(buf: &mut BytesMut, state: AnswerState) -> AnswerHead {

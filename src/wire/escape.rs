@@ -137,3 +137,86 @@ pub fn unescape_uri(src: &[u8], how: Unescape) -> Vec<u8> {
     out.extend_from_slice(src.get(i..).unwrap_or_default());
     out
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// ASCII that is escaped, controls and the bytes from DEL on left out.
+    #[test]
+    fn tables() {
+        let everything: Vec<u8> = (0..=255).collect();
+        for (kind, marked, controls, high) in [
+            (Escape::Uri, " \"#%<>?\\^`{|}", true, true),
+            (Escape::Args, " \"#%&+;<>?\\^`{|}", true, true),
+            (
+                Escape::UriComponent,
+                " !\"#$%&'()*+,/:;<=>?@[\\]^`{|}",
+                true,
+                true,
+            ),
+            (Escape::Html, " \"#%'<>\\^`{|}", true, true),
+            (Escape::Refresh, " \"'<>\\^`{|~", true, true),
+            (Escape::Memcached, " %", true, false),
+        ] {
+            let escaped = |ch: u8| match ch {
+                0..0x20 => controls,
+                0x7f.. => high,
+                _ => marked.as_bytes().contains(&ch),
+            };
+            let expected: String = everything
+                .iter()
+                .map(|ch| {
+                    if escaped(*ch) {
+                        format!("%{ch:02X}")
+                    } else {
+                        char::from(*ch).to_string()
+                    }
+                })
+                .collect();
+            let mut out = Vec::new();
+            escape_uri(&everything, &mut out, kind);
+            let out: String = out.iter().map(|ch| char::from(*ch)).collect();
+            assert_eq!(out, expected, "{kind:?}");
+            let count = escaped_bytes(&everything, kind);
+            assert_eq!(out.chars().count(), 256 + 2 * count, "{kind:?}");
+        }
+    }
+
+    #[test]
+    fn undone() {
+        for (how, text, expected) in [
+            (Unescape::All, "a%20b%zzc%4", "a bzzc"),
+            (Unescape::All, "%", ""),
+            (Unescape::All, "%4gx", "x"),
+            (Unescape::All, "a?b%3f%41", "a?b?A"),
+            (Unescape::Uri, "a%20?b%20", "a ?b%20"),
+            (Unescape::Uri, "a%3fb%20", "a?b%20"),
+            (
+                Unescape::Redirect,
+                "%20%41%25%26%7e%7F%c3",
+                "%20A%25&~%7F%c3",
+            ),
+            (Unescape::Redirect, "%41?%41", "A?%41"),
+            (Unescape::Redirect, "%41%3F%41", "A?%41"),
+        ] {
+            let out = unescape_uri(text.as_bytes(), how);
+            assert_eq!(String::from_utf8_lossy(&out), expected, "{how:?} {text}");
+        }
+    }
+
+    #[test]
+    fn there_and_back() {
+        let everything: Vec<u8> = (0..=255).collect();
+        for kind in [
+            Escape::Uri,
+            Escape::Args,
+            Escape::UriComponent,
+            Escape::Html,
+        ] {
+            let mut out = Vec::new();
+            escape_uri(&everything, &mut out, kind);
+            assert_eq!(unescape_uri(&out, Unescape::All), everything, "{kind:?}");
+        }
+    }
+}

@@ -97,6 +97,11 @@ impl RequestLine {
         }
     }
 
+    /// A line that fails is answered as one of HTTP/1.0, whatever it said of a version.
+    pub fn forget_version(&mut self) {
+        (self.major, self.minor) = (1, 0);
+    }
+
     /// 9, 1000 to 1999; only after the line is done.
     pub fn version(&self) -> u16 {
         self.major * 1000 + self.minor

@@ -133,10 +133,10 @@ impl HeadReader {
         if let Some(chosen) = self.fields.host.and_then(|host| choose(host.of(buf))) {
             limits = chosen;
         }
-        if !self.line_done {
-            if let Some(step) = self.advance_line(buf, &mut limits, choose) {
-                return step;
-            }
+        if !self.line_done
+            && let Some(step) = self.advance_line(buf, &mut limits, choose)
+        {
+            return step;
         }
         self.advance_fields(buf, &mut limits, choose)
     }
@@ -182,6 +182,7 @@ impl HeadReader {
                     if !self.next_buffer(0, false, limits) {
                         let refusal = Refusal::new(414, "client sent too long URI");
                         self.line.end = self.pos as u32;
+                        self.line.forget_version();
                         return Some(self.refuse(buf, refusal, true, true));
                     }
                 }
@@ -327,7 +328,10 @@ impl HeadReader {
             LineError::Version => 505,
             _ => 400,
         };
-        // A line of a wrong method for HTTP/0.9 was read to its end, but nginx did not take note of that.
+        // Of all these only the wrong method of HTTP/0.9 is noticed after the version was.
+        if error != LineError::Method09 {
+            self.line.forget_version();
+        }
         let visible = self.visible(buf);
         let data = buf.get(..visible).unwrap_or_default();
         let end = memchr::memchr2(CR, LF, data).unwrap_or(visible);
@@ -424,6 +428,7 @@ impl HeadReader {
         if !self.line_done {
             let end = memchr::memchr2(CR, LF, &raw).unwrap_or(raw.len());
             line.end = end as u32;
+            line.forget_version();
         }
         let reader = HeadReader {
             line,
@@ -472,11 +477,7 @@ impl HeadReader {
             .share(&raw),
             None => Bytes::new(),
         };
-        let version = match &bad {
-            Some(bad) if bad.in_request_line && line.version() != 9 => 1000,
-            _ if !whole && bad.is_none() => 1000,
-            _ => line.version(),
-        };
+        let version = line.version();
         RequestHead {
             method: line.method,
             method_name: Piece {
