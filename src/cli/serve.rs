@@ -7,7 +7,10 @@ use std::sync::Arc;
 
 use tokio::signal::unix::{Signal, SignalKind, signal};
 
+use crate::config::diagnostics::Diagnostic;
 use crate::config::model::Model;
+use crate::config::render::render;
+use crate::config::source::Sources;
 use crate::config::{self, LoadOptions};
 use crate::front::log::{Logs, os_error};
 use crate::front::server::{self, Control, FrontOptions};
@@ -58,19 +61,18 @@ pub fn run(arguments: &Arguments, load: &LoadOptions) -> Result<ExitCode, CliErr
 /// # Errors
 /// All that is wrong with it, ready to be shown.
 pub fn load_model(load: &LoadOptions, colour: bool) -> Result<Model, CliError> {
+    let rendered = |found: &[Diagnostic], sources: &Sources| -> String {
+        found.iter().map(|found| render(found, sources, colour)).collect()
+    };
     match config::load(load) {
         Ok(model) => {
-            let warnings = super::validate::render_warnings(&model, colour);
-            if !warnings.is_empty() {
-                eprint!("{warnings}");
-            }
+            eprint!("{}", rendered(&model.warnings, &model.sources));
             Ok(model)
         }
-        Err(error) => Err(CliError::Config(
-            super::validate::render_errors(&error, colour)
-                .trim_end()
-                .to_owned(),
-        )),
+        Err(error) => {
+            let text = rendered(&error.diagnostics, &error.sources);
+            Err(CliError::Config(text.trim_end().to_owned()))
+        }
     }
 }
 
