@@ -1,9 +1,25 @@
 //! nginx's language: text to tokens to directives with spans to the typed [`model`]; diagnostics on the way.
+//!
+//! [`lexer`] → [`parser`] → [`analyse`] (by the [`table`]) → `merge` → [`model`]; [`load()`] does it all.
 
+pub mod analyse;
 pub mod diagnostics;
+mod glob;
+pub mod lexer;
+mod load;
+mod merge;
 pub mod model;
+mod names;
+mod net;
+pub mod parser;
+mod paths;
 pub mod regex;
+pub mod render;
 pub mod source;
+pub mod table;
 pub mod template;
 pub mod tree;
+mod values;
 pub mod variables;
+
+pub use load::{LoadError, LoadOptions, load};
