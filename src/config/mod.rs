@@ -1,20 +1,25 @@
 //! nginx's language: text to tokens to directives with spans to the typed [`model`]; diagnostics on the way.
+//!
+//! [`lexer`] → [`parser`] → [`analyse`] (by the [`table`]) → `merge` → [`model`]; [`load()`] does it all.
 
+pub mod analyse;
 pub mod diagnostics;
+mod glob;
+pub mod lexer;
+mod load;
+mod merge;
 pub mod model;
+mod names;
+mod net;
+pub mod parser;
+mod paths;
 pub mod regex;
+pub mod render;
 pub mod source;
+pub mod table;
 pub mod template;
 pub mod tree;
+mod values;
 pub mod variables;
-#[derive(Clone)]
-pub struct LoadOptions {
-    pub file: std::path::PathBuf,
-    pub prefix: std::path::PathBuf,
-    pub globals: Option<String>,
-    pub error_log: Option<std::path::PathBuf>,
-}
-pub struct LoadError;
-pub fn load(_: &LoadOptions) -> Result<model::Model, LoadError> {
-    Err(LoadError)
-}
+
+pub use load::{LoadError, LoadOptions, load};

@@ -35,6 +35,8 @@ pub struct Model {
     pub sources: Sources,
     /// The prefix (`-p`): what relative paths are relative to. Always absolute, ends with `/`.
     pub prefix: PathBuf,
+    /// The configuration file, as nginx names it.
+    pub file: PathBuf,
     /// Warnings found on the way, as nginx's `[warn]` lines, already with their place.
     pub warnings: Vec<super::diagnostics::Diagnostic>,
 }
@@ -86,6 +88,9 @@ pub enum LogLevel {
 pub struct Listen {
     pub address: ListenAddress,
     pub options: ListenOptions,
+    /// It has a socket of its own. False where the wildcard address of the same port takes its connections, which are
+    /// then told apart by the address that they were made to.
+    pub bound: bool,
     /// The server that answers where no name matches (`default_server`, else the first).
     pub default_server: Arc<Server>,
     pub names: ServerNames,

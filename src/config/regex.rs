@@ -2,12 +2,15 @@
 
 use std::fmt;
 
+/// Bounds on backtracking, as a prefix of each pattern.
+const LIMITS: &str = "(*LIMIT_MATCH=1000000)(*LIMIT_DEPTH=100000)";
+
 /// A compiled pattern with its named captures.
 pub struct Regex {
     /// As written in the file.
     pub pattern: String,
     pub caseless: bool,
-    /// Group and slot of each named group.
+    /// Named groups as variables: the group's number and the variable's slot.
     pub slots: Vec<(usize, u16)>,
     engine: pcre2::bytes::Regex,
 }
@@ -31,17 +34,20 @@ impl Regex {
         let engine = pcre2::bytes::RegexBuilder::new()
             .caseless(caseless)
             .jit_if_available(true)
-            .build(&format!(
-                "(*LIMIT_MATCH=1000000)(*LIMIT_DEPTH=100000){pattern}"
-            ))
-            .map_err(|error| RegexError::Syntax {
-                message: error.to_string(),
-                offset: error.offset(),
+            .build(&format!("{LIMITS}{pattern}"))
+            .map_err(|error| {
+                let text = error.to_string();
+                let message = text.split_once(": ").map_or(&*text, |(_, rest)| rest);
+                let message = message.split_once(": ").map_or(message, |(_, rest)| rest);
+                RegexError::Syntax {
+                    message: message.to_owned(),
+                    offset: error.offset().map(|n| n.saturating_sub(LIMITS.len())),
+                }
             })?;
         Ok(Self {
-            slots: Vec::new(),
             pattern: pattern.to_owned(),
             caseless,
+            slots: Vec::new(),
             engine,
         })
     }
@@ -64,6 +70,11 @@ impl Regex {
                 .map(|i| locations.get(i).map(|(a, b)| (a as u32, b as u32)))
                 .collect(),
         ))
+    }
+
+    /// How many groups it has, the whole match not counted.
+    pub fn groups(&self) -> usize {
+        self.engine.captures_len().saturating_sub(1)
     }
 
     /// Named groups with their numbers.

@@ -27,13 +27,32 @@ pub struct Source {
     pub path: PathBuf,
     /// Raw bytes: a configuration need not be UTF-8.
     pub text: Vec<u8>,
+    /// These are the directives of `-g`.
+    pub command_line: bool,
 }
 
 impl Sources {
-    /// Adds a file and gives its index.
+    /// Adds a file and gives its index (65,535 files at most: the rest share the last index).
     pub fn add(&mut self, path: PathBuf, text: Vec<u8>) -> u16 {
-        self.files.push(Source { path, text });
-        (self.files.len() - 1) as u16
+        self.push(Source {
+            path,
+            text,
+            command_line: false,
+        })
+    }
+
+    /// Adds the directives of `-g`.
+    pub fn add_command_line(&mut self, text: Vec<u8>) -> u16 {
+        self.push(Source {
+            path: PathBuf::from("command line"),
+            text,
+            command_line: true,
+        })
+    }
+
+    fn push(&mut self, source: Source) -> u16 {
+        self.files.push(source);
+        u16::try_from(self.files.len() - 1).unwrap_or(u16::MAX)
     }
 
     pub fn get(&self, file: u16) -> Option<&Source> {

@@ -98,3 +98,131 @@ builtins! {
     UpstreamStatus "upstream_status",
     Uri "uri",
 }
+
+/// Variables that nginx's built-in modules have and Proxy Lab has not.
+const REFUSED: &[&str] = &[
+    "ancient_browser",
+    "connections_active",
+    "connections_reading",
+    "connections_waiting",
+    "connections_writing",
+    "fastcgi_path_info",
+    "fastcgi_script_name",
+    "grpc_internal_trailers",
+    "gzip_ratio",
+    "http2",
+    "invalid_referer",
+    "limit_conn_status",
+    "limit_req_status",
+    "memcached_key",
+    "modern_browser",
+    "msie",
+    "proxy_internal_chunked",
+    "realip_remote_addr",
+    "realip_remote_port",
+    "secure_link",
+    "secure_link_expires",
+    "slice_range",
+    "ssl_alpn_protocol",
+    "ssl_cipher",
+    "ssl_ciphers",
+    "ssl_client_cert",
+    "ssl_client_escaped_cert",
+    "ssl_client_fingerprint",
+    "ssl_client_i_dn",
+    "ssl_client_i_dn_legacy",
+    "ssl_client_raw_cert",
+    "ssl_client_s_dn",
+    "ssl_client_s_dn_legacy",
+    "ssl_client_serial",
+    "ssl_client_v_end",
+    "ssl_client_v_remain",
+    "ssl_client_v_start",
+    "ssl_client_verify",
+    "ssl_curve",
+    "ssl_curves",
+    "ssl_early_data",
+    "ssl_protocol",
+    "ssl_server_name",
+    "ssl_session_id",
+    "ssl_session_reused",
+    "tcpinfo_rcv_space",
+    "tcpinfo_rtt",
+    "tcpinfo_rttvar",
+    "tcpinfo_snd_cwnd",
+    "uid_got",
+    "uid_reset",
+    "uid_set",
+    "upstream_cache_etag",
+    "upstream_cache_last_modified",
+    "upstream_cache_status",
+];
+
+/// What is known of a name.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Known {
+    Var(Var),
+    /// nginx has it, Proxy Lab has not.
+    Refused,
+}
+
+/// Looks a lower-case name up among nginx's variables, those with a prefix (`http_…`) included.
+pub fn known(name: &str) -> Option<Known> {
+    if let Ok(index) = BUILTINS.binary_search_by_key(&name, |(name, _)| name) {
+        return BUILTINS
+            .get(index)
+            .map(|(_, builtin)| Known::Var(Var::Builtin(*builtin)));
+    }
+    if REFUSED.contains(&name)
+        || name.starts_with("sent_trailer_")
+        || name.starts_with("upstream_trailer_")
+    {
+        return Some(Known::Refused);
+    }
+    let prefixes: [(&str, fn(Bytes) -> Var); 6] = [
+        ("upstream_http_", Var::UpstreamHttp),
+        ("upstream_cookie_", Var::UpstreamCookie),
+        ("sent_http_", Var::SentHttp),
+        ("http_", Var::Http),
+        ("cookie_", Var::Cookie),
+        ("arg_", Var::Arg),
+    ];
+    let found = prefixes
+        .iter()
+        .find_map(|(prefix, make)| Some((name.strip_prefix(prefix)?, make)));
+    found.map(|(rest, make)| Known::Var(make(Bytes::copy_from_slice(rest.as_bytes()))))
+}
+
+/// Names for suggestions.
+pub fn names<'a>() -> impl Iterator<Item = &'a str> {
+    const COMMON: [&str; 6] = [
+        "http_host",
+        "http_user_agent",
+        "http_referer",
+        "http_cookie",
+        "http_upgrade",
+        "http_x_forwarded_for",
+    ];
+    BUILTINS.iter().map(|(name, _)| *name).chain(COMMON)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_are_sorted_for_the_search() {
+        assert!(BUILTINS.is_sorted_by_key(|(name, _)| name));
+    }
+
+    #[test]
+    fn lookups() {
+        assert_eq!(known("host"), Some(Known::Var(Var::Builtin(Builtin::Host))));
+        assert_eq!(
+            known("http_host"),
+            Some(Known::Var(Var::Http(Bytes::from_static(b"host"))))
+        );
+        assert_eq!(known("ssl_protocol"), Some(Known::Refused));
+        assert_eq!(known("schem"), None);
+    }
+}

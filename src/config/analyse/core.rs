@@ -1,0 +1,156 @@
+//! Directives of the HTTP core and header modules whose values are more than one word.
+
+use super::frame::{Set, Value};
+use super::generic::{bad_time, flag};
+use super::{Analyser, Outcome, duplicate, emerg, invalid_parameter, warn};
+use crate::config::diagnostics::Diagnostic;
+use crate::config::lexer::Word;
+use crate::config::model::{AddHeader, ErrorPage, Overwrite};
+use crate::config::parser::Directive;
+use crate::config::template::Template;
+use crate::config::values;
+
+/// `keepalive_timeout TIMEOUT [HEADER]`
+pub fn keepalive_timeout(analyser: &mut Analyser, directive: &Directive) -> Outcome {
+    if analyser.frame().level.keepalive.is_some() {
+        return Err(duplicate(directive, None));
+    }
+    let timeout = values::msec(&directive.arg().value).ok_or_else(|| bad_time(directive))?;
+    let header = match directive.args.get(1) {
+        Some(word) => {
+            let time = values::sec(&word.value).ok_or_else(|| bad_time(directive).at(word.span))?;
+            Some(time.as_secs())
+        }
+        None => None,
+    };
+    analyser.frame().level.keepalive = Some((timeout, header));
+    Ok(())
+}
+
+/// `internal`
+pub fn internal(analyser: &mut Analyser, directive: &Directive) -> Outcome {
+    let level = &mut analyser.frame().level;
+    if level.internal {
+        return Err(duplicate(directive, None));
+    }
+    level.internal = true;
+    Ok(())
+}
+
+/// `error_page CODE… [=[RESPONSE]] URI`
+pub fn error_page(analyser: &mut Analyser, directive: &Directive) -> Outcome {
+    let Some((target, rest)) = directive.args.split_last() else {
+        return Ok(());
+    };
+    let (overwrite, codes) = match rest.split_last() {
+        Some((response, codes)) if response.value.starts_with(b"=") => {
+            let invalid = || {
+                emerg(directive, format!("invalid value \"{}\"", response.text())).at(response.span)
+            };
+            if codes.is_empty() {
+                return Err(invalid().label("expected a status code before `=`"));
+            }
+            let digits = &response.value[1..];
+            let overwrite = if digits.is_empty() {
+                Overwrite::FromTarget
+            } else {
+                let code = values::number(digits).ok_or_else(invalid)?;
+                Overwrite::Status(u16::try_from(code).unwrap_or(u16::MAX))
+            };
+            (overwrite, codes)
+        }
+        _ => (Overwrite::Keep, rest),
+    };
+    let template = analyser.template(directive, target)?;
+    let mut pages = Vec::new();
+    for code in codes {
+        pages.push(one_page(directive, code, overwrite, &template)?);
+    }
+    analyser.frame().level.error_pages.append(&mut pages);
+    Ok(())
+}
+
+fn one_page(
+    directive: &Directive,
+    code: &Word,
+    overwrite: Overwrite,
+    target: &Template,
+) -> Result<ErrorPage, Diagnostic> {
+    let status = match values::number(&code.value) {
+        None | Some(499) => {
+            return Err(
+                emerg(directive, format!("invalid value \"{}\"", code.text()))
+                    .at(code.span)
+                    .label("expected a status code from 300 to 599, but not 499"),
+            );
+        }
+        Some(status @ 300..=599) => u16::try_from(status).unwrap_or_default(),
+        Some(_) => {
+            return Err(emerg(
+                directive,
+                format!("value \"{}\" must be between 300 and 599", code.text()),
+            )
+            .at(code.span));
+        }
+    };
+    // The codes that clients never see are sent as 400.
+    let overwrite = match (overwrite, status) {
+        (Overwrite::Keep, 494..=497) => Overwrite::Status(400),
+        (overwrite, _) => overwrite,
+    };
+    Ok(ErrorPage {
+        status,
+        overwrite,
+        target: target.clone(),
+        span: directive.name.span,
+    })
+}
+
+/// `add_header NAME VALUE [always]`
+pub fn add_header(analyser: &mut Analyser, directive: &Directive) -> Outcome {
+    let [name, value, rest @ ..] = &*directive.args else {
+        return Ok(());
+    };
+    let template = analyser.template(directive, value)?;
+    if let Some(word) = rest.first().filter(|word| !word.is("always")) {
+        return Err(invalid_parameter(directive, word)
+            .label("expected `always` or nothing")
+            .help("quote a value that has spaces: `add_header X-Name \"two words\";`"));
+    }
+    let header = AddHeader {
+        name: name.value.clone(),
+        value: template,
+        always: !rest.is_empty(),
+        span: directive.name.span,
+    };
+    analyser.frame().level.add_headers.push(header);
+    Ok(())
+}
+
+/// `gzip on | off`: answers are not compressed yet, and `on` says so.
+pub fn gzip(analyser: &mut Analyser, directive: &Directive) -> Outcome {
+    if let Some(first) = analyser.frame().level.values.get("gzip") {
+        let first = first.span;
+        return Err(duplicate(directive, Some(first)));
+    }
+    let on = flag(directive)?;
+    let set = Set {
+        value: Value::Flag(on),
+        span: directive.name.span,
+        end: directive.end,
+    };
+    analyser.frame().level.values.insert("gzip", set);
+    if on {
+        let found = warn(
+            directive,
+            "\"gzip on\" is accepted, but Proxy Lab does not compress answers (yet)",
+        );
+        analyser.report(
+            found
+                .at(directive.arg().span)
+                .label("clients get the same content, never with `Content-Encoding: gzip`"),
+            directive.end,
+        );
+    }
+    Ok(())
+}

@@ -1,0 +1,316 @@
+//! What was read of each block before it is merged into the model.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+use std::time::Duration;
+
+use bytes::Bytes;
+
+pub use super::generic::{Set, Value, default_of};
+use crate::config::diagnostics::Order;
+use crate::config::lexer::Word;
+use crate::config::model::{
+    AccessLog, AddHeader, ErrorLog, ErrorPage, IndexFile, ListenAddress, ListenOptions,
+    LocationKind, LogFile, LogFormat, MimeTypes, Peer, ProxyRedirect, RewriteStep, Root, TryFiles,
+};
+use crate::config::regex::Regex;
+use crate::config::source::Span;
+use crate::config::table::{self, Contexts};
+use crate::config::template::Template;
+
+/// An open block.
+pub struct Frame {
+    pub context: Contexts,
+    /// The name of the block's directive.
+    pub opened: Option<Span>,
+    pub level: Level,
+    pub locations: Vec<LocationDraft>,
+    /// Of a location.
+    pub head: Option<LocationHead>,
+    /// Of a `server`.
+    pub server: Option<ServerDraft>,
+    /// Of an `upstream`: its index among [`Shared::upstreams`].
+    pub upstream: Option<usize>,
+}
+
+impl Frame {
+    pub fn new(context: Contexts) -> Self {
+        Self {
+            context,
+            opened: None,
+            level: Level::default(),
+            locations: Vec::new(),
+            head: None,
+            server: None,
+            upstream: None,
+        }
+    }
+}
+
+/// The directives of one block: simple ones by name, the others as what they mean. Nothing is inherited yet.
+#[derive(Debug, Default)]
+pub struct Level {
+    pub values: HashMap<&'static str, Set>,
+    pub root: Option<Root>,
+    pub try_files: Option<TryFiles>,
+    pub index: Vec<IndexFile>,
+    pub types: Option<MimeTypes>,
+    pub error_pages: Vec<ErrorPage>,
+    pub add_headers: Vec<AddHeader>,
+    pub access_logs: Vec<AccessLog>,
+    pub access_log_off: bool,
+    pub error_logs: Vec<ErrorLog>,
+    /// `keepalive_timeout` and its second value.
+    pub keepalive: Option<(Duration, Option<u64>)>,
+    pub internal: bool,
+    pub rewrite: Vec<RewriteStep>,
+    pub pass: Option<PassDraft>,
+    /// `proxy_redirect off`, or rules.
+    pub redirect: Option<RedirectDraft>,
+}
+
+#[derive(Debug)]
+pub enum RedirectDraft {
+    Off(Span),
+    Rules(Vec<ProxyRedirect>, Span),
+}
+
+/// A `proxy_pass` whose upstream is known by index.
+#[derive(Debug)]
+pub struct PassDraft {
+    /// As written.
+    pub url: Bytes,
+    pub target: PassTarget,
+    pub span: Span,
+}
+
+#[derive(Debug)]
+pub enum PassTarget {
+    Literal {
+        upstream: usize,
+        host: Bytes,
+        port: Bytes,
+        uri: Option<Bytes>,
+        location: Bytes,
+    },
+    Dynamic(Template),
+}
+
+/// What a location is, as far as its own line says.
+#[derive(Debug, Clone)]
+pub struct LocationHead {
+    pub kind: LocationKind,
+    pub name: Bytes,
+    pub span: Span,
+    /// The `{`, whose line nginx remembers.
+    pub end: Span,
+}
+
+pub struct LocationDraft {
+    pub head: LocationHead,
+    pub level: Level,
+    pub children: Vec<LocationDraft>,
+}
+
+#[derive(Default)]
+pub struct ServerDraft {
+    pub id: usize,
+    pub names: Vec<NameDraft>,
+    /// A `listen` was given.
+    pub listens: bool,
+    /// The last regex of its names has groups.
+    pub captures: bool,
+    pub span: Option<Span>,
+    pub level: Level,
+    pub locations: Vec<LocationDraft>,
+}
+
+/// One `server_name`.
+#[derive(Clone)]
+pub struct NameDraft {
+    /// Lower-case, `$hostname` replaced; a regex with its `~`.
+    pub name: Bytes,
+    pub regex: Option<Arc<Regex>>,
+    pub word: Word,
+}
+
+/// The `http` block as read.
+pub struct HttpDraft {
+    pub level: Level,
+    /// The block's end, and where nginx meets what it finds there.
+    pub close: Span,
+    pub order: Order,
+}
+
+/// What the whole of `http` shares.
+#[derive(Default)]
+pub struct Shared {
+    pub servers: Vec<ServerDraft>,
+    pub listens: Vec<ListenDraft>,
+    pub upstreams: Vec<UpstreamDraft>,
+    pub formats: Vec<Arc<LogFormat>>,
+    pub logs: Vec<LogFile>,
+    pub events: Option<Span>,
+    pub http: Option<Span>,
+    pub workers: Option<usize>,
+    pub connections: Option<usize>,
+    pub user: Option<(String, Option<String>)>,
+    pub user_span: Option<Span>,
+    pub main_error_logs: Vec<ErrorLog>,
+}
+
+impl Shared {
+    /// The index of a log file, which is opened once however often it is named.
+    pub fn log(&mut self, file: LogFile) -> usize {
+        if let Some(index) = self.logs.iter().position(|known| *known == file) {
+            return index;
+        }
+        self.logs.push(file);
+        self.logs.len() - 1
+    }
+}
+
+/// An address that some `listen` names.
+pub struct ListenDraft {
+    pub address: ListenAddress,
+    /// As nginx writes it: `0.0.0.0:3000`.
+    pub text: String,
+    pub options: ListenOptions,
+    /// Options of the socket were given, and where.
+    pub set: Option<Span>,
+    /// It wants a socket of its own.
+    pub bind: bool,
+    /// Index of the server that `default_server` names, and where.
+    pub default_server: Option<(usize, Span)>,
+    /// Indexes of servers, each with the place of its `listen`.
+    pub servers: Vec<(usize, Span)>,
+    pub span: Span,
+}
+
+/// An `upstream` block, or what a `proxy_pass` names.
+pub struct UpstreamDraft {
+    pub host: Bytes,
+    pub port: u16,
+    pub no_port: bool,
+    /// A block gave it.
+    pub explicit: bool,
+    /// Literal addresses of an implicit one.
+    pub addresses: Vec<(ListenAddress, String)>,
+    pub peers: Vec<Peer>,
+    pub level: Level,
+    pub keepalive: Option<(u64, Span)>,
+    pub span: Span,
+    /// Whose line nginx remembers.
+    pub end: Span,
+}
+
+/// The levels that apply to a block, innermost first: how simple values are inherited.
+#[derive(Clone, Copy)]
+pub struct Chain<'a> {
+    pub level: &'a Level,
+    pub outer: Option<&'a Chain<'a>>,
+}
+
+impl<'a> Chain<'a> {
+    /// The innermost line that gives the value.
+    pub fn set(&self, name: &str) -> Option<&'a Set> {
+        let mut chain = Some(self);
+        while let Some(link) = chain {
+            if let Some(set) = link.level.values.get(name) {
+                return Some(set);
+            }
+            chain = link.outer;
+        }
+        None
+    }
+
+    /// The value that applies: the innermost line's, else the table's default.
+    fn value(&self, name: &str) -> Option<Value> {
+        if let Some(set) = self.set(name) {
+            return Some(set.value.clone());
+        }
+        let rows = table::find(name.as_bytes());
+        let row = rows
+            .iter()
+            .find(|row| row.contexts.0 & Contexts::HTTP.0 != 0 || row.contexts == Contexts::MAIN);
+        row.and_then(|row| default_of(row))
+    }
+
+    pub fn flag(&self, name: &str) -> bool {
+        match self.value(name) {
+            Some(Value::Flag(value)) => value,
+            other => mismatch(name, &other),
+        }
+    }
+
+    /// A number, size or offset.
+    pub fn number(&self, name: &str) -> u64 {
+        match self.value(name) {
+            Some(Value::Number(value)) => value,
+            other => mismatch(name, &other),
+        }
+    }
+
+    /// A size in memory.
+    pub fn size(&self, name: &str) -> usize {
+        usize::try_from(self.number(name)).unwrap_or(usize::MAX)
+    }
+
+    pub fn time(&self, name: &str) -> Duration {
+        match self.value(name) {
+            Some(Value::Time(value)) => value,
+            other => mismatch(name, &other),
+        }
+    }
+
+    pub fn buffers(&self, name: &str) -> (usize, usize) {
+        match self.value(name) {
+            Some(Value::Buffers(count, size)) => (
+                usize::try_from(count).unwrap_or(usize::MAX),
+                usize::try_from(size).unwrap_or(usize::MAX),
+            ),
+            other => mismatch(name, &other),
+        }
+    }
+
+    pub fn word(&self, name: &str) -> &'static str {
+        match self.value(name) {
+            Some(Value::Enum(word)) => word,
+            other => mismatch(name, &other),
+        }
+    }
+
+    pub fn mask(&self, name: &str) -> Vec<&'static str> {
+        match self.value(name) {
+            Some(Value::Mask(words)) => words,
+            other => mismatch(name, &other),
+        }
+    }
+
+    /// A text, or what the table says.
+    pub fn text(&self, name: &str) -> Bytes {
+        if let Some(Set {
+            value: Value::Text(word),
+            ..
+        }) = self.set(name)
+        {
+            return word.value.clone();
+        }
+        let rows = table::find(name.as_bytes());
+        let default = rows.iter().find_map(|row| row.default);
+        Bytes::from_static(default.unwrap_or_default().as_bytes())
+    }
+
+    pub fn template(&self, name: &str) -> Option<Template> {
+        match &self.set(name)?.value {
+            Value::Template(template) => Some(template.clone()),
+            _ => None,
+        }
+    }
+}
+
+/// The merge asked for another kind than the table says: a mistake of this program, found by its tests.
+fn mismatch<T: Default>(name: &str, found: &Option<Value>) -> T {
+    debug_assert!(false, "the table says otherwise of {name}: {found:?}");
+    T::default()
+}

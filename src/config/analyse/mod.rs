@@ -1,0 +1,231 @@
+//! Directives to drafts: each is looked up in the table, checked as nginx checks it, and understood by its row's function.
+//!
+//! Errors do not stop the walk; each remembers where nginx would have met it, so that nginx's first error comes first.
+
+pub mod core;
+pub mod files;
+pub mod frame;
+mod generic;
+pub mod http;
+pub mod include;
+pub mod location;
+pub mod log;
+pub mod main;
+pub mod proxy;
+pub mod rewrite;
+pub mod server;
+pub mod template;
+pub mod types;
+mod unknown;
+pub mod upstream;
+
+use super::diagnostics::{Diagnostic, Order};
+use super::lexer::Word;
+use super::parser::Directive;
+use super::paths::Paths;
+use super::source::{Sources, Span};
+use super::table::{self, Contexts, Row, Status};
+use frame::{Frame, HttpDraft};
+
+/// What the function of a directive gives: nothing, or why nginx would stop here.
+pub type Outcome = Result<(), Diagnostic>;
+
+/// The walk over a configuration, with everything that was understood so far.
+pub struct Analyser {
+    pub paths: Paths,
+    pub sources: Sources,
+    pub found: Vec<Diagnostic>,
+    pub variables: template::Variables,
+    /// Blocks that are open, outermost first.
+    pub frames: Vec<Frame>,
+    pub http: Option<HttpDraft>,
+    /// What is known only after `http` was read whole: its listens, upstreams and logs grow here meanwhile.
+    pub shared: frame::Shared,
+    /// Where the walk stands: see [`Order`].
+    pub order: Order,
+}
+
+impl Analyser {
+    pub fn new(paths: Paths) -> Self {
+        Self {
+            paths,
+            sources: Sources::default(),
+            found: Vec::new(),
+            variables: template::Variables::default(),
+            frames: vec![Frame::new(Contexts::MAIN)],
+            http: None,
+            shared: frame::Shared::default(),
+            order: Order::default(),
+        }
+    }
+
+    /// Walks over directives of the innermost open block.
+    pub fn walk(&mut self, directives: &[Directive]) {
+        for directive in directives {
+            self.directive(directive);
+        }
+    }
+
+    /// Walks over a directive's block in a frame of its own, and gives the frame back.
+    pub fn block(&mut self, directive: &Directive, frame: Frame) -> Frame {
+        self.frames.push(frame);
+        if let Some(block) = &directive.block {
+            self.walk(&block.directives);
+        }
+        self.frames
+            .pop()
+            .unwrap_or_else(|| Frame::new(Contexts::MAIN))
+    }
+
+    /// The innermost open block.
+    pub fn frame(&mut self) -> &mut Frame {
+        if self.frames.is_empty() {
+            self.frames.push(Frame::new(Contexts::MAIN));
+        }
+        let last = self.frames.len() - 1;
+        &mut self.frames[last]
+    }
+
+    /// Keeps a finding; `at` is where nginx meets it.
+    pub fn report(&mut self, found: Diagnostic, at: Span) {
+        let order = self.order_at(at);
+        self.found.push(Diagnostic { order, ..found });
+    }
+
+    pub fn order_at(&self, at: Span) -> Order {
+        let mut order = self.order.clone();
+        order.path.push(at.start);
+        order
+    }
+
+    fn directive(&mut self, directive: &Directive) {
+        let rows = table::find(&directive.name.value);
+        let context = self.frame().context;
+        let outcome = match rows.iter().find(|row| row.contexts.contains(context)) {
+            Some(row) => self.known(row, directive),
+            None if rows.is_empty() => Err(self.unknown_directive(directive)),
+            None => Err(self.misplaced(rows, directive)),
+        };
+        if let Err(found) = outcome {
+            self.report(found, directive.end);
+        }
+    }
+
+    fn known(&mut self, row: &'static Row, directive: &Directive) -> Outcome {
+        let name = directive.name.text();
+        if !row.block && directive.block.is_some() {
+            return Err(emerg(
+                directive,
+                format!("directive \"{name}\" is not terminated by \";\""),
+            )
+            .at(directive.end)
+            .label("expected `;`: this directive has no block"));
+        }
+        if row.block && directive.block.is_none() {
+            return Err(emerg(
+                directive,
+                format!("directive \"{name}\" has no opening \"{{\""),
+            )
+            .at(directive.end)
+            .label("expected `{`: this directive has a block"));
+        }
+        if !row.arity.accepts(directive.args.len()) {
+            let found = self.wrong_arity(row, directive);
+            if let (true, Some(_)) = (row.block, &directive.block) {
+                // The block is read all the same, for the mistakes in it.
+                self.report(found, directive.end);
+            } else {
+                return Err(found);
+            }
+        }
+        match row.status {
+            Status::Value => self.keep(row, directive),
+            Status::Accepted => self.keep(row, directive),
+            Status::Done(analyse) | Status::AcceptedBy(analyse) => analyse(self, directive),
+            Status::Refused => self.refused(row, directive),
+        }
+    }
+
+    fn refused(&mut self, row: &'static Row, directive: &Directive) -> Outcome {
+        self.keep(row, directive)?;
+        let written = directive
+            .args
+            .iter()
+            .map(Word::text)
+            .collect::<Vec<_>>()
+            .join(" ");
+        if row.default.is_some_and(|default| default == written) {
+            return Ok(());
+        }
+        self.define_variables_of(directive);
+        let name = row.name;
+        Err(emerg(
+            directive,
+            format!(
+                "nginx has the directive \"{name}\", but Proxy Lab does not implement it (yet)"
+            ),
+        )
+        .at(directive.name.span)
+        .label("correct for nginx, but the answers here would differ"))
+    }
+
+    /// Variables that a refused directive would make are not reported as unknown on top.
+    fn define_variables_of(&mut self, directive: &Directive) {
+        let word = match &*directive.name.value {
+            b"map" | b"geo" | b"split_clients" => directive.args.last(),
+            b"set" | b"auth_request_set" => directive.args.first(),
+            _ => None,
+        };
+        if let Some(name) = word.and_then(|word| word.value.strip_prefix(b"$")) {
+            self.variables.define(&String::from_utf8_lossy(name));
+        }
+        let inner = directive.block.iter().flat_map(|block| &block.directives);
+        if directive.name.is("if") {
+            inner.for_each(|directive| self.define_variables_of(directive));
+        }
+    }
+}
+
+/// An error with nginx's place: the line where the directive ends; the caret stands at its name.
+pub fn emerg(directive: &Directive, message: impl Into<String>) -> Diagnostic {
+    Diagnostic::emerg(message)
+        .line(directive.end)
+        .at(directive.name.span)
+}
+
+pub fn warn(directive: &Directive, message: impl Into<String>) -> Diagnostic {
+    Diagnostic::warn(message)
+        .line(directive.end)
+        .at(directive.name.span)
+}
+
+/// nginx's `"NAME" directive REASON`.
+pub fn bad(directive: &Directive, reason: &str) -> Diagnostic {
+    emerg(
+        directive,
+        format!("\"{}\" directive {reason}", directive.name.text()),
+    )
+}
+
+/// A second line where one is right.
+pub fn duplicate(directive: &Directive, first: Option<Span>) -> Diagnostic {
+    let found = bad(directive, "is duplicate").label("given a second time in the same block");
+    match first {
+        Some(span) => found.note(span, "first given here"),
+        None => found,
+    }
+}
+
+/// nginx's `invalid parameter "X"`.
+pub fn invalid_parameter(directive: &Directive, word: &Word) -> Diagnostic {
+    emerg(directive, format!("invalid parameter \"{}\"", word.text())).at(word.span)
+}
+
+/// Something that nginx has and Proxy Lab has not, other than a whole directive.
+pub fn not_implemented(directive: &Directive, span: Span, what: &str) -> Diagnostic {
+    emerg(
+        directive,
+        format!("nginx has {what}, but Proxy Lab does not implement it (yet)"),
+    )
+    .at(span)
+}

@@ -1,0 +1,191 @@
+//! `proxy_pass` and `proxy_redirect`.
+
+use std::sync::Arc;
+
+use bytes::Bytes;
+
+use super::frame::{PassDraft, PassTarget, RedirectDraft};
+use super::template::Piece;
+use super::{Analyser, Outcome, duplicate, emerg, invalid_parameter, not_implemented};
+use crate::config::diagnostics::Diagnostic;
+use crate::config::model::{LocationKind, ProxyRedirect, RedirectFrom};
+use crate::config::net::{Url, Want};
+use crate::config::parser::Directive;
+use crate::config::template::Template;
+
+/// `proxy_pass URL`
+pub fn pass(analyser: &mut Analyser, directive: &Directive) -> Outcome {
+    if let Some(first) = &analyser.frame().level.pass {
+        let first = first.span;
+        return Err(duplicate(directive, Some(first)));
+    }
+    let word = directive.arg();
+    let url = word.value.clone();
+    let span = directive.name.span;
+    if url.contains(&b'$') {
+        let template = analyser.template(directive, word)?;
+        let target = PassTarget::Dynamic(template);
+        analyser.frame().level.pass = Some(PassDraft { url, target, span });
+        return Ok(());
+    }
+    let starts = |scheme: &[u8]| {
+        url.len() >= scheme.len() && url[..scheme.len()].eq_ignore_ascii_case(scheme)
+    };
+    if starts(b"https://") {
+        return Err(not_implemented(
+            directive,
+            word.span,
+            "\"https://\" in \"proxy_pass\"",
+        ));
+    }
+    if !starts(b"http://") {
+        return Err(emerg(directive, "invalid URL prefix")
+            .at(word.span)
+            .label("expected `http://` and a host")
+            .help(format!(
+                "write `proxy_pass http://{};`",
+                word.text().trim_start_matches('/')
+            )));
+    }
+    let want = Want {
+        uri: true,
+        no_resolve: true,
+        default_port: 80,
+        ..Want::default()
+    };
+    let (upstream, read) = analyser.upstream_of(directive, url.slice(7..), want)?;
+    let mut location = match &analyser.frame().head {
+        Some(head) if !matches!(head.kind, LocationKind::Named | LocationKind::Regex(_)) => {
+            head.name.clone()
+        }
+        _ => Bytes::new(),
+    };
+    let kind = analyser.frame().head.as_ref().map(|head| head.kind.clone());
+    if matches!(
+        kind,
+        Some(LocationKind::Named | LocationKind::Regex(_)) | None
+    ) {
+        if !read.uri.is_empty() {
+            return Err(uri_part(directive, &read));
+        }
+        location = Bytes::new();
+    }
+    let (host, port) = shown(&read);
+    let uri = (!read.uri.is_empty()).then_some(read.uri);
+    let target = PassTarget::Literal {
+        upstream,
+        host,
+        port,
+        uri,
+        location,
+    };
+    analyser.frame().level.pass = Some(PassDraft { url, target, span });
+    Ok(())
+}
+
+/// `$proxy_host` and `$proxy_port`.
+fn shown(url: &Url) -> (Bytes, Bytes) {
+    if url.unix {
+        return (Bytes::from_static(b"localhost"), Bytes::new());
+    }
+    if url.no_port || url.port == 80 {
+        return (url.host.clone(), Bytes::from_static(b"80"));
+    }
+    let host = [&url.host[..], b":", &url.port_text].concat();
+    (host.into(), url.port_text.clone())
+}
+
+fn uri_part(directive: &Directive, url: &Url) -> Diagnostic {
+    let word = directive.arg();
+    let from = word.value.len() - url.uri.len();
+    let piece = Piece::whole(word);
+    emerg(
+        directive,
+        "\"proxy_pass\" cannot have URI part in location given by regular expression, or inside named location, \
+         or inside \"if\" statement, or inside \"limit_except\" block",
+    )
+    .at(piece.span(from, word.value.len()))
+    .label("remove this part: here nginx cannot know which part of the request's URI it would replace")
+}
+
+/// `proxy_redirect default | off | FROM TO`
+pub fn redirect(analyser: &mut Analyser, directive: &Directive) -> Outcome {
+    if let Some(RedirectDraft::Off(first)) = analyser.frame().level.redirect {
+        return Err(duplicate(directive, Some(first)));
+    }
+    let rule = match &*directive.args {
+        [word] if word.is("off") => {
+            if let Some(RedirectDraft::Rules(_, first)) = analyser.frame().level.redirect {
+                return Err(duplicate(directive, Some(first)));
+            }
+            analyser.frame().level.redirect = Some(RedirectDraft::Off(directive.name.span));
+            return Ok(());
+        }
+        [word] if word.is("default") => default_of_pass(analyser, directive)?,
+        [word] => {
+            return Err(invalid_parameter(directive, word)
+                .label("expected `default`, `off` or two arguments"));
+        }
+        [from, to, ..] => {
+            let regex = |analyser: &mut Analyser, skip, caseless| {
+                analyser
+                    .regex(directive, Piece::from(from, skip), caseless)
+                    .map(Arc::new)
+            };
+            let from = match &from.value[..] {
+                [b'~', b'*', ..] => RedirectFrom::Regex(regex(analyser, 2, true)?),
+                [b'~', ..] => RedirectFrom::Regex(regex(analyser, 1, false)?),
+                _ => RedirectFrom::Prefix(analyser.template(directive, from)?),
+            };
+            ProxyRedirect {
+                from,
+                to: analyser.template(directive, to)?,
+            }
+        }
+        [] => return Ok(()),
+    };
+    let level = &mut analyser.frame().level;
+    match &mut level.redirect {
+        Some(RedirectDraft::Rules(rules, _)) => rules.push(rule),
+        other => *other = Some(RedirectDraft::Rules(vec![rule], directive.name.span)),
+    }
+    Ok(())
+}
+
+fn default_of_pass(
+    analyser: &mut Analyser,
+    directive: &Directive,
+) -> Result<ProxyRedirect, Diagnostic> {
+    match &analyser.frame().level.pass {
+        Some(PassDraft {
+            target: PassTarget::Dynamic(_),
+            ..
+        }) => Err(emerg(
+            directive,
+            "\"proxy_redirect default\" cannot be used with \"proxy_pass\" directive with variables",
+        )),
+        Some(pass) => expand(pass).ok_or_else(|| emerg(directive, "invalid URL prefix")),
+        None => Err(emerg(
+            directive,
+            "\"proxy_redirect default\" should be placed after the \"proxy_pass\" directive",
+        )),
+    }
+}
+
+/// What `default` stands for with a literal `proxy_pass`.
+pub fn expand(pass: &PassDraft) -> Option<ProxyRedirect> {
+    let PassTarget::Literal { uri, location, .. } = &pass.target else {
+        return None;
+    };
+    let (from, to) = match uri {
+        Some(_) => (pass.url.clone(), location.clone()),
+        None => (
+            Bytes::from([&pass.url[..], b"/"].concat()),
+            Bytes::from_static(b"/"),
+        ),
+    };
+    Some(ProxyRedirect {
+        from: RedirectFrom::Prefix(Template::literal(from)),
+        to: Template::literal(to),
+    })
+}

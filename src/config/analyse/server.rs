@@ -1,0 +1,387 @@
+//! `server`, `listen` and `server_name`.
+
+use std::net::{IpAddr, Ipv4Addr, SocketAddr};
+use std::sync::Arc;
+
+use bytes::Bytes;
+
+use super::frame::{Frame, ListenDraft, NameDraft, ServerDraft};
+use super::http::close_of;
+use super::template::Piece;
+use super::{Analyser, Outcome, emerg, invalid_parameter, not_implemented, warn};
+use crate::config::diagnostics::Diagnostic;
+use crate::config::lexer::Word;
+use crate::config::model::{ListenAddress, ListenOptions};
+use crate::config::names::nearest;
+use crate::config::net::{self, Want};
+use crate::config::parser::Directive;
+use crate::config::regex::{Regex, RegexError};
+use crate::config::source::Span;
+use crate::config::table::Contexts;
+use crate::config::values;
+
+/// `NGX_LISTEN_BACKLOG` of Linux.
+const BACKLOG: u32 = 511;
+
+/// `server { … }`
+pub fn block(analyser: &mut Analyser, directive: &Directive) -> Outcome {
+    let id = analyser.shared.servers.len();
+    // The place is kept for locations and listens that refer to the server by its index.
+    analyser.shared.servers.push(ServerDraft::default());
+    let mut frame = Frame::new(Contexts::SRV);
+    frame.opened = Some(directive.name.span);
+    frame.server = Some(ServerDraft {
+        id,
+        span: Some(directive.name.span),
+        ..ServerDraft::default()
+    });
+    let frame = analyser.block(directive, frame);
+    let Some(mut server) = frame.server else {
+        return Ok(());
+    };
+    server.level = frame.level;
+    server.locations = frame.locations;
+    let listens = server.listens;
+    if let Some(place) = analyser.shared.servers.get_mut(id) {
+        *place = server;
+    }
+    if !listens {
+        // Without `listen`: port 80, or 8000 for an ordinary user.
+        let port = if rustix::process::getuid().is_root() {
+            80
+        } else {
+            8000
+        };
+        let address = ListenAddress::Inet(SocketAddr::new(IpAddr::V4(Ipv4Addr::UNSPECIFIED), port));
+        let asked = Asked::default();
+        let close = Directive {
+            end: close_of(directive),
+            ..directive.clone()
+        };
+        let found = analyser.add_listen(&close, id, address, &asked, directive.name.span);
+        if let Err(found) = found {
+            analyser.report(found, close.end);
+        }
+    }
+    Ok(())
+}
+
+/// The parameters of a `listen`.
+#[derive(Clone)]
+struct Asked {
+    default_server: Option<Span>,
+    set: bool,
+    options: ListenOptions,
+}
+
+impl Default for Asked {
+    fn default() -> Self {
+        Self {
+            default_server: None,
+            set: false,
+            options: ListenOptions {
+                backlog: BACKLOG,
+                reuseport: false,
+                ipv6only: true,
+                wildcard: false,
+            },
+        }
+    }
+}
+
+/// `listen ADDRESS [PARAMETERS]`
+pub fn listen(analyser: &mut Analyser, directive: &Directive) -> Outcome {
+    let Some(server) = &mut analyser.frame().server else {
+        return Ok(());
+    };
+    server.listens = true;
+    let id = server.id;
+    let word = directive.arg();
+    let want = Want {
+        listen: true,
+        default_port: 80,
+        ..Want::default()
+    };
+    let url = net::parse(&word.value, want).map_err(|reason| {
+        let found = emerg(directive, format!("{reason} in \"{}\" of the \"listen\" directive", word.text()));
+        found
+            .at(word.span)
+            .label("expected a port, an address, or both: `3000`, `127.0.0.1:3000`, `[::1]:3000`, `unix:/path`")
+    })?;
+    let mut asked = Asked::default();
+    for word in directive.args.iter().skip(1) {
+        parameter(directive, word, &mut asked)?;
+    }
+    for (address, _) in url.addresses {
+        analyser.add_listen(directive, id, address, &asked, word.span)?;
+    }
+    Ok(())
+}
+
+fn parameter(directive: &Directive, word: &Word, asked: &mut Asked) -> Outcome {
+    let text = &word.value;
+    let invalid = |what: &str| {
+        Err(emerg(directive, format!("invalid {what} \"{}\"", word.text())).at(word.span))
+    };
+    if word.is("default_server") || word.is("default") {
+        asked.default_server = Some(word.span);
+        return Ok(());
+    }
+    if word.is("ssl") || word.is("http2") || word.is("proxy_protocol") {
+        let what = format!("the parameter \"{}\" of \"listen\"", word.text());
+        return Err(not_implemented(directive, word.span, &what));
+    }
+    if let Some(rest) = text.strip_prefix(b"backlog=") {
+        match values::number(rest).and_then(|n| u32::try_from(n).ok()) {
+            Some(backlog @ 1..) => asked.options.backlog = backlog,
+            _ => return invalid("backlog"),
+        }
+    } else if let Some(rest) = text.strip_prefix(b"ipv6only=o") {
+        asked.options.ipv6only = match rest {
+            b"n" => true,
+            b"ff" => false,
+            rest => {
+                let flags = String::from_utf8_lossy(rest).into_owned();
+                return Err(
+                    emerg(directive, format!("invalid ipv6only flags \"o{flags}\"")).at(word.span),
+                );
+            }
+        };
+    } else if word.is("reuseport") {
+        asked.options.reuseport = true;
+    } else if let Some(rest) = text.strip_prefix(b"rcvbuf=") {
+        if values::size(rest).is_none() {
+            return invalid("rcvbuf");
+        }
+    } else if let Some(rest) = text.strip_prefix(b"sndbuf=") {
+        if values::size(rest).is_none() {
+            return invalid("sndbuf");
+        }
+    } else if let Some(rest) = text.strip_prefix(b"fastopen=") {
+        if values::number(rest).is_none() {
+            return invalid("fastopen");
+        }
+    } else if let Some(rest) = text.strip_prefix(b"so_keepalive=") {
+        if !keepalive(rest) {
+            let value = String::from_utf8_lossy(rest).into_owned();
+            return Err(emerg(
+                directive,
+                format!("invalid so_keepalive value: \"{value}\""),
+            )
+            .at(word.span));
+        }
+    } else if !word.is("bind") && !word.is("deferred") {
+        const KNOWN: [&str; 6] = [
+            "default_server",
+            "backlog",
+            "reuseport",
+            "ipv6only",
+            "so_keepalive",
+            "deferred",
+        ];
+        let found = invalid_parameter(directive, word);
+        return Err(match nearest(&word.text(), KNOWN) {
+            Some(guess) => found.help(format!("did you mean `{guess}`?")),
+            None => found,
+        });
+    }
+    asked.set = true;
+    Ok(())
+}
+
+/// `on`, `off` or `IDLE:INTERVAL:COUNT` with at least one of the three.
+fn keepalive(text: &[u8]) -> bool {
+    if text == b"on" || text == b"off" {
+        return true;
+    }
+    let mut parts = text.splitn(3, |&b| b == b':');
+    let mut some = false;
+    for index in 0..3 {
+        let part = parts.next().unwrap_or_default();
+        if part.is_empty() {
+            continue;
+        }
+        let value = if index < 2 {
+            values::sec(part).map(|t| t.as_secs())
+        } else {
+            values::number(part)
+        };
+        match value {
+            Some(value) => some |= value > 0,
+            None => return false,
+        }
+    }
+    some
+}
+
+impl Analyser {
+    /// Adds a server to an address, as nginx's `ngx_http_add_listen`.
+    fn add_listen(
+        &mut self,
+        directive: &Directive,
+        server: usize,
+        address: ListenAddress,
+        asked: &Asked,
+        span: Span,
+    ) -> Outcome {
+        let text = net::text(&address);
+        let wildcard = matches!(&address, ListenAddress::Inet(a) if a.ip().is_unspecified());
+        let options = ListenOptions {
+            wildcard,
+            ..asked.options.clone()
+        };
+        let Some(known) = self
+            .shared
+            .listens
+            .iter_mut()
+            .find(|known| known.address == address)
+        else {
+            self.shared.listens.push(ListenDraft {
+                address,
+                text,
+                options,
+                set: asked.set.then_some(span),
+                bind: asked.set,
+                default_server: asked.default_server.map(|span| (server, span)),
+                servers: vec![(server, span)],
+                span,
+            });
+            return Ok(());
+        };
+        if let Some((_, first)) = known.servers.iter().find(|(id, _)| *id == server) {
+            return Err(emerg(directive, format!("a duplicate listen {text}"))
+                .at(span)
+                .label("this server listens there already")
+                .note(*first, "first here"));
+        }
+        known.servers.push((server, span));
+        if asked.set {
+            if let Some(first) = known.set {
+                return Err(emerg(directive, format!("duplicate listen options for {text}"))
+                    .at(span)
+                    .label("options of a socket are given once, in any one of the servers that share it")
+                    .note(first, "first here"));
+            }
+            known.set = Some(span);
+            known.bind = true;
+            known.options = options;
+        }
+        if let Some(place) = asked.default_server {
+            if let Some((_, first)) = known.default_server {
+                return Err(
+                    emerg(directive, format!("a duplicate default server for {text}"))
+                        .at(place)
+                        .label("only one server can be the default of an address")
+                        .note(first, "first here"),
+                );
+            }
+            known.default_server = Some((server, place));
+        }
+        Ok(())
+    }
+
+    /// Compiles a pattern; named groups become variables.
+    pub fn regex(
+        &mut self,
+        directive: &Directive,
+        piece: Piece<'_>,
+        caseless: bool,
+    ) -> Result<Regex, Diagnostic> {
+        let bytes = piece.bytes();
+        let pattern = String::from_utf8_lossy(&bytes);
+        let mut regex =
+            Regex::new(&pattern, caseless).map_err(|RegexError::Syntax { message, offset }| {
+                let at = offset
+                    .filter(|&at| at < pattern.len())
+                    .and_then(|at| pattern.get(at..).map(|rest| (at, rest)));
+                let text = match at {
+                    Some((_, rest)) => {
+                        format!("pcre2_compile() failed: {message} in \"{pattern}\" at \"{rest}\"")
+                    }
+                    None => format!("pcre2_compile() failed: {message} in \"{pattern}\""),
+                };
+                let span = match at {
+                    Some((at, _)) => piece.span(piece.from + at, piece.to),
+                    None => piece.span(piece.from, piece.to),
+                };
+                emerg(directive, text).at(span).label(message)
+            })?;
+        let names: Vec<(usize, String)> = regex
+            .names()
+            .map(|(group, name)| (group, name.to_owned()))
+            .collect();
+        for (group, name) in names {
+            if crate::config::variables::known(&name.to_ascii_lowercase()).is_some() {
+                return Err(
+                    emerg(directive, format!("the duplicate \"{name}\" variable"))
+                        .at(piece.word.span)
+                        .label("a group cannot have the name of a variable that nginx has"),
+                );
+            }
+            let slot = self.variables.define(&name);
+            regex.slots.push((group, slot));
+        }
+        Ok(regex)
+    }
+}
+
+/// `server_name NAME…`
+pub fn name(analyser: &mut Analyser, directive: &Directive) -> Outcome {
+    for word in &directive.args {
+        let text = &word.value;
+        let bad_star = text.starts_with(b"*") && (text.len() < 3 || text[1] != b'.');
+        if bad_star || &text[..] == b"." {
+            return Err(emerg(
+                directive,
+                format!("server name \"{}\" is invalid", word.text()),
+            )
+            .at(word.span)
+            .label("a `*` stands for whole labels: `*.example.org` or `www.example.*`"));
+        }
+        if text.contains(&b'/') {
+            let mut found = warn(
+                directive,
+                format!("server name \"{}\" has suspicious symbols", word.text()),
+            );
+            found = found
+                .at(word.span)
+                .label("a name has no scheme and no path");
+            analyser.report(found, directive.end);
+        }
+        let mut regex = None;
+        let mut captures = false;
+        let name = if text.starts_with(b"~") {
+            if text.len() == 1 {
+                return Err(emerg(
+                    directive,
+                    format!("empty regex in server name \"{}\"", word.text()),
+                )
+                .at(word.span));
+            }
+            let caseless = text[1..].iter().any(u8::is_ascii_uppercase);
+            let compiled = analyser.regex(directive, Piece::from(word, 1), caseless)?;
+            captures = compiled.groups() > 0;
+            regex = Some(Arc::new(compiled));
+            text.clone()
+        } else if text.eq_ignore_ascii_case(b"$hostname") {
+            let host = rustix::system::uname()
+                .nodename()
+                .to_bytes()
+                .to_ascii_lowercase();
+            Bytes::from(host)
+        } else {
+            Bytes::from(text.to_ascii_lowercase())
+        };
+        if let Some(server) = &mut analyser.frame().server {
+            if regex.is_some() {
+                server.captures = captures;
+            }
+            server.names.push(NameDraft {
+                name,
+                regex,
+                word: word.clone(),
+            });
+        }
+    }
+    Ok(())
+}

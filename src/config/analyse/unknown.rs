@@ -1,0 +1,132 @@
+//! Directives that are unknown, misplaced or have the wrong number of arguments: nginx's words, and advice.
+
+use super::{Analyser, emerg};
+use crate::config::diagnostics::Diagnostic;
+use crate::config::names::nearest;
+use crate::config::parser::Directive;
+use crate::config::table::{self, Row};
+
+/// Directives of modules that Debian ships as files of their own, with the module's name.
+const DYNAMIC: &[(&str, &str)] = &[
+    ("stream", "stream"),
+    ("mail", "mail"),
+    ("rtmp", "rtmp"),
+    ("geoip_", "geoip"),
+    ("image_filter", "image_filter"),
+    ("xslt_", "xslt"),
+    ("xml_entities", "xslt"),
+    ("perl", "perl"),
+    ("js_", "njs"),
+    ("brotli", "brotli"),
+    ("more_", "headers_more"),
+    ("lua_", "lua"),
+    ("content_by_lua", "lua"),
+    ("echo", "echo"),
+    ("vhost_traffic", "vts"),
+];
+
+impl Analyser {
+    pub(super) fn unknown_directive(&mut self, directive: &Directive) -> Diagnostic {
+        let name = directive.name.text();
+        let found = emerg(directive, format!("unknown directive \"{name}\""))
+            .label("nginx has no such directive");
+        let context = self.frame().context;
+        let here = table::rows()
+            .iter()
+            .filter(|row| row.contexts.contains(context));
+        let guess = nearest(&name, here.map(|row| row.name))
+            .or_else(|| nearest(&name, table::rows().iter().map(|row| row.name)));
+        if let Some(guess) = guess {
+            return found.help(format!("did you mean `{guess}`?"));
+        }
+        if let Some(name) = name
+            .strip_suffix([':', '='])
+            .filter(|name| !table::find(name.as_bytes()).is_empty())
+        {
+            return found.help(format!(
+                "write `{name}` and its value with a space between: no `:` or `=`"
+            ));
+        }
+        if name.starts_with('\u{feff}') {
+            return found
+                .help("the file begins with a byte order mark: save it as UTF-8 without one");
+        }
+        if let Some((_, module)) = DYNAMIC.iter().find(|(prefix, _)| name.starts_with(prefix)) {
+            return found.help(format!(
+                "it belongs to the module `{module}`, which nginx loads with `load_module`; Proxy Lab has no such modules"
+            ));
+        }
+        if let Some(bare) = name.strip_suffix('}') {
+            return found.help(format!(
+                "a space or `;` is missing before `}}`: `{bare}; }}`"
+            ));
+        }
+        found
+    }
+
+    pub(super) fn misplaced(&mut self, rows: &[&Row], directive: &Directive) -> Diagnostic {
+        let name = directive.name.text();
+        let here = self.frame().context.names().next().unwrap_or("main");
+        let mut places: Vec<&str> = Vec::new();
+        for place in rows.iter().flat_map(|row| row.contexts.names()) {
+            if !places.contains(&place) {
+                places.push(place);
+            }
+        }
+        let mut found = emerg(
+            directive,
+            format!("\"{name}\" directive is not allowed here"),
+        )
+        .label(format!("this is in the context `{here}`"))
+        .help(format!("`{name}` may stand in: {}", places.join(", ")));
+        if let Some(opened) = self.frames.last().and_then(|frame| frame.opened) {
+            found = found.note(opened, format!("the block `{here}` opens here"));
+        }
+        if here == name || (name == "server" && here == "location") {
+            found = found.help(format!(
+                "is the `}}` of the `{here}` block before it missing?"
+            ));
+        }
+        found
+    }
+
+    pub(super) fn wrong_arity(&mut self, row: &Row, directive: &Directive) -> Diagnostic {
+        let count = directive.args.len();
+        let found = emerg(
+            directive,
+            format!(
+                "invalid number of arguments in \"{}\" directive",
+                directive.name.text()
+            ),
+        );
+        // A word that begins a line and is a directive's name: the `;` before it was forgotten.
+        let mut before = &directive.name;
+        for word in &directive.args {
+            if word.span.line > before.span.line && !table::find(&word.value).is_empty() {
+                return found
+                    .at(word.span)
+                    .label("read as an argument of the directive above")
+                    .note(directive.name.span, "of this directive")
+                    .help(format!(
+                        "a `;` is missing at the end of line {}",
+                        before.span.line
+                    ));
+            }
+            before = word;
+        }
+        let found = match directive.args.last() {
+            Some(last) if count > 1 || row.arity.accepts(0) => found.at(last.span),
+            _ => found,
+        };
+        let given = match count {
+            0 => "none is given".to_owned(),
+            1 => "1 is given".to_owned(),
+            n => format!("{n} are given"),
+        };
+        found.label(format!(
+            "`{}` takes {}; {given}",
+            row.name,
+            row.arity.describe()
+        ))
+    }
+}

@@ -1,0 +1,150 @@
+//! Loading a configuration: from a file's name to the model, or to everything that is wrong with it.
+
+use std::path::{Path, PathBuf};
+
+use super::analyse::Analyser;
+use super::analyse::frame::{Chain, Frame};
+use super::diagnostics::{Diagnostic, Order};
+use super::merge::{self, Merged};
+use super::model::{Model, Process};
+use super::parser;
+use super::paths::Paths;
+use super::source::Sources;
+use super::table::Contexts;
+
+/// What to load, with the meaning of nginx's options.
+#[derive(Debug, Clone, Default)]
+pub struct LoadOptions {
+    /// `-c`: absolute, or relative to the prefix.
+    pub file: PathBuf,
+    /// `-p`
+    pub prefix: PathBuf,
+    /// `-g`
+    pub globals: Option<String>,
+    /// `-e`: the error log where the file names none; `stderr` is the standard error.
+    pub error_log: Option<PathBuf>,
+}
+
+/// A configuration that cannot be used.
+#[derive(Debug, thiserror::Error)]
+#[error("{}", first_line(.diagnostics, .sources))]
+pub struct LoadError {
+    /// Everything that was found, warnings included, in the order in which nginx would meet it.
+    pub diagnostics: Vec<Diagnostic>,
+    pub sources: Sources,
+    /// The configuration file, as nginx names it.
+    pub file: PathBuf,
+    /// nginx would have said "syntax is ok" before the first error.
+    pub syntax_ok: bool,
+}
+
+fn first_line(diagnostics: &[Diagnostic], sources: &Sources) -> String {
+    let first = diagnostics.iter().find(|found| found.is_fatal());
+    first
+        .map(|found| found.line_text(sources))
+        .unwrap_or_default()
+}
+
+/// Loads a configuration.
+///
+/// # Errors
+/// All mistakes of the files at once, with the text that they point into.
+pub fn load(options: &LoadOptions) -> Result<Model, LoadError> {
+    let paths = Paths::new(&options.file, &options.prefix, options.error_log.as_deref());
+    let file = paths.file.clone();
+    let mut analyser = Analyser::new(paths);
+    if let Some(globals) = &options.globals {
+        let source = analyser
+            .sources
+            .add_command_line(globals.clone().into_bytes());
+        let parsed = parser::parse(globals.as_bytes(), source, true);
+        analyser.syntax_errors(&parsed.errors);
+        analyser.walk(&parsed.directives);
+    }
+    analyser.order.phase = 1;
+    match analyser.open(file.clone()) {
+        Ok((_, parsed)) => {
+            analyser.syntax_errors(&parsed.errors);
+            analyser.walk(&parsed.directives);
+        }
+        Err(found) => return Err(unreadable(analyser, found, &file)),
+    }
+    finish(analyser, file)
+}
+
+/// Without its file, nothing else about a configuration is worth saying.
+fn unreadable(analyser: Analyser, found: Diagnostic, file: &Path) -> LoadError {
+    let mut diagnostics = analyser.found;
+    diagnostics.push(found);
+    LoadError {
+        diagnostics,
+        sources: analyser.sources,
+        file: file.to_path_buf(),
+        syntax_ok: false,
+    }
+}
+
+fn finish(mut analyser: Analyser, file: PathBuf) -> Result<Model, LoadError> {
+    let merged = match analyser.http.take() {
+        Some(draft) => merge::http(&mut analyser, draft),
+        None => Merged {
+            listens: Vec::new(),
+            servers: Vec::new(),
+            upstreams: Vec::new(),
+        },
+    };
+    if analyser.shared.events.is_none() {
+        let found = Diagnostic::emerg("no \"events\" section in configuration")
+            .help("add `events { }` to the main context: nginx wants one, even an empty one");
+        let order = Order {
+            phase: 2,
+            ..Order::default()
+        };
+        analyser.found.push(Diagnostic { order, ..found });
+    }
+    analyser.found.sort_by(|a, b| a.order.cmp(&b.order));
+    if let Some(first) = analyser.found.iter().find(|found| found.is_fatal()) {
+        let syntax_ok = first.order.phase == 2;
+        return Err(LoadError {
+            syntax_ok,
+            diagnostics: analyser.found,
+            sources: analyser.sources,
+            file,
+        });
+    }
+    let process = process(&mut analyser);
+    let prefix = analyser.paths.absolute_prefix();
+    Ok(Model {
+        process,
+        listens: merged.listens,
+        servers: merged.servers,
+        upstreams: merged.upstreams,
+        logs: analyser.shared.logs,
+        slots: analyser.variables.names(),
+        sources: analyser.sources,
+        prefix,
+        file,
+        warnings: analyser.found,
+    })
+}
+
+fn process(analyser: &mut Analyser) -> Process {
+    let frame = analyser
+        .frames
+        .pop()
+        .unwrap_or_else(|| Frame::new(Contexts::MAIN));
+    let chain = Chain {
+        level: &frame.level,
+        outer: None,
+    };
+    let shared = &analyser.shared;
+    Process {
+        workers: shared.workers.unwrap_or(1),
+        worker_connections: shared.connections.unwrap_or(512),
+        daemon: chain.flag("daemon"),
+        master_process: chain.flag("master_process"),
+        pid: analyser.paths.absolute(&chain.text("pid")),
+        user: shared.user.clone(),
+        error_log: merge::error_logs(analyser),
+    }
+}

@@ -1,0 +1,219 @@
+//! Merging the directives of the core, index, header and log modules.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use bytes::Bytes;
+
+use super::Merge;
+use crate::config::analyse::frame::{Chain, Level, LocationHead};
+use crate::config::model::{
+    AccessLog, AddHeader, Core, ErrorLog, ErrorPage, IfModifiedSince, IndexFile, LingeringClose,
+    LogFile, LogLevel, LogTarget, MimeTypes, Root, ServerTokens, TryFiles,
+};
+use crate::config::template::Template;
+
+/// `ngx_http_core_merge_loc_conf` has no limit as 2^31 - 1.
+const NO_LIMIT: u64 = i32::MAX as u64;
+
+/// What a level gives by itself.
+pub struct Parts {
+    root: Option<Root>,
+    try_files: Option<TryFiles>,
+    index: Vec<IndexFile>,
+    types: Option<MimeTypes>,
+    error_pages: Vec<ErrorPage>,
+    add_headers: Vec<AddHeader>,
+    access_logs: Option<Vec<AccessLog>>,
+    error_logs: Vec<ErrorLog>,
+    keepalive: Option<(Duration, Option<u64>)>,
+    internal: bool,
+}
+
+impl Parts {
+    pub fn take(level: &mut Level) -> Self {
+        use std::mem::take;
+        let logs = take(&mut level.access_logs);
+        Self {
+            root: level.root.take(),
+            try_files: level.try_files.take(),
+            index: take(&mut level.index),
+            types: level.types.take(),
+            error_pages: take(&mut level.error_pages),
+            add_headers: take(&mut level.add_headers),
+            // `off` beside logs: nginx logs nothing.
+            access_logs: if level.access_log_off {
+                Some(Vec::new())
+            } else {
+                Some(logs).filter(|l| !l.is_empty())
+            },
+            error_logs: take(&mut level.error_logs),
+            keepalive: level.keepalive,
+            internal: level.internal,
+        }
+    }
+}
+
+/// An array is inherited only where the level itself sets none.
+fn array<T>(own: Vec<T>, outer: Option<&Arc<[T]>>, default: impl FnOnce() -> Vec<T>) -> Arc<[T]> {
+    match outer {
+        _ if !own.is_empty() => own.into(),
+        Some(outer) => outer.clone(),
+        None => default().into(),
+    }
+}
+
+impl Merge<'_> {
+    pub fn core(
+        &mut self,
+        chain: &Chain<'_>,
+        own: Parts,
+        outer: Option<&Core>,
+        head: Option<&LocationHead>,
+    ) -> Core {
+        let max_ranges = chain.set("max_ranges").map(|_| chain.number("max_ranges"));
+        let keepalive = own.keepalive;
+        let header = keepalive.and_then(|(_, header)| header);
+        let types = match own.types {
+            Some(types) => Arc::new(types),
+            None => outer.map_or_else(|| Arc::new(default_types()), |outer| outer.types.clone()),
+        };
+        let access_logs = match (own.access_logs, outer) {
+            (Some(logs), _) => Arc::<[AccessLog]>::from(logs),
+            (None, None) => {
+                self.default_log = true;
+                Arc::new([])
+            }
+            // nginx opens its default log only where a server uses it.
+            (None, Some(_)) if self.default_log && head.is_none() => self.default_access_log(),
+            (None, Some(outer)) => outer.access_logs.clone(),
+        };
+        Core {
+            root: self.root(own.root, outer),
+            try_files: own.try_files,
+            index: array(own.index, outer.map(|o| &o.index), || {
+                vec![IndexFile {
+                    name: Template::literal(Bytes::from_static(b"index.html")),
+                }]
+            }),
+            types,
+            default_type: chain.text("default_type"),
+            error_pages: array(own.error_pages, outer.map(|o| &o.error_pages), Vec::new),
+            add_headers: array(own.add_headers, outer.map(|o| &o.add_headers), Vec::new),
+            access_logs,
+            error_log: array(own.error_logs, outer.map(|o| &o.error_log), || {
+                self.default_error_logs()
+            }),
+            internal: own.internal || head.is_some() && outer.is_some_and(|outer| outer.internal),
+            client_max_body_size: chain.number("client_max_body_size"),
+            client_body_buffer_size: chain.size("client_body_buffer_size"),
+            client_body_timeout: chain.time("client_body_timeout"),
+            client_body_temp_path: self.path(chain, "client_body_temp_path"),
+            send_timeout: chain.time("send_timeout"),
+            keepalive_timeout: keepalive
+                .map(|(timeout, _)| timeout)
+                .or(outer.map(|outer| outer.keepalive_timeout))
+                .unwrap_or(Duration::from_secs(75)),
+            keepalive_header: header
+                .or(outer.map(|outer| outer.keepalive_header))
+                .unwrap_or(0),
+            keepalive_requests: chain.number("keepalive_requests"),
+            keepalive_time: chain.time("keepalive_time"),
+            lingering_close: match chain.word("lingering_close") {
+                "off" => LingeringClose::Off,
+                "always" => LingeringClose::Always,
+                _ => LingeringClose::On,
+            },
+            lingering_time: chain.time("lingering_time"),
+            lingering_timeout: chain.time("lingering_timeout"),
+            sendfile: chain.flag("sendfile"),
+            tcp_nopush: chain.flag("tcp_nopush"),
+            tcp_nodelay: chain.flag("tcp_nodelay"),
+            server_tokens: match chain.word("server_tokens") {
+                "off" => ServerTokens::Off,
+                "build" => ServerTokens::Build,
+                _ => ServerTokens::On,
+            },
+            etag: chain.flag("etag"),
+            if_modified_since: match chain.word("if_modified_since") {
+                "off" => IfModifiedSince::Off,
+                "before" => IfModifiedSince::Before,
+                _ => IfModifiedSince::Exact,
+            },
+            max_ranges: max_ranges.filter(|&ranges| ranges < NO_LIMIT),
+            absolute_redirect: chain.flag("absolute_redirect"),
+            port_in_redirect: chain.flag("port_in_redirect"),
+            server_name_in_redirect: chain.flag("server_name_in_redirect"),
+            recursive_error_pages: chain.flag("recursive_error_pages"),
+            log_not_found: chain.flag("log_not_found"),
+            chunked_transfer_encoding: chain.flag("chunked_transfer_encoding"),
+            reset_timedout_connection: chain.flag("reset_timedout_connection"),
+            msie_padding: chain.flag("msie_padding"),
+        }
+    }
+
+    fn root(&self, own: Option<Root>, outer: Option<&Core>) -> Root {
+        own.or_else(|| outer.map(|outer| outer.root.clone()))
+            .unwrap_or_else(|| Root {
+                path: Template::literal(self.analyser.absolute_bytes(b"html")),
+                alias: false,
+                alias_cut: 0,
+                span: None,
+            })
+    }
+
+    /// Where no line gives a log.
+    fn default_access_log(&mut self) -> Arc<[AccessLog]> {
+        let target = LogTarget::File(self.analyser.paths.absolute(b"logs/access.log"));
+        let file = self.analyser.shared.log(LogFile { target });
+        Arc::new([AccessLog {
+            file,
+            format: self.combined.clone(),
+            condition: None,
+            span: None,
+        }])
+    }
+
+    fn default_error_logs(&self) -> Vec<ErrorLog> {
+        error_logs(self.analyser)
+    }
+
+    pub fn path(&self, chain: &Chain<'_>, name: &str) -> std::path::PathBuf {
+        let text = chain.text(name);
+        self.analyser
+            .paths
+            .absolute(text.strip_suffix(b"/").unwrap_or(&text))
+    }
+}
+
+/// The main context's error logs, or nginx's default one.
+pub fn error_logs(analyser: &crate::config::analyse::Analyser) -> Vec<ErrorLog> {
+    if !analyser.shared.main_error_logs.is_empty() {
+        return analyser.shared.main_error_logs.clone();
+    }
+    let target = match &analyser.paths.error_log {
+        Some(path) if path.as_os_str() == "stderr" || path.as_os_str().is_empty() => {
+            LogTarget::Stderr
+        }
+        Some(path) => LogTarget::File(analyser.paths.absolute(path.as_os_str().as_encoded_bytes())),
+        None => LogTarget::File(analyser.paths.absolute(b"logs/error.log")),
+    };
+    vec![ErrorLog {
+        target,
+        level: LogLevel::Error,
+    }]
+}
+
+/// The three types that nginx knows by itself.
+fn default_types() -> MimeTypes {
+    let pairs = [
+        ("html", "text/html"),
+        ("gif", "image/gif"),
+        ("jpg", "image/jpeg"),
+    ];
+    let bytes = |text: &'static str| Bytes::from_static(text.as_bytes());
+    pairs
+        .into_iter()
+        .map(|(extension, mime)| (bytes(extension), bytes(mime)))
+        .collect()
+}

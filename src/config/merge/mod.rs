@@ -1,0 +1,277 @@
+//! Drafts to the model: nginx's merging of `http`, `server`, `location` and nested ones, then names, listens and upstreams.
+
+mod core;
+mod listens;
+mod proxy;
+mod upstreams;
+
+use std::collections::HashMap;
+use std::sync::Arc;
+
+use bytes::Bytes;
+
+use super::analyse::Analyser;
+use super::analyse::frame::{Chain, HttpDraft, Level, LocationDraft, ServerDraft};
+use super::analyse::http::{RANK_CORE, RANK_LOCATIONS};
+use super::diagnostics::{Diagnostic, Order, Place};
+use super::model::{
+    Core, HeadSettings, Listen, Location, LocationKind, Locations, LogFormat, Server, Upstream,
+};
+use super::source::Span;
+use super::tree::PrefixTree;
+pub use core::error_logs;
+use proxy::ProxyState;
+
+/// What `http` becomes.
+pub struct Merged {
+    pub listens: Vec<Listen>,
+    pub servers: Vec<Arc<Server>>,
+    pub upstreams: Vec<Arc<Upstream>>,
+}
+
+/// The state of the merge.
+struct Merge<'a> {
+    analyser: &'a mut Analyser,
+    upstreams: Vec<Arc<Upstream>>,
+    combined: Arc<LogFormat>,
+    /// `http` says nothing about access logs.
+    default_log: bool,
+    /// The end of `http`, for findings that nginx has there.
+    close: Span,
+    order: Order,
+}
+
+/// A level with everything that it inherits.
+struct Outer<'a> {
+    chain: Chain<'a>,
+    core: &'a Core,
+    proxy: &'a ProxyState,
+}
+
+/// Merges the whole of `http`.
+pub fn http(analyser: &mut Analyser, draft: HttpDraft) -> Merged {
+    let HttpDraft {
+        mut level,
+        close,
+        order,
+    } = draft;
+    let combined = match super::analyse::log::combined(analyser) {
+        Ok(format) => format,
+        Err(_) => {
+            return Merged {
+                listens: Vec::new(),
+                servers: Vec::new(),
+                upstreams: Vec::new(),
+            };
+        }
+    };
+    let mut merge = Merge {
+        analyser,
+        upstreams: Vec::new(),
+        combined,
+        default_log: false,
+        close,
+        order,
+    };
+    merge.upstreams = merge.upstreams();
+    let core_parts = core::Parts::take(&mut level);
+    let proxy_parts = proxy::Parts::take(&mut level);
+    let chain = Chain {
+        level: &level,
+        outer: None,
+    };
+    let core = merge.core(&chain, core_parts, None, None);
+    let proxy = merge.proxy(&chain, proxy_parts, None);
+    let outer = Outer {
+        chain,
+        core: &core,
+        proxy: &proxy,
+    };
+    let drafts = std::mem::take(&mut merge.analyser.shared.servers);
+    let mut names = Vec::new();
+    let mut servers = Vec::new();
+    for mut draft in drafts {
+        names.push((std::mem::take(&mut draft.names), draft.captures));
+        let server = merge.server(draft, &outer, names.last().map_or(&[], |(names, _)| names));
+        servers.push(Arc::new(server));
+    }
+    let order = merge.order.clone();
+    merge.analyser.report_unknown_variables(&order);
+    let listens = merge.listens(&servers, &names);
+    Merged {
+        listens,
+        servers,
+        upstreams: merge.upstreams,
+    }
+}
+
+impl Merge<'_> {
+    /// Keeps a finding that nginx has at the end of `http`.
+    fn report(&mut self, rank: u16, found: Diagnostic) {
+        let order = Order {
+            rank,
+            ..self.order.clone()
+        };
+        let known = self
+            .analyser
+            .found
+            .iter()
+            .any(|known| known.message == found.message && known.place == found.place);
+        if !known {
+            self.analyser.found.push(Diagnostic { order, ..found });
+        }
+    }
+
+    /// The same, with the line of the `}` of `http`, which is all that nginx knows then.
+    fn report_at_close(&mut self, rank: u16, found: Diagnostic) {
+        let close = self.close;
+        self.report(rank, found.line(close));
+    }
+
+    fn server(
+        &mut self,
+        mut draft: ServerDraft,
+        outer: &Outer<'_>,
+        names: &[super::analyse::frame::NameDraft],
+    ) -> Server {
+        let span = draft.span.unwrap_or(self.close);
+        let core_parts = core::Parts::take(&mut draft.level);
+        let proxy_parts = proxy::Parts::take(&mut draft.level);
+        let rewrite = std::mem::take(&mut draft.level.rewrite);
+        let chain = Chain {
+            level: &draft.level,
+            outer: Some(&outer.chain),
+        };
+        let core = self.core(&chain, core_parts, Some(outer.core), None);
+        let proxy = self.proxy(&chain, proxy_parts, Some(outer.proxy));
+        let head = self.head(&chain);
+        let inner = Outer {
+            chain,
+            core: &core,
+            proxy: &proxy,
+        };
+        let (named, others): (Vec<_>, Vec<_>) = draft
+            .locations
+            .into_iter()
+            .partition(|draft| matches!(draft.head.kind, LocationKind::Named));
+        let children = self.locations(others, &inner);
+        let mut by_name = HashMap::new();
+        for draft in named {
+            let location = self.location(draft, &inner);
+            by_name.entry(location.name.clone()).or_insert(location);
+        }
+        let first = names
+            .first()
+            .map(|name| name.name.clone())
+            .unwrap_or_default();
+        let name = match first.strip_prefix(b".") {
+            Some(rest) => Bytes::copy_from_slice(rest),
+            None => first,
+        };
+        let scope = Location {
+            kind: LocationKind::Server,
+            name: Bytes::new(),
+            children,
+            rewrite,
+            core,
+            proxy: proxy.proxy,
+            span,
+        };
+        let text = |bytes: &Bytes| String::from_utf8_lossy(bytes).into_owned();
+        let mut written: Vec<String> = names.iter().map(|name| text(&name.word.value)).collect();
+        if written.is_empty() {
+            written.push(String::new());
+        }
+        Server {
+            id: draft.id,
+            names: written,
+            name,
+            head,
+            scope: Arc::new(scope),
+            named: by_name,
+            span,
+        }
+    }
+
+    fn head(&mut self, chain: &Chain<'_>) -> HeadSettings {
+        let large = chain.buffers("large_client_header_buffers");
+        if large.1 < chain.size("connection_pool_size") {
+            let message = "the \"large_client_header_buffers\" size must be equal to or greater than \
+                           \"connection_pool_size\"";
+            let mut found = Diagnostic::emerg(message);
+            found.span = chain.set("large_client_header_buffers").map(|set| set.span);
+            self.report_at_close(RANK_CORE, found);
+        }
+        HeadSettings {
+            client_header_timeout: chain.time("client_header_timeout"),
+            client_header_buffer_size: chain.size("client_header_buffer_size"),
+            large_client_header_buffers: large,
+            ignore_invalid_headers: chain.flag("ignore_invalid_headers"),
+            underscores_in_headers: chain.flag("underscores_in_headers"),
+            merge_slashes: chain.flag("merge_slashes"),
+        }
+    }
+
+    fn locations(&mut self, drafts: Vec<LocationDraft>, outer: &Outer<'_>) -> Locations {
+        let mut statics: Vec<Arc<Location>> = Vec::new();
+        let mut regexes = Vec::new();
+        for draft in drafts {
+            let end = draft.head.end;
+            let location = self.location(draft, outer);
+            if matches!(location.kind, LocationKind::Regex(_)) {
+                regexes.push(location);
+                continue;
+            }
+            let exact = |location: &Location| matches!(location.kind, LocationKind::Exact);
+            let same = |known: &&Arc<Location>| {
+                known.name == location.name && exact(known) == exact(&location)
+            };
+            if let Some(first) = statics.iter().find(same) {
+                let name = String::from_utf8_lossy(&location.name).into_owned();
+                let mut found = Diagnostic::emerg(format!("duplicate location \"{name}\""))
+                    .at(location.span)
+                    .label("the same location a second time")
+                    .note(first.span, "first given here");
+                found.place = Place::Line {
+                    file: end.file,
+                    line: end.line,
+                };
+                self.report(RANK_LOCATIONS, found);
+                continue;
+            }
+            statics.push(location);
+        }
+        Locations {
+            statics: PrefixTree::new(statics),
+            regexes,
+        }
+    }
+
+    fn location(&mut self, mut draft: LocationDraft, outer: &Outer<'_>) -> Arc<Location> {
+        let core_parts = core::Parts::take(&mut draft.level);
+        let proxy_parts = proxy::Parts::take(&mut draft.level);
+        let rewrite = std::mem::take(&mut draft.level.rewrite);
+        let level: &Level = &draft.level;
+        let chain = Chain {
+            level,
+            outer: Some(&outer.chain),
+        };
+        let core = self.core(&chain, core_parts, Some(outer.core), Some(&draft.head));
+        let proxy = self.proxy(&chain, proxy_parts, Some(outer.proxy));
+        let inner = Outer {
+            chain,
+            core: &core,
+            proxy: &proxy,
+        };
+        let children = self.locations(draft.children, &inner);
+        Arc::new(Location {
+            kind: draft.head.kind,
+            name: draft.head.name,
+            children,
+            rewrite,
+            core,
+            proxy: proxy.proxy,
+            span: draft.head.span,
+        })
+    }
+}

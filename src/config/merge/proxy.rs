@@ -1,0 +1,305 @@
+//! Merging the directives of the proxy module.
+
+use std::sync::Arc;
+
+use bytes::Bytes;
+
+use super::Merge;
+use crate::config::analyse::frame::{
+    Chain, Level, PassDraft, PassTarget, RedirectDraft, Set, Value,
+};
+use crate::config::analyse::http::RANK_PROXY;
+use crate::config::analyse::proxy::expand;
+use crate::config::diagnostics::Diagnostic;
+use crate::config::lexer::Word;
+use crate::config::model::{
+    NextUpstream, Proxy, ProxyPass, ProxyRedirect, ProxyTarget, ProxyVersion, SetHeader,
+};
+use crate::config::template::{Part, Template};
+use crate::config::variables::{Builtin, Var};
+
+/// Headers that an upstream's answer loses by default.
+const HIDDEN: [&str; 8] = [
+    "date",
+    "server",
+    "x-pad",
+    "x-accel-expires",
+    "x-accel-redirect",
+    "x-accel-limit-rate",
+    "x-accel-buffering",
+    "x-accel-charset",
+];
+
+/// What a level gives by itself.
+pub struct Parts {
+    pass: Option<PassDraft>,
+    redirect: Option<RedirectDraft>,
+}
+
+impl Parts {
+    pub fn take(level: &mut Level) -> Self {
+        Self {
+            pass: level.pass.take(),
+            redirect: level.redirect.take(),
+        }
+    }
+}
+
+/// The merged directives, with what only inner levels need.
+pub struct ProxyState {
+    pub proxy: Proxy,
+    redirect: bool,
+    redirects: Option<Arc<[ProxyRedirect]>>,
+}
+
+impl Merge<'_> {
+    pub fn proxy(
+        &mut self,
+        chain: &Chain<'_>,
+        own: Parts,
+        outer: Option<&ProxyState>,
+    ) -> ProxyState {
+        let (redirect, own_rules) = match own.redirect {
+            Some(RedirectDraft::Off(_)) => (false, None),
+            Some(RedirectDraft::Rules(rules, _)) => (true, Some(rules.into())),
+            None => (outer.is_none_or(|outer| outer.redirect), None),
+        };
+        let mut redirects: Option<Arc<[ProxyRedirect]>> = own_rules;
+        if redirect {
+            redirects = redirects
+                .or_else(|| outer.and_then(|outer| outer.redirects.clone()))
+                .or_else(|| {
+                    own.pass
+                        .as_ref()
+                        .and_then(expand)
+                        .map(|rule| Arc::from([rule]))
+                });
+        }
+        let sizes = self.buffer_sizes(chain);
+        let shared = |own: &str, both: &str| {
+            let unset = |name: &str| !chain.level.values.contains_key(name);
+            outer.filter(|_| unset(own) && unset(both))
+        };
+        let set_headers = match shared("proxy_set_header", "proxy_set_header") {
+            Some(outer) => outer.proxy.set_headers.clone(),
+            None => self.set_headers(chain),
+        };
+        let hide_headers = match shared("proxy_hide_header", "proxy_pass_header") {
+            Some(outer) => outer.proxy.hide_headers.clone(),
+            None => hide_headers(chain),
+        };
+        let proxy = Proxy {
+            pass: own.pass.and_then(|pass| self.pass(pass)),
+            set_headers,
+            set_body: chain.template("proxy_set_body"),
+            method: chain.template("proxy_method"),
+            pass_request_headers: chain.flag("proxy_pass_request_headers"),
+            pass_request_body: chain.flag("proxy_pass_request_body"),
+            http_version: match chain.word("proxy_http_version") {
+                "1.1" => ProxyVersion::Http11,
+                _ => ProxyVersion::Http10,
+            },
+            redirect: redirects
+                .clone()
+                .filter(|_| redirect)
+                .unwrap_or_else(|| Arc::new([])),
+            hide_headers,
+            intercept_errors: chain.flag("proxy_intercept_errors"),
+            request_buffering: chain.flag("proxy_request_buffering"),
+            buffering: chain.flag("proxy_buffering"),
+            buffer_size: chain.size("proxy_buffer_size"),
+            buffers: chain.buffers("proxy_buffers"),
+            busy_buffers_size: sizes.busy,
+            max_temp_file_size: chain.number("proxy_max_temp_file_size"),
+            temp_path: self.path(chain, "proxy_temp_path"),
+            connect_timeout: chain.time("proxy_connect_timeout"),
+            send_timeout: chain.time("proxy_send_timeout"),
+            read_timeout: chain.time("proxy_read_timeout"),
+            next_upstream: next_upstream(&chain.mask("proxy_next_upstream")),
+            next_upstream_tries: chain.number("proxy_next_upstream_tries"),
+            next_upstream_timeout: chain.time("proxy_next_upstream_timeout"),
+            ignore_client_abort: chain.flag("proxy_ignore_client_abort"),
+            socket_keepalive: chain.flag("proxy_socket_keepalive"),
+        };
+        ProxyState {
+            proxy,
+            redirect,
+            redirects,
+        }
+    }
+
+    fn pass(&mut self, draft: PassDraft) -> Option<ProxyPass> {
+        let target = match draft.target {
+            PassTarget::Dynamic(template) => ProxyTarget::Dynamic(template),
+            PassTarget::Literal {
+                upstream,
+                host,
+                port,
+                uri,
+                location,
+            } => {
+                let upstream = self.upstreams.get(upstream)?.clone();
+                let location_len = if uri.is_some() { location.len() } else { 0 };
+                ProxyTarget::Literal {
+                    upstream,
+                    host,
+                    port,
+                    uri,
+                    location_len,
+                }
+            }
+        };
+        Some(ProxyPass {
+            target,
+            span: draft.span,
+        })
+    }
+
+    /// The set that applies, then nginx's defaults that it does not name.
+    fn set_headers(&mut self, chain: &Chain<'_>) -> Arc<[SetHeader]> {
+        let mut headers = Vec::new();
+        if let Some(Set {
+            value: Value::Pairs(pairs),
+            ..
+        }) = chain.set("proxy_set_header")
+        {
+            for (name, value, directive) in pairs.clone() {
+                match self.analyser.template(&directive, &value) {
+                    Ok(value) => headers.push(header(name.value.clone(), value, Some(name.span))),
+                    // nginx meets it at the end of `http`, and names that line.
+                    Err(found) => self.report_at_close(RANK_PROXY, found),
+                }
+            }
+        }
+        let host = Template {
+            parts: Box::new([Part::Variable(Var::Builtin(Builtin::ProxyHost))]),
+        };
+        let defaults = [
+            ("Host", host),
+            (
+                "Connection",
+                Template::literal(Bytes::from_static(b"close")),
+            ),
+        ];
+        for (name, value) in defaults {
+            if !headers
+                .iter()
+                .any(|header: &SetHeader| header.name.eq_ignore_ascii_case(name.as_bytes()))
+            {
+                headers.push(header(Bytes::from_static(name.as_bytes()), value, None));
+            }
+        }
+        headers.into()
+    }
+
+    /// nginx's rules between the sizes of buffers.
+    fn buffer_sizes(&mut self, chain: &Chain<'_>) -> Sizes {
+        let (count, each) = chain.buffers("proxy_buffers");
+        let largest = chain.size("proxy_buffer_size").max(each);
+        let given = |name: &str| chain.set(name).map(|_| chain.size(name));
+        let busy = given("proxy_busy_buffers_size").unwrap_or(2 * largest);
+        let write = given("proxy_temp_file_write_size").unwrap_or(2 * largest);
+        let file = chain.size("proxy_max_temp_file_size");
+        let mut wrong = |name: &str, message: &str| {
+            let mut found = Diagnostic::emerg(message);
+            let names = [
+                name,
+                "proxy_busy_buffers_size",
+                "proxy_buffer_size",
+                "proxy_buffers",
+            ];
+            found.span = names
+                .iter()
+                .find_map(|name| chain.set(name))
+                .map(|set| set.span);
+            self.report_at_close(RANK_PROXY, found);
+        };
+        const LARGEST: &str =
+            "the maximum of the value of \"proxy_buffer_size\" and one of the \"proxy_buffers\"";
+        if count < 2 {
+            wrong(
+                "proxy_buffers",
+                "there must be at least 2 \"proxy_buffers\"",
+            );
+        } else if busy < largest {
+            let rule =
+                format!("\"proxy_busy_buffers_size\" must be equal to or greater than {LARGEST}");
+            wrong("proxy_busy_buffers_size", &rule);
+        } else if busy > (count - 1).saturating_mul(each) {
+            let rule = "\"proxy_busy_buffers_size\" must be less than the size of all \"proxy_buffers\" minus one buffer";
+            wrong("proxy_busy_buffers_size", rule);
+        } else if write < largest {
+            let rule = format!(
+                "\"proxy_temp_file_write_size\" must be equal to or greater than {LARGEST}"
+            );
+            wrong("proxy_temp_file_write_size", &rule);
+        } else if file != 0 && file < largest {
+            let rule = format!(
+                "\"proxy_max_temp_file_size\" must be equal to zero to disable temporary files usage or must be \
+                 equal to or greater than {LARGEST}"
+            );
+            wrong("proxy_max_temp_file_size", &rule);
+        }
+        Sizes { busy }
+    }
+}
+
+struct Sizes {
+    busy: usize,
+}
+
+fn header(name: Bytes, value: Template, span: Option<crate::config::source::Span>) -> SetHeader {
+    SetHeader {
+        lower: name.to_ascii_lowercase().into(),
+        name,
+        value,
+        span,
+    }
+}
+
+fn texts<'a>(chain: &Chain<'a>, name: &str) -> &'a [Word] {
+    match chain.set(name) {
+        Some(Set {
+            value: Value::Texts(words),
+            ..
+        }) => words,
+        _ => &[],
+    }
+}
+
+fn hide_headers(chain: &Chain<'_>) -> Arc<[Bytes]> {
+    let mut hidden: Vec<Bytes> = HIDDEN
+        .iter()
+        .map(|name| Bytes::from_static(name.as_bytes()))
+        .collect();
+    for word in texts(chain, "proxy_hide_header") {
+        let name = Bytes::from(word.value.to_ascii_lowercase());
+        if !hidden.contains(&name) {
+            hidden.push(name);
+        }
+    }
+    let passed = texts(chain, "proxy_pass_header");
+    hidden.retain(|name| {
+        !passed
+            .iter()
+            .any(|word| word.value.eq_ignore_ascii_case(name))
+    });
+    hidden.into()
+}
+
+fn next_upstream(words: &[&str]) -> NextUpstream {
+    let has = |word: &str| !words.contains(&"off") && words.contains(&word);
+    NextUpstream {
+        error: has("error"),
+        timeout: has("timeout"),
+        invalid_header: has("invalid_header"),
+        non_idempotent: has("non_idempotent"),
+        http_403: has("http_403"),
+        http_404: has("http_404"),
+        http_429: has("http_429"),
+        http_500: has("http_500"),
+        http_502: has("http_502"),
+        http_503: has("http_503"),
+        http_504: has("http_504"),
+    }
+}

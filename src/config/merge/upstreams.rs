@@ -1,0 +1,112 @@
+//! Upstreams: names are resolved here, when all blocks are known, as in nginx.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use super::Merge;
+use crate::config::analyse::frame::{Set, UpstreamDraft, Value};
+use crate::config::analyse::http::RANK_UPSTREAM;
+use crate::config::diagnostics::{Diagnostic, Place};
+use crate::config::model::{Keepalive, ListenAddress, Peer, Upstream};
+use crate::config::net;
+
+impl Merge<'_> {
+    pub fn upstreams(&mut self) -> Vec<Arc<Upstream>> {
+        let drafts = std::mem::take(&mut self.analyser.shared.upstreams);
+        drafts
+            .into_iter()
+            .enumerate()
+            .map(|(id, draft)| Arc::new(self.upstream(id, draft)))
+            .collect()
+    }
+
+    fn upstream(&mut self, id: usize, mut draft: UpstreamDraft) -> Upstream {
+        let name = String::from_utf8_lossy(&draft.host).into_owned();
+        let mut peers = std::mem::take(&mut draft.peers);
+        if draft.explicit {
+            if !peers.is_empty() && peers.iter().all(|peer| peer.backup) {
+                let found = self.of(&draft, &format!("no servers in upstream \"{name}\""));
+                self.report(RANK_UPSTREAM, found.label("all its servers are `backup`"));
+            }
+        } else {
+            peers = self.implicit_peers(&draft, &name);
+        }
+        let shown = if draft.explicit || draft.port == 0 || draft.no_port {
+            name
+        } else {
+            format!("{name}:{}", draft.port)
+        };
+        Upstream {
+            id,
+            name: shown,
+            implicit: !draft.explicit,
+            peers,
+            keepalive: keepalive(&draft),
+            span: draft.span,
+        }
+    }
+
+    /// A finding with the line where the upstream is first named.
+    fn of(&self, draft: &UpstreamDraft, message: &str) -> Diagnostic {
+        let mut found = Diagnostic::emerg(message).at(draft.span);
+        found.place = Place::Line {
+            file: draft.end.file,
+            line: draft.end.line,
+        };
+        found
+    }
+
+    fn implicit_peers(&mut self, draft: &UpstreamDraft, name: &str) -> Vec<Peer> {
+        let mut addresses = draft.addresses.clone();
+        if addresses.is_empty() {
+            match net::resolve(&draft.host) {
+                Ok(found) => addresses.extend(found.into_iter().map(|ip| {
+                    let address = std::net::SocketAddr::new(ip, draft.port);
+                    (ListenAddress::Inet(address), address.to_string())
+                })),
+                Err(reason) => {
+                    let found = self
+                        .of(draft, &format!("{reason} in upstream \"{name}\""))
+                        .label("no `upstream` block has this name, and no machine answers to it")
+                        .help("nginx looks names up when it starts: is the name right, and is its machine known here?");
+                    self.report(RANK_UPSTREAM, found);
+                }
+            }
+        }
+        let peer = |(address, name)| Peer {
+            name,
+            address,
+            weight: 1,
+            max_fails: 1,
+            fail_timeout: Duration::from_secs(10),
+            backup: false,
+            down: false,
+            span: draft.span,
+        };
+        addresses.into_iter().map(peer).collect()
+    }
+}
+
+fn keepalive(draft: &UpstreamDraft) -> Option<Keepalive> {
+    let (connections, _) = draft.keepalive?;
+    let time = |name: &str, default: u64| match draft.level.values.get(name) {
+        Some(Set {
+            value: Value::Time(time),
+            ..
+        }) => *time,
+        _ => Duration::from_secs(default),
+    };
+    let requests = match draft.level.values.get("keepalive_requests") {
+        Some(Set {
+            value: Value::Number(number),
+            ..
+        }) => *number,
+        _ => 1000,
+    };
+    Some(Keepalive {
+        connections: usize::try_from(connections).unwrap_or(usize::MAX),
+        requests,
+        time: time("keepalive_time", 3600),
+        timeout: time("keepalive_timeout", 60),
+    })
+}

@@ -1,0 +1,85 @@
+//! Directives of the main context and of `events`.
+
+use super::Row;
+use super::prelude::*;
+use crate::config::analyse::{http, include, log, main};
+
+pub const MODULES: &[Module] = &[
+    ("ngx_core_module", CORE_ROWS),
+    ("ngx_errlog_module", ERRLOG_ROWS),
+    ("ngx_conf_module", CONF_ROWS),
+    ("ngx_openssl_module", OPENSSL_ROWS),
+    ("ngx_regex_module", REGEX_ROWS),
+    ("ngx_thread_pool_module", THREAD_POOL_ROWS),
+    ("ngx_events_module", EVENTS_ROWS),
+    ("ngx_event_core_module", EVENT_CORE_ROWS),
+    ("ngx_epoll_module", EPOLL_ROWS),
+    ("ngx_http_module", MODULE_ROWS),
+];
+
+const CORE_ROWS: &[Row] = &[
+    row("daemon", MAIN, ONE, Flag).default("on").value(),
+    row("master_process", MAIN, ONE, Flag).default("on").value(),
+    row("timer_resolution", MAIN, ONE, Msec).accepted(),
+    row("pid", MAIN, ONE, Text)
+        .default("logs/nginx.pid")
+        .value(),
+    row("lock_file", MAIN, ONE, Text).accepted(),
+    row("worker_processes", MAIN, ONE, Custom)
+        .default("1")
+        .done(main::worker_processes),
+    row("debug_points", MAIN, ONE, Enum(&["stop", "abort"])).accepted(),
+    row("user", MAIN, ONE_TWO, Custom).done(main::user),
+    row("worker_priority", MAIN, ONE, Custom).accepted(),
+    row("worker_cpu_affinity", MAIN, SOME, Custom),
+    row("worker_rlimit_nofile", MAIN, ONE, Number).accepted(),
+    row("worker_rlimit_core", MAIN, ONE, Offset).accepted(),
+    row("worker_shutdown_timeout", MAIN, ONE, Msec).accepted(),
+    row("working_directory", MAIN, ONE, Text).accepted(),
+    row("env", MAIN, ONE, Custom).accepted(),
+    row("load_module", MAIN, ONE, Custom).accepted_by(main::load_module),
+];
+
+const ERRLOG_ROWS: &[Row] = &[row("error_log", MAIN, SOME, Custom)
+    .default("logs/error.log error")
+    .done(log::main_error_log)];
+
+const CONF_ROWS: &[Row] = &[row(
+    "include",
+    MAIN | EVENTS | ALL | UPS | SIF | LIF | LMT,
+    ONE,
+    Custom,
+)
+.done(include::directive)];
+
+const OPENSSL_ROWS: &[Row] = &[row("ssl_engine", MAIN, ONE, Custom).accepted()];
+
+const REGEX_ROWS: &[Row] = &[row("pcre_jit", MAIN, ONE, Flag).default("off").accepted()];
+
+const THREAD_POOL_ROWS: &[Row] = &[row("thread_pool", MAIN, TWO_THREE, Custom).accepted()];
+
+const EVENTS_ROWS: &[Row] = &[row("events", MAIN, NONE, Custom).block().done(main::events)];
+
+const EVENT_CORE_ROWS: &[Row] = &[
+    row("worker_connections", EVENTS, ONE, Custom)
+        .default("512")
+        .done(main::worker_connections),
+    row("use", EVENTS, ONE, Custom).accepted_by(main::use_method),
+    row("multi_accept", EVENTS, ONE, Flag)
+        .default("off")
+        .accepted(),
+    row("accept_mutex", EVENTS, ONE, Flag)
+        .default("off")
+        .accepted(),
+    row("accept_mutex_delay", EVENTS, ONE, Msec)
+        .default("500ms")
+        .accepted(),
+    row("debug_connection", EVENTS, ONE, Custom).accepted(),
+];
+
+const EPOLL_ROWS: &[Row] = &[
+    row("epoll_events", EVENTS, ONE, Number).accepted(),
+    row("worker_aio_requests", EVENTS, ONE, Number).accepted(),
+];
+
+const MODULE_ROWS: &[Row] = &[row("http", MAIN, NONE, Custom).block().done(http::block)];

@@ -1,0 +1,114 @@
+//! Directives of the filter modules.
+
+use super::Row;
+use super::prelude::*;
+use crate::config::analyse::core;
+
+pub const MODULES: &[Module] = &[
+    ("ngx_http_gzip_filter_module", GZIP_FILTER_ROWS),
+    ("ngx_http_ssi_filter_module", SSI_FILTER_ROWS),
+    ("ngx_http_charset_filter_module", CHARSET_FILTER_ROWS),
+    ("ngx_http_addition_filter_module", ADDITION_FILTER_ROWS),
+    ("ngx_http_gunzip_filter_module", GUNZIP_FILTER_ROWS),
+    ("ngx_http_sub_filter_module", SUB_FILTER_ROWS),
+    ("ngx_http_userid_filter_module", USERID_FILTER_ROWS),
+    ("ngx_http_headers_filter_module", HEADERS_FILTER_ROWS),
+    ("ngx_http_copy_filter_module", COPY_FILTER_ROWS),
+    ("ngx_http_slice_filter_module", SLICE_FILTER_ROWS),
+];
+
+const GZIP_FILTER_ROWS: &[Row] = &[
+    row("gzip", ALL | LIF, ONE, Flag)
+        .default("off")
+        .accepted_by(core::gzip),
+    row("gzip_buffers", ALL, TWO, Buffers)
+        .default("32 4k")
+        .accepted(),
+    row("gzip_types", ALL, SOME, Custom)
+        .default("text/html")
+        .accepted(),
+    row("gzip_comp_level", ALL, ONE, Bounded(1, 9))
+        .default("1")
+        .accepted(),
+    row("gzip_window", ALL, ONE, Size).accepted(),
+    row("gzip_hash", ALL, ONE, Size).accepted(),
+    row("postpone_gzipping", ALL, ONE, Size).accepted(),
+    row("gzip_no_buffer", ALL, ONE, Flag).accepted(),
+    row("gzip_min_length", ALL, ONE, Size)
+        .default("20")
+        .accepted(),
+];
+
+const SSI_FILTER_ROWS: &[Row] = &[
+    row("ssi", ALL | LIF, ONE, Flag),
+    row("ssi_silent_errors", ALL, ONE, Flag),
+    row("ssi_ignore_recycled_buffers", ALL, ONE, Flag),
+    row("ssi_min_file_chunk", ALL, ONE, Size),
+    row("ssi_value_length", ALL, ONE, Size),
+    row("ssi_types", ALL, SOME, Custom),
+    row("ssi_last_modified", ALL, ONE, Flag),
+];
+
+const CHARSET_FILTER_ROWS: &[Row] = &[
+    row("charset", ALL | LIF, ONE, Custom).default("off"),
+    row("source_charset", ALL | LIF, ONE, Custom),
+    row("override_charset", ALL | LIF, ONE, Flag).default("off"),
+    row("charset_types", ALL, SOME, Custom),
+    row("charset_map", HTTP, TWO, Custom).block(),
+];
+
+const ADDITION_FILTER_ROWS: &[Row] = &[
+    row("add_before_body", ALL, ONE, Text),
+    row("add_after_body", ALL, ONE, Text),
+    row("addition_types", ALL, SOME, Custom),
+];
+
+const GUNZIP_FILTER_ROWS: &[Row] = &[
+    row("gunzip", ALL, ONE, Flag).default("off"),
+    row("gunzip_buffers", ALL, TWO, Buffers)
+        .default("32 4k")
+        .accepted(),
+];
+
+const SUB_FILTER_ROWS: &[Row] = &[
+    row("sub_filter", ALL, TWO, Custom),
+    row("sub_filter_types", ALL, SOME, Custom),
+    row("sub_filter_once", ALL, ONE, Flag).default("on"),
+    row("sub_filter_last_modified", ALL, ONE, Flag).default("off"),
+];
+
+const USERID_FILTER_ROWS: &[Row] = &[
+    row("userid", ALL, ONE, Enum(&["off", "log", "v1", "on"])),
+    row("userid_service", ALL, ONE, Number),
+    row("userid_name", ALL, ONE, Text),
+    row("userid_domain", ALL, ONE, Text),
+    row("userid_path", ALL, ONE, Text),
+    row("userid_expires", ALL, ONE, Custom),
+    row(
+        "userid_flags",
+        ALL,
+        ONE_TO_THREE,
+        Mask(&[
+            "off",
+            "secure",
+            "httponly",
+            "samesite=strict",
+            "samesite=lax",
+            "samesite=none",
+        ]),
+    ),
+    row("userid_p3p", ALL, ONE, Text),
+    row("userid_mark", ALL, ONE, Custom),
+];
+
+const HEADERS_FILTER_ROWS: &[Row] = &[
+    row("expires", ALL | LIF, ONE_TWO, Custom).default("off"),
+    row("add_header", ALL | LIF, TWO_THREE, Custom).done(core::add_header),
+    row("add_trailer", ALL | LIF, TWO_THREE, Custom),
+];
+
+const COPY_FILTER_ROWS: &[Row] = &[row("output_buffers", ALL, TWO, Buffers)
+    .default("2 32k")
+    .accepted()];
+
+const SLICE_FILTER_ROWS: &[Row] = &[row("slice", ALL, ONE, Size).default("0")];

@@ -1,0 +1,178 @@
+//! Directives of the modules between the core and TLS: files, access, limits, variables, rewriting.
+
+use super::Row;
+use super::prelude::*;
+use crate::config::analyse::{files, rewrite, upstream};
+
+pub const MODULES: &[Module] = &[
+    ("ngx_http_upstream_module", UPSTREAM_ROWS),
+    ("ngx_http_v2_module", V2_ROWS),
+    ("ngx_http_gzip_static_module", GZIP_STATIC_ROWS),
+    ("ngx_http_dav_module", DAV_ROWS),
+    ("ngx_http_autoindex_module", AUTOINDEX_ROWS),
+    ("ngx_http_index_module", INDEX_ROWS),
+    ("ngx_http_random_index_module", RANDOM_INDEX_ROWS),
+    ("ngx_http_mirror_module", MIRROR_ROWS),
+    ("ngx_http_try_files_module", TRY_FILES_ROWS),
+    ("ngx_http_auth_request_module", AUTH_REQUEST_ROWS),
+    ("ngx_http_auth_basic_module", AUTH_BASIC_ROWS),
+    ("ngx_http_access_module", ACCESS_ROWS),
+    ("ngx_http_limit_conn_module", LIMIT_CONN_ROWS),
+    ("ngx_http_limit_req_module", LIMIT_REQ_ROWS),
+    ("ngx_http_realip_module", REALIP_ROWS),
+    ("ngx_http_geo_module", GEO_ROWS),
+    ("ngx_http_map_module", MAP_ROWS),
+    ("ngx_http_split_clients_module", SPLIT_CLIENTS_ROWS),
+    ("ngx_http_referer_module", REFERER_ROWS),
+    ("ngx_http_rewrite_module", REWRITE_ROWS),
+];
+
+const UPSTREAM_ROWS: &[Row] = &[
+    row("upstream", HTTP, ONE, Custom)
+        .block()
+        .done(upstream::block),
+    row("server", UPS, SOME, Custom).done(upstream::server),
+];
+
+const V2_ROWS: &[Row] = &[
+    row("http2_recv_buffer_size", HTTP, ONE, Size).accepted(),
+    row("http2_pool_size", HTTP | SRV, ONE, Size).accepted(),
+    row("http2_max_concurrent_streams", HTTP | SRV, ONE, Number).accepted(),
+    row("http2_max_concurrent_pushes", HTTP | SRV, ONE, Number).accepted(),
+    row("http2_max_requests", HTTP | SRV, ONE, Custom).accepted(),
+    row("http2_max_field_size", HTTP | SRV, ONE, Custom).accepted(),
+    row("http2_max_header_size", HTTP | SRV, ONE, Custom).accepted(),
+    row("http2_body_preread_size", HTTP | SRV, ONE, Size).accepted(),
+    row("http2_streams_index_size", HTTP | SRV, ONE, Number).accepted(),
+    row("http2_recv_timeout", HTTP | SRV, ONE, Custom).accepted(),
+    row("http2_idle_timeout", HTTP | SRV, ONE, Custom).accepted(),
+    row("http2_chunk_size", ALL, ONE, Size)
+        .default("8k")
+        .accepted(),
+    row("http2_push_preload", ALL, ONE, Flag).accepted(),
+    row("http2_push", ALL, ONE, Custom).accepted(),
+];
+
+const GZIP_STATIC_ROWS: &[Row] =
+    &[row("gzip_static", ALL, ONE, Enum(&["off", "on", "always"])).default("off")];
+
+const DAV_ROWS: &[Row] = &[
+    row(
+        "dav_methods",
+        ALL,
+        SOME,
+        Mask(&["off", "put", "delete", "mkcol", "copy", "move"]),
+    ),
+    row("create_full_put_path", ALL, ONE, Flag),
+    row("min_delete_depth", ALL, ONE, Number),
+    row("dav_access", ALL, ONE_TO_THREE, Custom),
+];
+
+const AUTOINDEX_ROWS: &[Row] = &[
+    row("autoindex", ALL, ONE, Flag).default("off"),
+    row(
+        "autoindex_format",
+        ALL,
+        ONE,
+        Enum(&["html", "json", "jsonp", "xml"]),
+    )
+    .default("html"),
+    row("autoindex_localtime", ALL, ONE, Flag).default("off"),
+    row("autoindex_exact_size", ALL, ONE, Flag).default("on"),
+];
+
+const INDEX_ROWS: &[Row] = &[row("index", ALL, SOME, Custom)
+    .default("index.html")
+    .done(files::index)];
+
+const RANDOM_INDEX_ROWS: &[Row] = &[row("random_index", LOC, ONE, Flag)];
+
+const MIRROR_ROWS: &[Row] = &[
+    row("mirror", ALL, ONE, Custom).default("off"),
+    row("mirror_request_body", ALL, ONE, Flag).default("on"),
+];
+
+const TRY_FILES_ROWS: &[Row] =
+    &[row("try_files", SRV | LOC, TWO_MORE, Custom).done(files::try_files)];
+
+const AUTH_REQUEST_ROWS: &[Row] = &[
+    row("auth_request", ALL, ONE, Custom),
+    row("auth_request_set", ALL, TWO, Custom),
+];
+
+const AUTH_BASIC_ROWS: &[Row] = &[
+    row("auth_basic", ALL | LMT, ONE, Template).default("off"),
+    row("auth_basic_user_file", ALL | LMT, ONE, Custom),
+];
+
+const ACCESS_ROWS: &[Row] = &[
+    row("allow", ALL | LMT, ONE, Custom),
+    row("deny", ALL | LMT, ONE, Custom),
+];
+
+const LIMIT_CONN_ROWS: &[Row] = &[
+    row("limit_conn_zone", HTTP, TWO, Custom),
+    row("limit_conn", ALL, TWO, Custom),
+    row(
+        "limit_conn_log_level",
+        ALL,
+        ONE,
+        Enum(&["info", "notice", "warn", "error"]),
+    ),
+    row("limit_conn_status", ALL, ONE, Number),
+    row("limit_conn_dry_run", ALL, ONE, Flag),
+];
+
+const LIMIT_REQ_ROWS: &[Row] = &[
+    row("limit_req_zone", HTTP, THREE, Custom),
+    row("limit_req", ALL, ONE_TO_THREE, Custom),
+    row(
+        "limit_req_log_level",
+        ALL,
+        ONE,
+        Enum(&["info", "notice", "warn", "error"]),
+    ),
+    row("limit_req_status", ALL, ONE, Number),
+    row("limit_req_dry_run", ALL, ONE, Flag),
+];
+
+const REALIP_ROWS: &[Row] = &[
+    row("set_real_ip_from", ALL, ONE, Custom),
+    row("real_ip_header", ALL, ONE, Custom),
+    row("real_ip_recursive", ALL, ONE, Flag),
+];
+
+const GEO_ROWS: &[Row] = &[row("geo", HTTP, ONE_TWO, Custom).block()];
+
+const MAP_ROWS: &[Row] = &[
+    row("map", HTTP, TWO, Custom).block(),
+    row("map_hash_max_size", HTTP, ONE, Number).accepted(),
+    row("map_hash_bucket_size", HTTP, ONE, Number).accepted(),
+];
+
+const SPLIT_CLIENTS_ROWS: &[Row] = &[row("split_clients", HTTP, TWO, Custom).block()];
+
+const REFERER_ROWS: &[Row] = &[
+    row("valid_referers", SRV | LOC, SOME, Custom),
+    row("referer_hash_max_size", SRV | LOC, ONE, Number).accepted(),
+    row("referer_hash_bucket_size", SRV | LOC, ONE, Number).accepted(),
+];
+
+const REWRITE_ROWS: &[Row] = &[
+    row("rewrite", SRV | SIF | LOC | LIF, TWO_THREE, Custom),
+    row("return", SRV | SIF | LOC | LIF, ONE_TWO, Custom).done(rewrite::return_),
+    row("break", SRV | SIF | LOC | LIF, NONE, Custom),
+    row("if", SRV | LOC, SOME, Custom).block(),
+    row("set", SRV | SIF | LOC | LIF, TWO, Custom),
+    row("rewrite_log", HTTP | SRV | SIF | LOC | LIF, ONE, Flag)
+        .default("off")
+        .accepted(),
+    row(
+        "uninitialized_variable_warn",
+        HTTP | SRV | SIF | LOC | LIF,
+        ONE,
+        Flag,
+    )
+    .default("on")
+    .accepted(),
+];
