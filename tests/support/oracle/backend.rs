@@ -209,10 +209,22 @@ fn serve(stream: TcpStream, backend: usize, shared: &Shared, busy: &mut bool) ->
         shared.note(Received {
             backend,
             on_connection,
-            bytes: incoming.take(),
+            bytes: if answer.read == ReadUntil::Each { incoming.take_understood() } else { incoming.take() },
             note: (!whole).then_some("closed by the proxy before the request was whole"),
         });
         let Some(head) = head else { return Ok(()) };
+        if answer.read == ReadUntil::Each {
+            let whole = incoming.request_body(&head)?;
+            shared.note(Received {
+                backend,
+                on_connection,
+                bytes: incoming.take(),
+                note: (!whole).then_some("closed by the proxy before the request was whole"),
+            });
+            if !whole {
+                return Ok(());
+            }
+        }
         if !write_parts(&mut writer, &answer, shared)? {
             return Ok(());
         }

@@ -78,7 +78,7 @@ fn repeated(inside: &[u8]) -> Option<Vec<u8>> {
 }
 
 /// More bytes than this are shown by their beginning, their end and their SHA-256.
-const LONG: usize = 12_000;
+const LONG: usize = 2500;
 /// A run of one byte longer than this is shown as `\{x*N}`.
 const RUN: usize = 40;
 
@@ -89,7 +89,7 @@ pub fn render(bytes: &[u8]) -> String {
     let mut shown = 0;
     while let Some(&byte) = bytes.get(at) {
         let rest = bytes.get(at..).unwrap_or_default();
-        if shown > LONG && rest.len() > 2000 {
+        if shown > LONG && rest.len() > 500 {
             summary(rest, &mut out);
             break;
         }

@@ -151,6 +151,8 @@ pub enum ReadUntil {
     #[default]
     Body,
     Head,
+    /// The head, noted as soon as it is there, then the body.
+    Each,
 }
 
 /// What a backend does after an answer.

@@ -124,16 +124,25 @@ impl Incoming {
     /// Reads one request as a backend would: its head, and its body where `with_body`. `None`: the stream ended first.
     pub fn request(&mut self, with_body: bool) -> Result<Option<String>, OracleError> {
         let Some(head) = self.head()? else { return Ok(None) };
-        if with_body {
-            let body = match answer_body(&head) {
-                Body::UntilClose => Body::None,
-                other => other,
-            };
-            if !self.body(body)? {
-                return Ok(None);
-            }
+        if with_body && !self.request_body(&head)? {
+            return Ok(None);
         }
         Ok(Some(head))
+    }
+
+    /// Reads the body that belongs to a request's head; `false` when the stream ended first.
+    pub fn request_body(&mut self, head: &str) -> Result<bool, OracleError> {
+        match answer_body(head) {
+            Body::UntilClose => Ok(true),
+            body => self.body(body),
+        }
+    }
+
+    /// What is understood so far; the bytes behind it stay.
+    pub fn take_understood(&mut self) -> Vec<u8> {
+        let rest = self.bytes.split_off(self.at.min(self.bytes.len()));
+        self.at = 0;
+        std::mem::replace(&mut self.bytes, rest)
     }
 
     fn rest(&self) -> &[u8] {
