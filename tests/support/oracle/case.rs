@@ -70,7 +70,8 @@ pub struct ConnectionSpec {
     /// The port's name.
     #[serde(default = "default_port")]
     pub to: String,
-    /// Short for plain requests sent one after the other: `GET /path`, HTTP/1.1.
+    /// Short for plain requests sent one after the other: `GET /path`, HTTP/1.1; more lines are header fields of that one
+    /// request. Where an answer ends the connection, the next request has a new one.
     #[serde(default)]
     pub request: Vec<String>,
     /// `Host` of the short form.
@@ -245,7 +246,11 @@ impl ConnectionSpec {
             return self.step.clone();
         }
         let fields: String = self.fields.iter().map(|field| format!("{field}\n")).collect();
-        let text = |request: &String| format!("{request} HTTP/1.1\nHost: {}\n{fields}\n", self.host);
+        let text = |request: &String| {
+            let (line, own) = request.split_once('\n').unwrap_or((request, ""));
+            let own = if own.is_empty() { String::new() } else { format!("{own}\n") };
+            format!("{line} HTTP/1.1\nHost: {}\n{fields}{own}\n", self.host)
+        };
         let step = |request| StepSpec {
             send: Some(text(request)),
             ..StepSpec::default()

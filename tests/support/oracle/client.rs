@@ -26,16 +26,19 @@ pub const FOLLOW_UP: &str = "follow-up";
 pub fn converse(spec: &ConnectionSpec, ports: &Ports, backends: &Backends) -> Result<Vec<Seen>, OracleError> {
     backends.script(script(spec, ports)?);
     let port = ports.of(&spec.to).unwrap_or(ports.first);
-    let stream = TcpStream::connect((Ipv4Addr::LOCALHOST, port)).map_err(OracleError::io("connecting to the server"))?;
-    stream.set_nodelay(true).map_err(OracleError::io("set_nodelay"))?;
-    let mut client = Client {
-        incoming: Incoming::new(stream.try_clone().map_err(OracleError::io("try_clone"))?)?,
-        stream,
-        seen: Vec::new(),
-        open: true,
-        shut: false,
-    };
+    let mut client = Client::connect(port)?;
     for step in spec.steps() {
+        if !client.open && step.send.is_some() {
+            client.fate()?;
+            // Raw sends mean one connection; plain requests go on with the next.
+            if spec.request.is_empty() {
+                client.seen.push(Seen::Note("(the rest is not sent: the last answer ended the connection)".into()));
+                return Ok(client.seen);
+            }
+            client.seen.push(Seen::Note("(a new connection)".into()));
+            let seen = std::mem::take(&mut client.seen);
+            client = Client { seen, ..Client::connect(port)? };
+        }
         if !client.step(&step, ports, backends)? {
             return Ok(client.seen);
         }
@@ -68,6 +71,18 @@ struct Client {
 }
 
 impl Client {
+    fn connect(port: u16) -> Result<Self, OracleError> {
+        let stream = TcpStream::connect((Ipv4Addr::LOCALHOST, port)).map_err(OracleError::io("connecting to the server"))?;
+        stream.set_nodelay(true).map_err(OracleError::io("set_nodelay"))?;
+        Ok(Client {
+            incoming: Incoming::new(stream.try_clone().map_err(OracleError::io("try_clone"))?)?,
+            stream,
+            seen: Vec::new(),
+            open: true,
+            shut: false,
+        })
+    }
+
     /// One step; `false` when it ends the conversation.
     fn step(&mut self, step: &StepSpec, ports: &Ports, backends: &Backends) -> Result<bool, OracleError> {
         if let Some(count) = step.received {
