@@ -16,6 +16,8 @@ pub struct Case {
     pub config: String,
     /// The folder copied into the prefix, if there is one.
     pub files: Option<PathBuf>,
+    /// The texts of the files in it that the configuration may include: `*.conf` and `*.inc`.
+    includes: Vec<String>,
     /// Where nginx's answers are recorded.
     pub expected: PathBuf,
     pub spec: CaseSpec,
@@ -197,8 +199,13 @@ impl Case {
     fn read(name: String, file: PathBuf, config: PathBuf, files: PathBuf, expected: PathBuf) -> Result<Case, OracleError> {
         let read = |path: &Path| fs::read_to_string(path).map_err(OracleError::io(format!("reading {}", path.display())));
         let spec: CaseSpec = toml::from_str(&read(&file)?).map_err(|error| OracleError::case(&file, error.to_string()))?;
+        let mut includes = Vec::new();
+        if files.is_dir() {
+            read_includes(&files, &mut includes)?;
+        }
         let case = Case {
             config: read(&config)?,
+            includes,
             files: files.is_dir().then_some(files),
             name,
             file,
@@ -227,8 +234,26 @@ impl Case {
 
     /// All texts in which a port may be named.
     pub fn texts(&self) -> impl Iterator<Item = &str> {
-        std::iter::once(self.config.as_str())
+        std::iter::once(self.config.as_str()).chain(self.includes.iter().map(String::as_str))
     }
+}
+
+/// Whether a file is part of the configuration, so that names in it are replaced.
+pub fn is_include(path: &Path) -> bool {
+    path.extension().is_some_and(|extension| extension == "conf" || extension == "inc")
+}
+
+fn read_includes(folder: &Path, into: &mut Vec<String>) -> Result<(), OracleError> {
+    let what = || OracleError::io(format!("reading {}", folder.display()));
+    for entry in fs::read_dir(folder).map_err(what())? {
+        let path = entry.map_err(what())?.path();
+        if path.is_dir() {
+            read_includes(&path, into)?;
+        } else if is_include(&path) {
+            into.push(fs::read_to_string(&path).map_err(what())?);
+        }
+    }
+    Ok(())
 }
 
 impl ConnectionSpec {

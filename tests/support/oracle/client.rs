@@ -35,11 +35,19 @@ pub fn converse(spec: &ConnectionSpec, ports: &Ports, backends: &Backends) -> Re
                 client.seen.push(Seen::Note("(the rest is not sent: the last answer ended the connection)".into()));
                 return Ok(client.seen);
             }
-            client.seen.push(Seen::Note("(a new connection)".into()));
-            let seen = std::mem::take(&mut client.seen);
-            client = Client { seen, ..Client::connect(port)? };
+            client = client.renew(port)?;
         }
-        if !client.step(&step, ports, backends)? {
+        let first = !client.used;
+        let goes_on = client.step(&step, ports, backends)?;
+        if !first && !spec.request.is_empty() && client.incoming.bytes.is_empty() && client.incoming.end.is_some() {
+            // The last answer promised to keep the connection, and the server closed it all the same: the request may have been
+            // sent before that was seen, or after.
+            client.seen.pop();
+            client.seen.push(Seen::Note("connection: closed by the server, whatever it said".into()));
+            client = client.renew(port)?;
+            client.step(&step, ports, backends)?;
+        }
+        if !goes_on {
             return Ok(client.seen);
         }
     }
@@ -64,6 +72,8 @@ struct Client {
     stream: TcpStream,
     incoming: Incoming,
     seen: Vec<Seen>,
+    /// Something was sent on this connection.
+    used: bool,
     /// The last answer left the connection open.
     open: bool,
     /// The client has shut down its writing side.
@@ -78,9 +88,17 @@ impl Client {
             incoming: Incoming::new(stream.try_clone().map_err(OracleError::io("try_clone"))?)?,
             stream,
             seen: Vec::new(),
+            used: false,
             open: true,
             shut: false,
         })
+    }
+
+    /// A new connection, for the rest of the same conversation.
+    fn renew(mut self, port: u16) -> Result<Self, OracleError> {
+        self.seen.push(Seen::Note("(a new connection)".into()));
+        let client = Client::connect(port)?;
+        Ok(Client { seen: self.seen, ..client })
     }
 
     /// One step; `false` when it ends the conversation.
@@ -119,6 +137,7 @@ impl Client {
 
     fn send(&mut self, bytes: Vec<u8>) {
         self.collect();
+        self.used = true;
         // A server may close while it is being written to: what it answered tells.
         let _ = self.stream.write_all(&bytes);
         self.seen.push(Seen::Sent(bytes));

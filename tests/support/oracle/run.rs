@@ -3,7 +3,7 @@
 use super::OracleError;
 use super::backend::Backends;
 use super::bytes;
-use super::case::Case;
+use super::case::{Case, is_include};
 use super::client;
 use super::ports::Ports;
 use super::server::{Program, Server};
@@ -59,7 +59,7 @@ fn lay_out(case: &Case, prefix: &Path, ports: &Ports) -> Result<(), OracleError>
         make_dir(&prefix.join(folder))?;
     }
     if let Some(files) = &case.files {
-        copy(files, prefix)?;
+        copy(files, prefix, ports)?;
     }
     for file in &case.spec.file {
         // A line of a served file ends in LF, as in files that people write.
@@ -104,16 +104,20 @@ fn write(path: &Path, bytes: &[u8], modified: u64) -> Result<(), OracleError> {
     File::options().append(true).open(path).and_then(|file| file.set_modified(time)).map_err(what())
 }
 
-fn copy(from: &Path, to: &Path) -> Result<(), OracleError> {
+fn copy(from: &Path, to: &Path, ports: &Ports) -> Result<(), OracleError> {
     let what = || OracleError::io(format!("copying {}", from.display()));
     make_dir(to)?;
     for entry in fs::read_dir(from).map_err(what())? {
         let entry = entry.map_err(what())?;
         let target = to.join(entry.file_name());
         if entry.path().is_dir() {
-            copy(&entry.path(), &target)?;
+            copy(&entry.path(), &target, ports)?;
         } else {
-            write(&target, &fs::read(entry.path()).map_err(what())?, MODIFIED)?;
+            let mut bytes = fs::read(entry.path()).map_err(what())?;
+            if is_include(&target) {
+                bytes = bytes::expand(&String::from_utf8_lossy(&bytes), &ports.names).into_bytes();
+            }
+            write(&target, &bytes, MODIFIED)?;
         }
     }
     Ok(())

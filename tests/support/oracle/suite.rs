@@ -77,9 +77,11 @@ pub fn main(options: &Options, judge: impl Fn(&Case) -> Result<Option<String>, O
         for _ in 0..threads {
             scope.spawn(|| {
                 while let Some(case) = cases.get(next.fetch_add(1, Ordering::Relaxed)) {
+                    let begun = Instant::now();
                     let complaint = match judge(case) {
                         Ok(None) => {
-                            println!("ok      {} ({} connections)", case.name, case.spec.connection.len());
+                            let seconds = begun.elapsed().as_secs_f32();
+                            println!("ok      {} ({} connections, {seconds:.1} s)", case.name, case.spec.connection.len());
                             continue;
                         }
                         Ok(Some(difference)) => difference,
