@@ -1,0 +1,90 @@
+//! Ports for one run of one case.
+//!
+//! They lie below the ranges that systems use for outgoing connections (Linux from 32768, others from 49152), so that no client's
+//! own port can take one between its choice and the server's bind; and they all have five digits, so that lengths never vary.
+
+use super::OracleError;
+use socket2::{Domain, Socket, Type};
+use std::collections::BTreeSet;
+use std::hash::{BuildHasher, RandomState};
+use std::net::{Ipv4Addr, SocketAddrV4, TcpListener};
+use std::sync::atomic::{AtomicU32, Ordering};
+
+const FIRST: u32 = 10_000;
+const COUNT: u32 = 22_000;
+
+/// The ports that a case's texts name.
+pub struct Ports {
+    /// `(name, port)`, as `("BACKEND2", "12345")`.
+    pub names: Vec<(String, String)>,
+    /// The sockets behind `@BACKEND…@`, in their order.
+    pub backends: Vec<TcpListener>,
+    /// The first `@PORT@`: where clients connect unless a connection says otherwise.
+    pub first: u16,
+    /// Bound, never listening: `@DEAD…@` refuses every connection as long as these live.
+    _dead: Vec<Socket>,
+}
+
+impl Ports {
+    /// Finds a port for each `@PORT…@`, `@BACKEND…@` and `@DEAD…@` of the texts.
+    pub fn for_texts<'a>(texts: impl Iterator<Item = &'a str>) -> Result<Self, OracleError> {
+        let mut wanted = BTreeSet::from(["PORT".to_string()]);
+        for text in texts {
+            wanted.extend(text.split('@').filter(|word| is_port_name(word)).map(str::to_string));
+        }
+        let mut ports = Ports {
+            names: Vec::new(),
+            backends: Vec::new(),
+            first: 0,
+            _dead: Vec::new(),
+        };
+        for name in wanted {
+            let (socket, port) = free_port()?;
+            if name.starts_with("BACKEND") {
+                socket.listen(64).map_err(OracleError::io("listen"))?;
+                ports.backends.push(socket.into());
+            } else if name.starts_with("DEAD") {
+                ports._dead.push(socket);
+            } else if name == "PORT" {
+                ports.first = port;
+            }
+            ports.names.push((name, port.to_string()));
+        }
+        Ok(ports)
+    }
+
+    pub fn of(&self, name: &str) -> Option<u16> {
+        self.names.iter().find(|(n, _)| n == name).and_then(|(_, port)| port.parse().ok())
+    }
+}
+
+fn is_port_name(word: &str) -> bool {
+    let kind = word.trim_end_matches(|c: char| c.is_ascii_digit());
+    matches!(kind, "PORT" | "BACKEND" | "DEAD")
+}
+
+/// A port that nothing on this machine has bound, with the socket that proves it.
+fn free_port() -> Result<(Socket, u16), OracleError> {
+    static NEXT: AtomicU32 = AtomicU32::new(0);
+    if NEXT.load(Ordering::Relaxed) == 0 {
+        let seed = RandomState::new().hash_one(std::process::id()) as u32 % COUNT;
+        let _ = NEXT.compare_exchange(0, seed + 1, Ordering::Relaxed, Ordering::Relaxed);
+    }
+    for _ in 0..2000 {
+        let port = FIRST + NEXT.fetch_add(1, Ordering::Relaxed) % COUNT;
+        let port = u16::try_from(port).unwrap_or(u16::MAX);
+        // Tried on every address: a wildcard `listen` must succeed too.
+        let any = SocketAddrV4::new(Ipv4Addr::UNSPECIFIED, port);
+        let probe = Socket::new(Domain::IPV4, Type::STREAM, None).map_err(OracleError::io("socket"))?;
+        if probe.bind(&any.into()).is_err() {
+            continue;
+        }
+        drop(probe);
+        let socket = Socket::new(Domain::IPV4, Type::STREAM, None).map_err(OracleError::io("socket"))?;
+        let loopback = SocketAddrV4::new(Ipv4Addr::LOCALHOST, port);
+        if socket.bind(&loopback.into()).is_ok() {
+            return Ok((socket, port));
+        }
+    }
+    Err(OracleError::Timeout("no free port in 2000 tries".into()))
+}
