@@ -16,7 +16,10 @@ use super::mapping::{self, Mapped, as_path};
 /// Looks for the index files in order; [`Flow::Declined`] where none is there.
 pub(super) fn serve(r: &Request) -> Flow {
     // Room for the usual names: one allocation for the path and the URI that it ends with.
-    let mut path = mapping::map(r, &r.uri, 32);
+    let mut path = match mapping::map(r, &r.uri, 32) {
+        Ok(path) => path,
+        Err(end) => return end,
+    };
     let folder = path.name.len();
     let mut folder_tested = false;
     for file in r.location.core.index.iter() {

@@ -6,8 +6,9 @@ use std::path::Path;
 
 use bytes::{Bytes, BytesMut};
 
-use crate::config::model::{Core, Root};
+use crate::config::model::{Core, LogLevel, Root};
 
+use super::super::reply::Flow;
 use super::super::request::Request;
 use super::super::variables;
 
@@ -24,23 +25,39 @@ pub(super) struct Mapped {
 }
 
 /// The file name of a URI: under `root`, or where `alias` puts it (nginx's `ngx_http_map_uri_to_path`).
+///
+/// Empty where there is none: under an `alias` whose location's name `rewrite` took off the URI.
 pub fn file_name(r: &Request, uri: &[u8]) -> Bytes {
-    map(r, uri, 0).name.freeze()
+    map(r, uri, 0)
+        .map(|mapped| mapped.name.freeze())
+        .unwrap_or_default()
 }
 
 /// The same, with room for `reserve` bytes behind it.
-pub(super) fn map(r: &Request, uri: &[u8], reserve: usize) -> Mapped {
+///
+/// # Errors
+/// 500 where there is none; the log has the reason.
+pub(super) fn map(r: &Request, uri: &[u8], reserve: usize) -> Result<Mapped, Flow> {
     let root = &r.location.core.root;
-    let mut mapped = start(r, uri.len() + reserve);
+    let mut mapped = start(r, uri.len() + reserve)?;
     mapped
         .name
         .extend_from_slice(below(root, uri, r.add_uri_to_alias));
-    mapped
+    Ok(mapped)
 }
 
 /// `root` or `alias` alone, with room for `reserve` bytes behind it.
-pub(super) fn start(r: &Request, reserve: usize) -> Mapped {
+///
+/// # Errors
+/// 500 as [`map`].
+pub(super) fn start(r: &Request, reserve: usize) -> Result<Mapped, Flow> {
     let root = &r.location.core.root;
+    if root.alias && !r.valid_location {
+        let before = "\"alias\" cannot be used in location \"";
+        let after = "\" where URI was rewritten";
+        super::error_about(r, LogLevel::Alert, before, &r.location.name, after);
+        return Err(Flow::Status(500));
+    }
     let evaluated;
     let path = match root.path.as_literal() {
         Some(path) => path,
@@ -51,10 +68,8 @@ pub(super) fn start(r: &Request, reserve: usize) -> Mapped {
     };
     let mut name = BytesMut::with_capacity(path.len() + reserve);
     name.extend_from_slice(path);
-    Mapped {
-        name,
-        root: path.len(),
-    }
+    let root = path.len();
+    Ok(Mapped { name, root })
 }
 
 /// The part of a URI that stands behind the root's path.

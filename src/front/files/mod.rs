@@ -39,14 +39,10 @@ pub fn content(r: &mut Request) -> Flow {
 
 /// A folder without an index file.
 fn forbidden(r: &Request) -> Flow {
-    let path = mapping::map(r, &r.uri, 0);
-    error_about(
-        r,
-        LogLevel::Error,
-        "directory index of \"",
-        &path.name,
-        "\" is forbidden",
-    );
+    if let Ok(path) = mapping::map(r, &r.uri, 0) {
+        let before = "directory index of \"";
+        error_about(r, LogLevel::Error, before, &path.name, "\" is forbidden");
+    }
     Flow::Status(403)
 }
 

@@ -21,7 +21,10 @@ use super::mapping::{self, as_path, content_type};
 
 /// Answers with the file that the URI means.
 pub(super) fn serve(r: &mut Request) -> Flow {
-    let path = mapping::map(r, &r.uri, 0).name;
+    let path = match mapping::map(r, &r.uri, 0) {
+        Ok(mapped) => mapped.name,
+        Err(end) => return end,
+    };
     let file = match open(&path) {
         Ok(file) => file,
         Err(error) => return failed(r, &path, &error),

@@ -44,7 +44,10 @@ pub fn try_files(r: &mut Request) -> Flow {
 fn find(r: &Request, directive: &TryFiles) -> Found {
     let root = &r.location.core.root;
     // Room for the URI, which most candidates are: one allocation for all of them.
-    let mut path = mapping::start(r, r.uri.len() + 32);
+    let mut path = match mapping::start(r, r.uri.len() + 32) {
+        Ok(path) => path,
+        Err(end) => return Found::Fallback(end),
+    };
     for candidate in &directive.candidates {
         path.name.truncate(path.root);
         append(r, root, &candidate.name, &mut path.name);

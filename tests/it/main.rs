@@ -1,0 +1,7 @@
+//! The tests over real sockets, in one binary so that they are linked once.
+
+#[path = "../support/mod.rs"]
+mod support;
+
+mod static_files;
+mod traversal;

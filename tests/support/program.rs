@@ -1,0 +1,197 @@
+//! The program in nginx mode (`-p DIR -c FILE`), in a folder and on ports of its own.
+//!
+//! With `PROXY_LAB_TEST_PROGRAM=nginx` in the environment the same tests run against real nginx: what they expect is
+//! nginx's, and this shows it.
+
+use std::fs;
+use std::io;
+use std::net::{Ipv4Addr, SocketAddr, TcpListener};
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Stdio};
+use std::time::{Duration, Instant};
+
+use super::client::{self, Answer};
+
+/// How long a start may take.
+const PATIENCE: Duration = Duration::from_secs(20);
+/// Another process may take a port between its choice and its use.
+const ATTEMPTS: usize = 5;
+
+/// A running program; dropping it ends it and removes its folder.
+pub struct Program {
+    child: Child,
+    folder: tempfile::TempDir,
+    ports: Vec<u16>,
+}
+
+impl Program {
+    /// Starts with `http` as the inside of the `http` block.
+    ///
+    /// `{port}` in it stands for a free port of 127.0.0.1 (`{port2}`, `{port3}` for others), `{dir}` for the prefix;
+    /// `prepare` fills the prefix with files before.
+    pub fn start(http: &str, prepare: impl FnOnce(&Path)) -> Self {
+        let folder = tempfile::tempdir().expect("a folder");
+        prepare(folder.path());
+        let mut failures = String::new();
+        for _ in 0..ATTEMPTS {
+            let ports = free_ports();
+            write_configuration(folder.path(), http, &ports);
+            let mut child = command(folder.path()).spawn().expect("a process");
+            if serves(&mut child, folder.path()) {
+                return Self {
+                    child,
+                    folder,
+                    ports,
+                };
+            }
+            let _ = child.kill();
+            let output = child.wait_with_output().expect("an output");
+            failures.push_str(&String::from_utf8_lossy(&output.stderr));
+        }
+        panic!("the program does not start:\n{failures}");
+    }
+
+    /// The prefix.
+    pub fn folder(&self) -> &Path {
+        self.folder.path()
+    }
+
+    pub fn pid(&self) -> u32 {
+        self.child.id()
+    }
+
+    /// Where `{port}` listens.
+    pub fn address(&self) -> SocketAddr {
+        self.address_of(0)
+    }
+
+    /// Where the `n`th port listens, counted from 0.
+    pub fn address_of(&self, n: usize) -> SocketAddr {
+        SocketAddr::from((Ipv4Addr::LOCALHOST, self.ports[n]))
+    }
+
+    /// Sends these bytes on a connection of their own and reads one answer.
+    pub fn send(&self, raw: &[u8]) -> Answer {
+        let head = raw.starts_with(b"HEAD ");
+        client::exchange(self.address(), raw, head).expect("an answer")
+    }
+
+    /// `METHOD TARGET` with `Host: h.test`, `Connection: close` and the given fields.
+    pub fn ask(&self, method: &str, target: &str, fields: &[&str]) -> Answer {
+        let mut raw =
+            format!("{method} {target} HTTP/1.1\r\nHost: h.test\r\nConnection: close\r\n");
+        for field in fields {
+            raw.push_str(field);
+            raw.push_str("\r\n");
+        }
+        raw.push_str("\r\n");
+        self.send(raw.as_bytes())
+    }
+
+    pub fn get(&self, target: &str) -> Answer {
+        self.ask("GET", target, &[])
+    }
+
+    /// The most memory the serving process has had resident, in kB (Linux).
+    pub fn peak_memory(&self) -> u64 {
+        let of = |pid: u32| {
+            let status = fs::read_to_string(format!("/proc/{pid}/status")).expect("a status");
+            let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:"));
+            let kilobytes = line.expect("a figure").trim().trim_end_matches(" kB");
+            kilobytes.parse::<u64>().expect("a number")
+        };
+        // Real nginx serves from children of its master.
+        let children = format!("/proc/{0}/task/{0}/children", self.pid());
+        let children = fs::read_to_string(children).unwrap_or_default();
+        let children = children.split_whitespace().filter_map(|c| c.parse().ok());
+        children.chain([self.pid()]).map(of).max().unwrap_or(0)
+    }
+
+    /// The error log so far.
+    pub fn error_log(&self) -> String {
+        fs::read_to_string(self.folder().join("error.log")).unwrap_or_default()
+    }
+}
+
+impl Drop for Program {
+    fn drop(&mut self) {
+        let pid = i32::try_from(self.child.id()).ok();
+        // A signal rather than a kill: real nginx's master would leave its workers behind.
+        if let Some(pid) = pid.and_then(rustix::process::Pid::from_raw) {
+            let _ = rustix::process::kill_process(pid, rustix::process::Signal::TERM);
+        }
+        let _ = self.child.wait();
+    }
+}
+
+fn is_nginx() -> bool {
+    std::env::var_os("PROXY_LAB_TEST_PROGRAM").is_some()
+}
+
+fn command(folder: &Path) -> Command {
+    let program = std::env::var_os("PROXY_LAB_TEST_PROGRAM").map_or_else(
+        || PathBuf::from(env!("CARGO_BIN_EXE_proxy-lab")),
+        PathBuf::from,
+    );
+    let mut command = Command::new(program);
+    command.arg("-p").arg(folder).arg("-c").arg("nginx.conf");
+    if !is_nginx() {
+        command.args(["--product", "nginx/1.22.1"]);
+    }
+    command
+        .stdin(Stdio::null())
+        .stdout(Stdio::null())
+        .stderr(Stdio::piped());
+    command
+}
+
+/// Ports that nobody listens on, held together so that they differ.
+fn free_ports() -> Vec<u16> {
+    let bound: io::Result<Vec<TcpListener>> = (0..3)
+        .map(|_| TcpListener::bind((Ipv4Addr::LOCALHOST, 0)))
+        .collect();
+    let bound = bound.expect("free ports");
+    bound
+        .iter()
+        .map(|l| l.local_addr().expect("an address").port())
+        .collect()
+}
+
+fn write_configuration(folder: &Path, http: &str, ports: &[u16]) {
+    let dir = folder.to_str().expect("a path in UTF-8");
+    let mut http = http
+        .replace("{dir}", dir)
+        .replace("{port}", &ports[0].to_string());
+    for (i, port) in ports.iter().enumerate() {
+        http = http.replace(&format!("{{port{}}}", i + 1), &port.to_string());
+    }
+    // Real nginx started by root would read the folder as another user.
+    let user = if is_nginx() && rustix::process::getuid().is_root() {
+        "user root;"
+    } else {
+        ""
+    };
+    let text = format!(
+        "daemon off;\n{user}\nworker_processes 1;\npid {dir}/pid;\nerror_log {dir}/error.log info;\n\
+         events {{ worker_connections 256; }}\n\
+         http {{\naccess_log off;\nclient_body_temp_path {dir}/t1;\nproxy_temp_path {dir}/t2;\n\
+         fastcgi_temp_path {dir}/t3;\nuwsgi_temp_path {dir}/t4;\nscgi_temp_path {dir}/t5;\n{http}\n}}\n"
+    );
+    fs::write(folder.join("nginx.conf"), text).expect("a file");
+}
+
+/// True once the program has written its pid, which it does when its sockets are bound; false where it ends first.
+fn serves(child: &mut Child, folder: &Path) -> bool {
+    let until = Instant::now() + PATIENCE;
+    while Instant::now() < until {
+        let pid = fs::read_to_string(folder.join("pid")).unwrap_or_default();
+        if pid.trim() == child.id().to_string() {
+            return true;
+        }
+        if child.try_wait().is_ok_and(|status| status.is_some()) {
+            return false;
+        }
+        std::thread::yield_now();
+    }
+    false
+}
