@@ -24,6 +24,10 @@ pub fn apply(r: &mut Request, mut reply: Reply) -> Result<Answer, u16> {
         reply.status = r.err_status;
         reply.status_line = None;
     }
+    if reply.location.is_none() && reply.location_at.is_none() {
+        // It stays with whatever answers in the end, be it an `error_page`.
+        reply.location = r.redirect_to.take();
+    }
     if !r.carried.is_empty() {
         let mut headers = std::mem::take(&mut r.carried);
         headers.append(&mut reply.headers);

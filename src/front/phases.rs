@@ -230,6 +230,8 @@ fn named_location(r: &mut Request, name: &Bytes) -> Result<(), u16> {
 
 /// A status without content: the `error_page` for it, or the standard page.
 fn special(r: &mut Request, status: u16) -> Flow {
+    // Another error on the way to a page counts instead of the first.
+    r.err_status = status;
     if matches!(status, 400 | 413 | 414 | 497 | 495 | 496 | 500 | 501) {
         r.keep_alive = false;
     }
@@ -240,7 +242,7 @@ fn special(r: &mut Request, status: u16) -> Flow {
     if !r.error_page && r.uri_changes != 0 {
         if let Some(page) = pages.iter().find(|page| page.status == status) {
             r.error_page = !r.location.core.recursive_error_pages;
-            return error_page(r, page, status);
+            return error_page(r, page);
         }
     }
     r.body.forget_expect();
@@ -248,9 +250,9 @@ fn special(r: &mut Request, status: u16) -> Flow {
 }
 
 /// Follows an `error_page`: inside, to a named location, or by a redirect.
-fn error_page(r: &mut Request, page: &ErrorPage, status: u16) -> Flow {
+fn error_page(r: &mut Request, page: &ErrorPage) -> Flow {
     match page.overwrite {
-        Overwrite::Keep => r.err_status = status,
+        Overwrite::Keep => {}
         Overwrite::FromTarget => r.err_status = 0,
         Overwrite::Status(other) => r.err_status = other,
     }
@@ -289,6 +291,7 @@ fn standard_page(r: &mut Request, status: u16) -> Flow {
         498 => 404,
         other => other,
     };
+    r.err_status = shown;
     let padded = r.location.core.msie_padding
         && r.head.version >= 1000
         && (r.head.browser.msie || r.head.browser.chrome);
@@ -299,10 +302,11 @@ fn standard_page(r: &mut Request, status: u16) -> Flow {
         Bytes::from_static(b"text/html")
     };
     // The page is not the file whose tag was noted before a 416.
-    r.carried
-        .retain(|(name, _)| !name.eq_ignore_ascii_case(b"etag"));
+    let is_tag = |(name, _): &(Bytes, Bytes)| name.eq_ignore_ascii_case(b"etag");
+    if let Some(at) = r.carried.iter().rposition(is_tag) {
+        r.carried.remove(at);
+    }
     let mut reply = Reply::text(shown, content_type, body);
-    reply.location = r.redirect_to.take();
     if reply.content_length == Some(0) {
         reply.body = ReplyBody::None;
     }

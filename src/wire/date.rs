@@ -58,18 +58,32 @@ fn month_name(civil: &Civil) -> &'static str {
 }
 
 /// Seconds since 1970 as HTTP writes them: `Sun, 06 Nov 1994 08:49:37 GMT` (RFC 9110 section 5.6.7).
+///
+/// Put together by hand: every file served has one, and `format!` took a fifteenth of such a request's user time.
 pub fn http_time(seconds: i64) -> String {
     let at = civil(seconds);
-    format!(
-        "{}, {:02} {} {:4} {:02}:{:02}:{:02} GMT",
-        WEEK.get(at.weekday).copied().unwrap_or("Sun"),
-        at.day,
-        month_name(&at),
-        at.year,
-        at.hour,
-        at.minute,
-        at.second
-    )
+    let mut out = String::with_capacity(29);
+    out.push_str(WEEK.get(at.weekday).copied().unwrap_or("Sun"));
+    out.push_str(", ");
+    push_two(&mut out, at.day);
+    out.push(' ');
+    out.push_str(month_name(&at));
+    out.push(' ');
+    push_two(&mut out, at.year / 100);
+    push_two(&mut out, at.year % 100);
+    for (before, part) in [(' ', at.hour), (':', at.minute), (':', at.second)] {
+        out.push(before);
+        push_two(&mut out, part);
+    }
+    out.push_str(" GMT");
+    out
+}
+
+/// A number below 100 in two digits.
+fn push_two(out: &mut String, n: u64) {
+    for digit in [n / 10 % 10, n % 10] {
+        out.push(char::from(b'0' + digit as u8));
+    }
 }
 
 /// The local offset from UTC at a moment, in whole minutes.

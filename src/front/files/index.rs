@@ -1,7 +1,5 @@
 //! A URI that ends in a slash: the first index file that exists answers, by an internal redirect (nginx's index module).
 
-use std::io;
-
 use bytes::{Bytes, BytesMut};
 use rustix::io::Errno;
 
@@ -11,7 +9,7 @@ use super::super::log;
 use super::super::reply::Flow;
 use super::super::request::Request;
 use super::super::variables;
-use super::mapping::{self, Mapped, as_path};
+use super::mapping::{self, Mapped};
 
 /// Looks for the index files in order; [`Flow::Declined`] where none is there.
 pub(super) fn serve(r: &Request) -> Flow {
@@ -28,14 +26,14 @@ pub(super) fn serve(r: &Request) -> Flow {
         if path.name.get(folder) == Some(&b'/') {
             return redirect(r, path.name.split_off(folder).freeze());
         }
-        let Err(error) = std::fs::metadata(as_path(&path.name)) else {
+        let Err(error) = mapping::kind(&path.name) else {
             let uri = index_uri(r, path, folder);
             return redirect(r, uri);
         };
-        match Errno::from_io_error(&error) {
-            Some(Errno::LOOP | Errno::MLINK) => return Flow::Status(403),
-            Some(Errno::NOTDIR | Errno::NAMETOOLONG | Errno::ACCESS) => {
-                return missing(r, &path.name, &error);
+        match error {
+            Errno::LOOP | Errno::MLINK => return Flow::Status(403),
+            Errno::NOTDIR | Errno::NAMETOOLONG | Errno::ACCESS => {
+                return missing(r, &path.name, error);
             }
             _ => {}
         }
@@ -46,8 +44,8 @@ pub(super) fn serve(r: &Request) -> Flow {
                 end => return end,
             }
         }
-        if Errno::from_io_error(&error) != Some(Errno::NOENT) {
-            let cause = format!("\" failed ({})", log::os_error(&error));
+        if error != Errno::NOENT {
+            let cause = format!("\" failed ({})", log::os_error(&error.into()));
             super::error_about(r, LogLevel::Crit, "stat() \"", &path.name, &cause);
             return Flow::Status(500);
         }
@@ -83,21 +81,21 @@ fn test_folder(r: &Request, path: &[u8], folder: usize) -> Flow {
         .strip_suffix(b"/")
         .filter(|bare| !bare.is_empty())
         .unwrap_or(with_slash);
-    let error = match std::fs::metadata(as_path(name)) {
-        Ok(metadata) if metadata.is_dir() => return Flow::Declined,
+    let error = match mapping::kind(name) {
+        Ok(kind) if kind.is_dir() => return Flow::Declined,
         Ok(_) => {
             super::error_about(r, LogLevel::Alert, "\"", path, "\" is not a directory");
             return Flow::Status(500);
         }
         Err(error) => error,
     };
-    match Errno::from_io_error(&error) {
+    match error {
         // The file in it was looked for and the answer was not "forbidden": the folder may be searched.
-        Some(Errno::ACCESS) => Flow::Declined,
-        Some(Errno::LOOP | Errno::MLINK) => Flow::Status(403),
-        Some(Errno::NOENT) => missing(r, path, &error),
+        Errno::ACCESS => Flow::Declined,
+        Errno::LOOP | Errno::MLINK => Flow::Status(403),
+        Errno::NOENT => missing(r, path, error),
         _ => {
-            let cause = format!("\" failed ({})", log::os_error(&error));
+            let cause = format!("\" failed ({})", log::os_error(&error.into()));
             super::error_about(r, LogLevel::Crit, "stat() \"", name, &cause);
             Flow::Status(500)
         }
@@ -105,11 +103,11 @@ fn test_folder(r: &Request, path: &[u8], folder: usize) -> Flow {
 }
 
 /// 403 or 404 for an index file, with nginx's line.
-fn missing(r: &Request, path: &[u8], error: &io::Error) -> Flow {
-    let forbidden = Errno::from_io_error(error) == Some(Errno::ACCESS);
+fn missing(r: &Request, path: &[u8], error: Errno) -> Flow {
+    let forbidden = error == Errno::ACCESS;
     if forbidden || r.location.core.log_not_found {
         let what = if forbidden { "forbidden" } else { "not found" };
-        let rest = format!("\" is {what} ({})", log::os_error(error));
+        let rest = format!("\" is {what} ({})", log::os_error(&error.into()));
         super::error_about(r, LogLevel::Error, "\"", path, &rest);
     }
     Flow::Status(if forbidden { 403 } else { 404 })

@@ -5,6 +5,8 @@ use std::os::unix::ffi::OsStrExt;
 use std::path::Path;
 
 use bytes::{Bytes, BytesMut};
+use rustix::fs::FileType;
+use rustix::io::Errno;
 
 use crate::config::model::{Core, LogLevel, Root};
 
@@ -15,6 +17,18 @@ use super::super::variables;
 /// A file name as a path: both are bytes.
 pub fn as_path(bytes: &[u8]) -> &Path {
     Path::new(OsStr::from_bytes(bytes))
+}
+
+/// What kind of file a path leads to, links followed: one `stat`, the cheapest form of it.
+///
+/// # Errors
+/// As `stat(2)`; a name with a NUL is none that exists.
+pub(super) fn kind(path: &[u8]) -> Result<FileType, Errno> {
+    match rustix::fs::stat(path) {
+        Ok(stat) => Ok(FileType::from_raw_mode(stat.st_mode)),
+        Err(Errno::INVAL) => Err(Errno::NOENT),
+        Err(error) => Err(error),
+    }
 }
 
 /// A file name under construction.

@@ -10,7 +10,7 @@ use super::super::log;
 use super::super::reply::Flow;
 use super::super::request::Request;
 use super::super::variables;
-use super::mapping::{self, as_path};
+use super::mapping;
 
 /// What the candidates came to.
 enum Found {
@@ -94,17 +94,12 @@ fn append(r: &Request, root: &Root, template: &Template, out: &mut BytesMut) {
 
 /// Whether a folder (or anything but a folder) of this name exists.
 fn exists(r: &Request, path: &[u8], directory: bool) -> bool {
-    match std::fs::metadata(as_path(path)) {
-        Ok(metadata) => metadata.is_dir() == directory,
+    match mapping::kind(path) {
+        Ok(kind) => kind.is_dir() == directory,
+        Err(Errno::NOENT | Errno::NOTDIR | Errno::NAMETOOLONG) => false,
         Err(error) => {
-            let usual = matches!(
-                Errno::from_io_error(&error),
-                Some(Errno::NOENT | Errno::NOTDIR | Errno::NAMETOOLONG) | None
-            );
-            if !usual {
-                let cause = format!("\" failed ({})", log::os_error(&error));
-                super::error_about(r, LogLevel::Crit, "stat() \"", path, &cause);
-            }
+            let cause = format!("\" failed ({})", log::os_error(&error.into()));
+            super::error_about(r, LogLevel::Crit, "stat() \"", path, &cause);
             false
         }
     }
