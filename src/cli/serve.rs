@@ -62,7 +62,10 @@ pub fn run(arguments: &Arguments, load: &LoadOptions) -> Result<ExitCode, CliErr
 /// All that is wrong with it, ready to be shown.
 pub fn load_model(load: &LoadOptions, colour: bool) -> Result<Model, CliError> {
     let rendered = |found: &[Diagnostic], sources: &Sources| -> String {
-        found.iter().map(|found| render(found, sources, colour)).collect()
+        found
+            .iter()
+            .map(|found| render(found, sources, colour))
+            .collect()
     };
     match config::load(load) {
         Ok(model) => {

@@ -165,6 +165,7 @@ fn begin(front: FrontRequest) -> Request {
         buffered_body: None,
         upstream_line: None,
         answer_bare: false,
+        filter_finalized: false,
         redirect_to: None,
         discarding: false,
         carried: Vec::new(),

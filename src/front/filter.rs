@@ -36,7 +36,8 @@ pub fn apply(r: &mut Request, mut reply: Reply) -> Result<Answer, u16> {
         }
         reply.headers = headers;
     }
-    conditional::apply(r, &mut reply)?;
+    r.status.set(reply.status);
+    conditional::apply(r, &mut reply).inspect_err(|_| r.filter_finalized = true)?;
     add_headers(r, &mut reply);
     ranges::apply(r, &mut reply)?;
     Ok(finish(r, reply))
@@ -80,21 +81,18 @@ fn add_headers(r: &Request, reply: &mut Reply) {
 
 /// Framing, the connection's fate, and the head.
 fn finish(r: &mut Request, mut reply: Reply) -> Answer {
-    let head_only = r.method == Method::Head
-        || matches!(reply.status, 204 | 304)
-        || (100..200).contains(&reply.status);
-    if reply.status == 204 {
+    // A 204 of our own has no fields of a body; one of an upstream's is passed on with what it says.
+    if reply.status == 204 && reply.status_line.is_none() {
         reply.content_type = Bytes::new();
         reply.content_length = None;
         reply.last_modified = None;
     }
+    let head_only =
+        r.head.version >= 1000 && r.method == Method::Head || matches!(reply.status, 204 | 304);
     if !matches!(reply.status, 200 | 206 | 304) {
         reply.last_modified = None;
     }
     let chunked = chooses_chunked(r, &reply);
-    if r.location.core.keepalive_timeout.is_zero() {
-        r.keep_alive = false;
-    }
     r.status.set(reply.status);
     let head = if r.head.version < 1000 || r.answer_bare {
         Bytes::new()
@@ -119,7 +117,7 @@ fn finish(r: &mut Request, mut reply: Reply) -> Answer {
         interim,
         body,
         chunked: chunked && !head_only,
-        keep_alive: r.keep_alive,
+        keep_alive: r.keep_alive && !r.filter_finalized,
         policy: policy(r),
         done: None,
         silent: false,

@@ -29,9 +29,12 @@ pub async fn run(r: &mut Request) -> Answer {
     };
     loop {
         flow = match flow {
-            Flow::Reply(reply) => match filter::apply(r, *reply) {
-                Ok(answer) => return answer,
+            Flow::Reply(reply) => match discard_body(r, &reply) {
                 Err(status) => special(r, status),
+                Ok(()) => match filter::apply(r, *reply) {
+                    Ok(answer) => return answer,
+                    Err(status) => special(r, status),
+                },
             },
             Flow::Status(status) => special(r, status),
             Flow::Internal(target) => {
@@ -60,6 +63,29 @@ fn log_ignored_fields(r: &Request) {
         message.extend_from_slice(piece.of(&r.head.raw));
         message.push(b'"');
         log::error_bytes(r, LogLevel::Info, &message);
+    }
+}
+
+/// An answer that did not read the body throws away what arrived of it; malformed chunks spoil the answer.
+fn discard_body(r: &mut Request, reply: &Reply) -> Result<(), u16> {
+    if r.body.is_done()
+        || !matches!(
+            reply.body,
+            ReplyBody::None | ReplyBody::Bytes(_) | ReplyBody::File(..)
+        )
+    {
+        return Ok(());
+    }
+    match r.body.discard_arrived() {
+        Ok(()) => Ok(()),
+        Err(_) if reply.standard => {
+            r.keep_alive = false;
+            Ok(())
+        }
+        Err(error) => {
+            log::error(r, LogLevel::Error, &error.to_string());
+            Err(400)
+        }
     }
 }
 
@@ -307,6 +333,7 @@ fn standard_page(r: &mut Request, status: u16) -> Flow {
         r.carried.remove(at);
     }
     let mut reply = Reply::text(shown, content_type, body);
+    reply.standard = true;
     if reply.content_length == Some(0) {
         reply.body = ReplyBody::None;
     }

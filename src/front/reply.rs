@@ -55,6 +55,8 @@ pub struct Reply {
     pub conditional: bool,
     /// The status line and `error_page`'s status are final: filters that look at a 200 must not.
     pub upgrade: bool,
+    /// A standard page.
+    pub standard: bool,
 }
 
 /// Where the bytes come from.

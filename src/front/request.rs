@@ -79,6 +79,8 @@ pub struct Request {
     pub upstream_line: Option<String>,
     /// The answer has no head (an upstream spoke HTTP/0.9).
     pub answer_bare: bool,
+    /// A filter replaced the answer: nginx closes the connection behind it, whatever the head says.
+    pub filter_finalized: bool,
     /// Where the next standard page of a redirect leads.
     pub redirect_to: Option<Bytes>,
     /// The body is being thrown away: its size is not checked again.

@@ -97,13 +97,19 @@ fn put(out: &mut BytesMut, value: Option<&[u8]>) -> bool {
     value.is_some()
 }
 
+/// A value that is none where it is empty.
+fn put_some(out: &mut BytesMut, value: &[u8]) -> bool {
+    out.extend_from_slice(value);
+    !value.is_empty()
+}
+
 fn print(out: &mut BytesMut, value: std::fmt::Arguments<'_>) -> bool {
     out.write_fmt(value).is_ok()
 }
 
 fn append_builtin(builtin: Builtin, r: &Request, out: &mut BytesMut) -> bool {
     match builtin {
-        Builtin::Args | Builtin::QueryString => put(out, Some(&r.args)),
+        Builtin::Args | Builtin::QueryString => put_some(out, &r.args),
         Builtin::BinaryRemoteAddr => match r.connection.peer.map(|a| a.ip()) {
             Some(std::net::IpAddr::V4(ip)) => put(out, Some(&ip.octets())),
             Some(std::net::IpAddr::V6(ip)) => put(out, Some(&ip.octets())),
@@ -126,7 +132,7 @@ fn append_builtin(builtin: Builtin, r: &Request, out: &mut BytesMut) -> bool {
         Builtin::ContentType => put(out, r.head.field(Known::ContentType)),
         Builtin::DateGmt | Builtin::DateLocal => put(out, Some(date::log_time(now()).as_bytes())),
         Builtin::DocumentRoot => put(out, Some(&root_path(&r.location.core.root, r))),
-        Builtin::DocumentUri | Builtin::Uri => put(out, Some(&r.uri)),
+        Builtin::DocumentUri | Builtin::Uri => put_some(out, &r.uri),
         Builtin::Host => put(
             out,
             Some(if r.head.host.is_empty() {
@@ -183,7 +189,7 @@ fn append_builtin(builtin: Builtin, r: &Request, out: &mut BytesMut) -> bool {
             Some(user) => put(out, Some(&user)),
             None => false,
         },
-        Builtin::Request => put(out, Some(r.head.line.of(&r.head.raw))),
+        Builtin::Request => put_some(out, r.head.line.of(&r.head.raw)),
         Builtin::RequestBody | Builtin::RequestBodyFile => request_body(builtin, r, out),
         Builtin::RequestCompletion => put(out, Some(if r.complete.get() { b"OK" } else { b"" })),
         Builtin::RequestFilename => put(out, Some(&super::files::file_name(r, &r.uri))),
@@ -192,9 +198,9 @@ fn append_builtin(builtin: Builtin, r: &Request, out: &mut BytesMut) -> bool {
             out,
             format_args!("{}", r.head.received as u64 + r.body.consumed()),
         ),
-        Builtin::RequestMethod => put(out, Some(&r.method_name)),
+        Builtin::RequestMethod => put_some(out, &r.method_name),
         Builtin::RequestTime => print_time(out, r.started.elapsed()),
-        Builtin::RequestUri => put(out, Some(r.head.unparsed_uri.of(&r.head.raw))),
+        Builtin::RequestUri => put_some(out, r.head.unparsed_uri.of(&r.head.raw)),
         Builtin::Scheme => put(out, Some(b"http")),
         Builtin::ServerAddr => match r.connection.local {
             Some(local) => print(out, format_args!("{}", local.ip())),
@@ -205,7 +211,7 @@ fn append_builtin(builtin: Builtin, r: &Request, out: &mut BytesMut) -> bool {
             Some(ListenAddress::Inet(address)) => print(out, format_args!("{}", address.port())),
             _ => put(out, Some(b"")),
         },
-        Builtin::ServerProtocol => put(out, Some(r.head.protocol.of(&r.head.raw))),
+        Builtin::ServerProtocol => put_some(out, r.head.protocol.of(&r.head.raw)),
         Builtin::Status => match r.status.get() {
             0 => put(out, Some(b"000")),
             status => print(out, format_args!("{status:03}")),

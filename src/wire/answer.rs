@@ -131,7 +131,12 @@ pub struct ReadAhead {
 
 /// The source of a body ended before its end.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct StreamCut;
+pub enum StreamCut {
+    /// What came is sent, then the connection ends.
+    Closed,
+    /// The framing is broken: nothing that still waits is sent.
+    Invalid,
+}
 
 /// How sending an answer ended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

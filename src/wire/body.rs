@@ -151,6 +151,21 @@ impl RequestBody {
         }
     }
 
+    /// Throws away what already arrived of the body, as nginx does before it answers without reading it.
+    ///
+    /// # Errors
+    /// Its chunks are malformed.
+    pub fn discard_arrived(&self) -> Result<(), BodyError> {
+        self.limit.set(0);
+        loop {
+            match self.take() {
+                Ok(Taken::Bytes(_)) => {}
+                Ok(Taken::More | Taken::End) => return Ok(()),
+                Err(error) => return Err(self.fail(error)),
+            }
+        }
+    }
+
     fn fail(&self, error: BodyError) -> BodyError {
         self.failed.set(true);
         self.connection.timer.clear();

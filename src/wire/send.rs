@@ -9,7 +9,9 @@ use std::task::{Context, Poll, ready};
 
 use bytes::{Buf, Bytes, BytesMut};
 
-use super::answer::{Answer, Body, BodyStream, End, OpenFile, Outcome, PieceOf, SendPolicy};
+use super::answer::{
+    Answer, Body, BodyStream, End, OpenFile, Outcome, PieceOf, ReadAhead, SendPolicy, StreamCut,
+};
 use super::connection::Connection;
 use super::spool::Spool;
 
@@ -19,6 +21,8 @@ const SMALL_FILE: u64 = 32 * 1024;
 const SENDFILE_CHUNK: u64 = 2 * 1024 * 1024;
 /// Bytes read at a time where `sendfile` is off.
 const READ_CHUNK: u64 = 64 * 1024;
+/// Bytes of a flowing body taken in one turn.
+const TURN: usize = 256 * 1024;
 /// Most slices in one call.
 const MAX_SLICES: usize = 64;
 
@@ -291,6 +295,7 @@ enum Source {
     Flowing,
     Ended,
     Cut,
+    Invalid,
 }
 
 struct Flow {
@@ -313,7 +318,7 @@ impl Flow {
                 Ok(pulled) => pulled,
                 Err(_) => return Poll::Ready(failed(connection)),
             };
-            if self.has_output(stream.eager()) {
+            if self.source != Source::Invalid && self.has_output(stream.eager()) {
                 match self.poll_output(connection, policy, cx) {
                     Poll::Ready(Ok(())) => continue,
                     Poll::Ready(Err(end)) => return Poll::Ready(end),
@@ -327,6 +332,7 @@ impl Flow {
                 }
             }
             match self.source {
+                Source::Invalid => return Poll::Ready(End::Cut),
                 Source::Ended => return Poll::Ready(End::Complete),
                 Source::Cut => return Poll::Ready(End::Cut),
                 Source::Flowing => {}
@@ -342,44 +348,53 @@ impl Flow {
     fn pull(&mut self, stream: &mut dyn BodyStream, cx: &mut Context<'_>) -> io::Result<bool> {
         let mut any = false;
         let ahead = stream.ahead();
-        // One turn takes a bounded amount, so that sending is not starved.
-        let mut turn = 256 * 1024usize;
+        // One turn takes a bounded amount, so that sending is not starved; what it takes makes one chunk.
+        let mut turn: Vec<Bytes> = Vec::new();
+        let mut total = 0;
         while self.source == Source::Flowing
-            && turn > 0
+            && total < TURN
             && self.spool.has_room(ahead.memory, ahead.file)
         {
             match stream.poll_next(cx) {
                 Poll::Pending => break,
-                Poll::Ready(None) => {
-                    self.source = Source::Ended;
-                    if self.chunked {
-                        self.spool
-                            .push_end(Bytes::from_static(b"0\r\n\r\n"), &ahead.folder)?;
-                    }
+                Poll::Ready(None) => self.source = Source::Ended,
+                Poll::Ready(Some(Err(StreamCut::Closed))) => self.source = Source::Cut,
+                Poll::Ready(Some(Err(StreamCut::Invalid))) => self.source = Source::Invalid,
+                Poll::Ready(Some(Ok(bytes))) if self.chunked => {
+                    total += bytes.len();
+                    turn.push(bytes);
                 }
-                Poll::Ready(Some(Err(_))) => self.source = Source::Cut,
                 Poll::Ready(Some(Ok(bytes))) => {
-                    turn = turn.saturating_sub(bytes.len());
-                    self.push(bytes, ahead.memory, &ahead.folder)?;
+                    total += bytes.len();
+                    self.spool.push(bytes, ahead.memory, &ahead.folder)?;
                 }
             }
             any = true;
         }
+        if any && self.chunked && self.source != Source::Invalid {
+            self.push_chunk(turn, total, &ahead)?;
+        }
         Ok(any)
     }
 
-    fn push(&mut self, bytes: Bytes, memory: usize, folder: &std::path::Path) -> io::Result<()> {
-        if bytes.is_empty() {
-            return Ok(());
+    /// Frames a turn's bytes as one chunk, and the end as the last one (RFC 9112, 7.1).
+    fn push_chunk(&mut self, turn: Vec<Bytes>, total: usize, ahead: &ReadAhead) -> io::Result<()> {
+        if total > 0 {
+            let mut size = BytesMut::with_capacity(16);
+            super::chunked::write_chunk_head(&mut size, total);
+            self.spool
+                .push(size.freeze(), ahead.memory, &ahead.folder)?;
+            for bytes in turn {
+                self.spool.push(bytes, ahead.memory, &ahead.folder)?;
+            }
         }
-        if !self.chunked {
-            return self.spool.push(bytes, memory, folder);
-        }
-        let mut framed = BytesMut::with_capacity(bytes.len() + 16);
-        super::chunked::write_chunk_head(&mut framed, bytes.len());
-        framed.extend_from_slice(&bytes);
-        framed.extend_from_slice(b"\r\n");
-        self.spool.push(framed.freeze(), memory, folder)
+        let end: &'static [u8] = match (total > 0, self.source) {
+            (true, Source::Ended) => b"\r\n0\r\n\r\n",
+            (false, Source::Ended) => b"0\r\n\r\n",
+            (true, _) => b"\r\n",
+            (false, _) => return Ok(()),
+        };
+        self.spool.push_end(Bytes::from_static(end), &ahead.folder)
     }
 
     /// The head waits for the first bytes of the body (as nginx's does), but where the stream is eager or at its end.

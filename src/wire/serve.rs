@@ -105,7 +105,10 @@ pub async fn serve(
         let mut answer = handler.handle(incoming).await;
         let policy = answer.policy;
         let next = answer_one(&connection, &mut answer, &body).await;
-        let keep = next == Next::KeepAlive && !registry.draining.get() && !connection.eof.get();
+        let keep = next == Next::KeepAlive
+            && !registry.draining.get()
+            && !connection.eof.get()
+            && !policy.keepalive_timeout.is_zero();
         if !keep {
             if next != Next::Close {
                 close(&connection, &policy, &body).await;

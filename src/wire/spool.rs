@@ -51,6 +51,9 @@ impl Spool {
     /// # Errors
     /// The temporary file cannot be made or written.
     pub fn push(&mut self, bytes: Bytes, memory: usize, folder: &Path) -> io::Result<()> {
+        if bytes.is_empty() {
+            return Ok(());
+        }
         if self.read == self.written && self.memory_len < memory {
             self.memory_len += bytes.len();
             self.memory.push_back(bytes);

@@ -4,14 +4,14 @@
 //! `-- NAME…` picks cases; `-- --record` writes nginx's answers down and leaves the lab out; `-- --self` asks nginx twice instead of
 //! the lab, which shows that the cases themselves are deterministic.
 
+mod nginx;
 #[path = "../support/oracle/mod.rs"]
 mod oracle;
-mod nginx;
 
+use oracle::OracleError;
 use oracle::case::Case;
 use oracle::server::Program;
 use oracle::suite::{self, Options};
-use oracle::OracleError;
 use std::fs;
 use std::process::ExitCode;
 
@@ -29,7 +29,11 @@ fn main() -> ExitCode {
     if has("--record") {
         return suite::main(&options, |case| record(case, &nginx));
     }
-    let other = if has("--self") { nginx.clone() } else { Program::lab() };
+    let other = if has("--self") {
+        nginx.clone()
+    } else {
+        Program::lab()
+    };
     suite::main(&options, |case| compare(case, &nginx, &other))
 }
 

@@ -26,15 +26,22 @@ pub fn find() -> Result<Program, NoNginx> {
             let nginx = program(PathBuf::from(&path), None);
             return match version(&nginx) {
                 Ok(()) => Ok(nginx),
-                Err(why) => Err(NoNginx(format!("ORACLE_NGINX={}: {why}", path.to_string_lossy()))),
+                Err(why) => Err(NoNginx(format!(
+                    "ORACLE_NGINX={}: {why}",
+                    path.to_string_lossy()
+                ))),
             };
         }
         Some(_) => {}
         // An ordinary user's PATH often lacks the folders where Debian puts servers.
         None => {
             let path = std::env::var_os("PATH").unwrap_or_default();
-            let folders = std::env::split_paths(&path).chain(["/usr/sbin".into(), "/usr/local/sbin".into()]);
-            for binary in folders.map(|folder| folder.join("nginx")).filter(|binary| binary.is_file()) {
+            let folders =
+                std::env::split_paths(&path).chain(["/usr/sbin".into(), "/usr/local/sbin".into()]);
+            for binary in folders
+                .map(|folder| folder.join("nginx"))
+                .filter(|binary| binary.is_file())
+            {
                 let nginx = program(binary, None);
                 match version(&nginx) {
                     Ok(()) => return Ok(nginx),
@@ -60,7 +67,11 @@ fn program(path: PathBuf, libraries: Option<PathBuf>) -> Program {
 
 /// Checks that `nginx -v` says 1.22.1.
 fn version(nginx: &Program) -> Result<(), String> {
-    let output = nginx.command().arg("-v").output().map_err(|error| error.to_string())?;
+    let output = nginx
+        .command()
+        .arg("-v")
+        .output()
+        .map_err(|error| error.to_string())?;
     let said = String::from_utf8_lossy(&output.stderr).trim().to_string();
     // Debian's own builds may add their name in brackets.
     match said == VERSION || said.starts_with(&format!("{VERSION} ")) {
@@ -82,7 +93,9 @@ fn package() -> Result<Program, String> {
         return Ok(nginx);
     }
     let making = target.join(format!("nginx-1.22.1.{}", std::process::id()));
-    let made = download(&making).and_then(|()| version(&unpacked(&making)).map_err(|why| format!("Debian's package here {why}")));
+    let made = download(&making).and_then(|()| {
+        version(&unpacked(&making)).map_err(|why| format!("Debian's package here {why}"))
+    });
     if made.is_ok() {
         let _ = fs::remove_dir_all(&home);
         // Another run may have been quicker: then its copy is as good.
@@ -97,12 +110,19 @@ fn package() -> Result<Program, String> {
 /// `usr/lib/ARCHITECTURE` of the unpacked packages.
 fn library_folder(home: &Path) -> Option<PathBuf> {
     let folders = fs::read_dir(home.join("usr/lib")).ok()?;
-    folders.flatten().map(|entry| entry.path()).find(|path| path.join("libpcre2-8.so.0").exists())
+    folders
+        .flatten()
+        .map(|entry| entry.path())
+        .find(|path| path.join("libpcre2-8.so.0").exists())
 }
 
 fn download(into: &Path) -> Result<(), String> {
     fs::create_dir_all(into).map_err(|error| format!("{}: {error}", into.display()))?;
-    if let Err(first) = run(Command::new("apt-get").args(["download"]).args(PACKAGES).current_dir(into)) {
+    if let Err(first) = run(Command::new("apt-get")
+        .args(["download"])
+        .args(PACKAGES)
+        .current_dir(into))
+    {
         if !rustix::process::geteuid().is_root() {
             return Err(format!(
                 "Debian's package could not be downloaded ({first}). On Debian 12, run `sudo apt-get update` once and try again, \
@@ -110,10 +130,17 @@ fn download(into: &Path) -> Result<(), String> {
             ));
         }
         run(Command::new("apt-get").args(["update"]))?;
-        run(Command::new("apt-get").args(["download"]).args(PACKAGES).current_dir(into))?;
+        run(Command::new("apt-get")
+            .args(["download"])
+            .args(PACKAGES)
+            .current_dir(into))?;
     }
     let files = fs::read_dir(into).map_err(|error| error.to_string())?;
-    for deb in files.flatten().map(|entry| entry.path()).filter(|path| path.extension().is_some_and(|e| e == "deb")) {
+    for deb in files
+        .flatten()
+        .map(|entry| entry.path())
+        .filter(|path| path.extension().is_some_and(|e| e == "deb"))
+    {
         run(Command::new("dpkg-deb").arg("-x").arg(&deb).arg(into))?;
     }
     Ok(())
@@ -122,9 +149,14 @@ fn download(into: &Path) -> Result<(), String> {
 /// Runs a command to its end; what it said where it fails.
 fn run(command: &mut Command) -> Result<(), String> {
     let name = command.get_program().to_string_lossy().into_owned();
-    let output = command.output().map_err(|error| format!("{name}: {error}"))?;
+    let output = command
+        .output()
+        .map_err(|error| format!("{name}: {error}"))?;
     match output.status.success() {
         true => Ok(()),
-        false => Err(format!("{name}: {}", String::from_utf8_lossy(&output.stderr).trim())),
+        false => Err(format!(
+            "{name}: {}",
+            String::from_utf8_lossy(&output.stderr).trim()
+        )),
     }
 }

@@ -209,7 +209,14 @@ impl ProxiedBody {
         match std::pin::Pin::new(&mut self.response).poll_next(cx) {
             Poll::Pending => Poll::Pending,
             Poll::Ready(Some(Ok(bytes))) => Poll::Ready(Some(Ok(bytes))),
-            Poll::Ready(Some(Err(_))) => Poll::Ready(Some(Err(StreamCut))),
+            Poll::Ready(Some(Err(_))) => {
+                let invalid = self.exchange.borrow().is_invalid();
+                Poll::Ready(Some(Err(if invalid {
+                    StreamCut::Invalid
+                } else {
+                    StreamCut::Closed
+                })))
+            }
             Poll::Ready(None) => Poll::Ready(None),
         }
     }

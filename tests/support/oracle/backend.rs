@@ -56,7 +56,8 @@ struct State {
 }
 
 /// What is answered where a case says nothing.
-const DEFAULT_ANSWER: &[u8] = b"HTTP/1.1 200 OK\r\nContent-Type: text/plain\r\nContent-Length: 19\r\n\r\nHello from upstream";
+const DEFAULT_ANSWER: &[u8] =
+    b"HTTP/1.1 200 OK\r\nContent-Type: text/plain\r\nContent-Length: 19\r\n\r\nHello from upstream";
 
 impl Backends {
     /// Starts one backend per socket.
@@ -64,7 +65,11 @@ impl Backends {
         let shared = Arc::new(Shared::default());
         let mut addresses = Vec::new();
         for (index, listener) in listeners.into_iter().enumerate() {
-            addresses.push(listener.local_addr().map_err(OracleError::io("local_addr"))?);
+            addresses.push(
+                listener
+                    .local_addr()
+                    .map_err(OracleError::io("local_addr"))?,
+            );
             let shared = Arc::clone(&shared);
             std::thread::spawn(move || accept(&listener, index + 1, &shared));
         }
@@ -87,7 +92,9 @@ impl Backends {
 
     /// Waits until `count` requests have come since the last `settle`.
     pub fn wait_for(&self, count: usize) -> Result<(), OracleError> {
-        self.wait("requests at the backends", |state| state.received.len() >= count)
+        self.wait("requests at the backends", |state| {
+            state.received.len() >= count
+        })
     }
 
     /// Waits until no exchange is under way; what was received since the last call.
@@ -108,7 +115,12 @@ impl Backends {
             if left == Duration::ZERO {
                 return Err(OracleError::Timeout(format!("waiting for {what}")));
             }
-            state = self.shared.changed.wait_timeout(state, left).unwrap_or_else(PoisonError::into_inner).0;
+            state = self
+                .shared
+                .changed
+                .wait_timeout(state, left)
+                .unwrap_or_else(PoisonError::into_inner)
+                .0;
         }
         Ok(())
     }
@@ -149,7 +161,11 @@ impl Shared {
 
     fn busy(&self, more: bool) {
         let mut state = self.lock();
-        state.busy = if more { state.busy + 1 } else { state.busy.saturating_sub(1) };
+        state.busy = if more {
+            state.busy + 1
+        } else {
+            state.busy.saturating_sub(1)
+        };
         self.changed.notify_all();
     }
 
@@ -160,9 +176,15 @@ impl Shared {
         while state.released == 0 {
             let left = end.saturating_duration_since(Instant::now());
             if left == Duration::ZERO || state.stopping {
-                return Err(OracleError::Timeout("a backend waiting for a release step".into()));
+                return Err(OracleError::Timeout(
+                    "a backend waiting for a release step".into(),
+                ));
             }
-            state = self.changed.wait_timeout(state, left).unwrap_or_else(PoisonError::into_inner).0;
+            state = self
+                .changed
+                .wait_timeout(state, left)
+                .unwrap_or_else(PoisonError::into_inner)
+                .0;
         }
         state.released -= 1;
         Ok(())
@@ -189,8 +211,15 @@ fn accept(listener: &TcpListener, backend: usize, shared: &Arc<Shared>) {
 }
 
 /// Serves one connection. `busy` tells whether an exchange is under way when it returns.
-fn serve(stream: TcpStream, backend: usize, shared: &Shared, busy: &mut bool) -> Result<(), OracleError> {
-    stream.set_nodelay(true).map_err(OracleError::io("set_nodelay"))?;
+fn serve(
+    stream: TcpStream,
+    backend: usize,
+    shared: &Shared,
+    busy: &mut bool,
+) -> Result<(), OracleError> {
+    stream
+        .set_nodelay(true)
+        .map_err(OracleError::io("set_nodelay"))?;
     let mut writer = stream.try_clone().map_err(OracleError::io("try_clone"))?;
     let mut incoming = Incoming::new(stream)?;
     for on_connection in 1.. {
@@ -209,7 +238,11 @@ fn serve(stream: TcpStream, backend: usize, shared: &Shared, busy: &mut bool) ->
         shared.note(Received {
             backend,
             on_connection,
-            bytes: if answer.read == ReadUntil::Each { incoming.take_understood() } else { incoming.take() },
+            bytes: if answer.read == ReadUntil::Each {
+                incoming.take_understood()
+            } else {
+                incoming.take()
+            },
             note: (!whole).then_some("closed by the proxy before the request was whole"),
         });
         let Some(head) = head else { return Ok(()) };
@@ -259,7 +292,11 @@ fn serve(stream: TcpStream, backend: usize, shared: &Shared, busy: &mut bool) ->
 }
 
 /// Writes an answer; `false` when the proxy has gone.
-fn write_parts(writer: &mut TcpStream, answer: &Answer, shared: &Shared) -> Result<bool, OracleError> {
+fn write_parts(
+    writer: &mut TcpStream,
+    answer: &Answer,
+    shared: &Shared,
+) -> Result<bool, OracleError> {
     for (index, part) in answer.parts.iter().enumerate() {
         if index > 0 {
             shared.gate()?;
@@ -281,7 +318,12 @@ fn finish(writer: &TcpStream, incoming: &mut Incoming) -> Result<(), OracleError
 
 /// Whether the request lets its connection live on.
 fn keeps(head: &str) -> bool {
-    let version_1_0 = head.split("\r\n").next().is_some_and(|line| line.ends_with("HTTP/1.0"));
-    let close = field_values(head, "connection").iter().any(|v| v.eq_ignore_ascii_case("close"));
+    let version_1_0 = head
+        .split("\r\n")
+        .next()
+        .is_some_and(|line| line.ends_with("HTTP/1.0"));
+    let close = field_values(head, "connection")
+        .iter()
+        .any(|v| v.eq_ignore_ascii_case("close"));
     !version_1_0 && !close
 }

@@ -24,10 +24,15 @@ pub fn parse(text: &str, names: &Names) -> Result<Vec<u8>, OracleError> {
         match first {
             b'\n' => out.extend_from_slice(b"\r\n"),
             b'\\' => {
-                let (&kind, tail) = rest.split_first().ok_or_else(|| fail("ends in a backslash"))?;
+                let (&kind, tail) = rest
+                    .split_first()
+                    .ok_or_else(|| fail("ends in a backslash"))?;
                 rest = tail;
                 if kind == b'{' {
-                    let end = rest.iter().position(|&b| b == b'}').ok_or_else(|| fail("\\{ without }"))?;
+                    let end = rest
+                        .iter()
+                        .position(|&b| b == b'}')
+                        .ok_or_else(|| fail("\\{ without }"))?;
                     let (inside, tail) = rest.split_at(end);
                     rest = tail.get(1..).unwrap_or_default();
                     out.extend(repeated(inside).ok_or_else(|| fail("not \\{unit*N}"))?);
@@ -73,7 +78,10 @@ fn escape<'a>(kind: u8, rest: &'a [u8], out: &mut Vec<u8>) -> Option<&'a [u8]> {
 fn repeated(inside: &[u8]) -> Option<Vec<u8>> {
     let star = inside.iter().rposition(|&b| b == b'*')?;
     let unit = parse(std::str::from_utf8(inside.get(..star)?).ok()?, &[]).ok()?;
-    let times: usize = std::str::from_utf8(inside.get(star + 1..)?).ok()?.parse().ok()?;
+    let times: usize = std::str::from_utf8(inside.get(star + 1..)?)
+        .ok()?
+        .parse()
+        .ok()?;
     (times <= 100_000_000).then(|| unit.repeat(times))
 }
 
@@ -142,8 +150,15 @@ fn summary(rest: &[u8], out: &mut String) {
     for byte in Sha256::digest(rest) {
         let _ = write!(digest, "{byte:02x}");
     }
-    let _ = write!(out, "\\\n\\[{} more bytes, SHA-256 {digest}, the last: ", rest.len());
-    for &byte in rest.get(rest.len().saturating_sub(40)..).unwrap_or_default() {
+    let _ = write!(
+        out,
+        "\\\n\\[{} more bytes, SHA-256 {digest}, the last: ",
+        rest.len()
+    );
+    for &byte in rest
+        .get(rest.len().saturating_sub(40)..)
+        .unwrap_or_default()
+    {
         one(byte, out);
     }
     out.push(']');

@@ -28,7 +28,10 @@ pub struct Case {
 #[serde(deny_unknown_fields)]
 pub struct CaseSpec {
     /// What the case is about, in a line.
-    #[allow(dead_code, reason = "every case must say what it is about; readers of the file use it")]
+    #[allow(
+        dead_code,
+        reason = "every case must say what it is about; readers of the file use it"
+    )]
     pub about: String,
     /// Compare the error log's messages too.
     #[serde(default)]
@@ -183,9 +186,19 @@ fn default_host() -> String {
 impl Case {
     /// The case in the folder `dir`.
     pub fn load(dir: &Path) -> Result<Case, OracleError> {
-        let name = dir.file_name().unwrap_or_default().to_string_lossy().into_owned();
+        let name = dir
+            .file_name()
+            .unwrap_or_default()
+            .to_string_lossy()
+            .into_owned();
         let files = dir.join("files");
-        Case::read(name, dir.join("case.toml"), dir.join("nginx.conf"), files, dir.join("expected.txt"))
+        Case::read(
+            name,
+            dir.join("case.toml"),
+            dir.join("nginx.conf"),
+            files,
+            dir.join("expected.txt"),
+        )
     }
 
     /// The table of heads in `file`; all tables share the configuration beside them.
@@ -193,12 +206,27 @@ impl Case {
         let stem = file.file_stem().unwrap_or_default().to_string_lossy();
         let dir = file.parent().unwrap_or(Path::new("."));
         let expected = dir.join(format!("{stem}.expected.txt"));
-        Case::read(format!("heads/{stem}"), file.into(), dir.join("nginx.conf"), dir.join("files"), expected)
+        Case::read(
+            format!("heads/{stem}"),
+            file.into(),
+            dir.join("nginx.conf"),
+            dir.join("files"),
+            expected,
+        )
     }
 
-    fn read(name: String, file: PathBuf, config: PathBuf, files: PathBuf, expected: PathBuf) -> Result<Case, OracleError> {
-        let read = |path: &Path| fs::read_to_string(path).map_err(OracleError::io(format!("reading {}", path.display())));
-        let spec: CaseSpec = toml::from_str(&read(&file)?).map_err(|error| OracleError::case(&file, error.to_string()))?;
+    fn read(
+        name: String,
+        file: PathBuf,
+        config: PathBuf,
+        files: PathBuf,
+        expected: PathBuf,
+    ) -> Result<Case, OracleError> {
+        let read = |path: &Path| {
+            fs::read_to_string(path).map_err(OracleError::io(format!("reading {}", path.display())))
+        };
+        let spec: CaseSpec = toml::from_str(&read(&file)?)
+            .map_err(|error| OracleError::case(&file, error.to_string()))?;
         let mut includes = Vec::new();
         if files.is_dir() {
             read_includes(&files, &mut includes)?;
@@ -221,9 +249,16 @@ impl Case {
         for connection in &self.spec.connection {
             let name = &connection.name;
             if !names.insert(name) {
-                return Err(OracleError::case(&self.file, format!("two connections are named {name:?}")));
+                return Err(OracleError::case(
+                    &self.file,
+                    format!("two connections are named {name:?}"),
+                ));
             }
-            let forms = [connection.send.is_some(), !connection.request.is_empty(), !connection.step.is_empty()];
+            let forms = [
+                connection.send.is_some(),
+                !connection.request.is_empty(),
+                !connection.step.is_empty(),
+            ];
             if forms.iter().filter(|used| **used).count() != 1 {
                 let what = format!("{name:?} must have one of send, request and step");
                 return Err(OracleError::case(&self.file, what));
@@ -240,7 +275,8 @@ impl Case {
 
 /// Whether a file is part of the configuration, so that names in it are replaced.
 pub fn is_include(path: &Path) -> bool {
-    path.extension().is_some_and(|extension| extension == "conf" || extension == "inc")
+    path.extension()
+        .is_some_and(|extension| extension == "conf" || extension == "inc")
 }
 
 fn read_includes(folder: &Path, into: &mut Vec<String>) -> Result<(), OracleError> {
@@ -270,10 +306,18 @@ impl ConnectionSpec {
         if !self.step.is_empty() {
             return self.step.clone();
         }
-        let fields: String = self.fields.iter().map(|field| format!("{field}\n")).collect();
+        let fields: String = self
+            .fields
+            .iter()
+            .map(|field| format!("{field}\n"))
+            .collect();
         let text = |request: &String| {
             let (line, own) = request.split_once('\n').unwrap_or((request, ""));
-            let own = if own.is_empty() { String::new() } else { format!("{own}\n") };
+            let own = if own.is_empty() {
+                String::new()
+            } else {
+                format!("{own}\n")
+            };
             format!("{line} HTTP/1.1\nHost: {}\n{fields}{own}\n", self.host)
         };
         let step = |request| StepSpec {
@@ -287,12 +331,22 @@ impl ConnectionSpec {
 impl StepSpec {
     /// The methods of the requests whose answers follow the step's send.
     pub fn methods(&self) -> Vec<String> {
-        let Some(send) = &self.send else { return Vec::new() };
-        let first = if send.starts_with("HEAD ") { "HEAD" } else { "GET" };
+        let Some(send) = &self.send else {
+            return Vec::new();
+        };
+        let first = if send.starts_with("HEAD ") {
+            "HEAD"
+        } else {
+            "GET"
+        };
         match &self.answers {
             None => vec![first.into()],
             Some(Answers::Count(0)) => Vec::new(),
-            Some(Answers::Count(n)) => std::iter::once(first).chain(std::iter::repeat("GET")).take(*n).map(Into::into).collect(),
+            Some(Answers::Count(n)) => std::iter::once(first)
+                .chain(std::iter::repeat("GET"))
+                .take(*n)
+                .map(Into::into)
+                .collect(),
             Some(Answers::Methods(methods)) => methods.clone(),
         }
     }

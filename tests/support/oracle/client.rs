@@ -23,7 +23,11 @@ pub enum Seen {
 pub const FOLLOW_UP: &str = "follow-up";
 
 /// Holds one conversation.
-pub fn converse(spec: &ConnectionSpec, ports: &Ports, backends: &Backends) -> Result<Vec<Seen>, OracleError> {
+pub fn converse(
+    spec: &ConnectionSpec,
+    ports: &Ports,
+    backends: &Backends,
+) -> Result<Vec<Seen>, OracleError> {
     backends.script(script(spec, ports)?);
     let port = ports.of(&spec.to).unwrap_or(ports.first);
     let mut client = Client::connect(port)?;
@@ -32,18 +36,26 @@ pub fn converse(spec: &ConnectionSpec, ports: &Ports, backends: &Backends) -> Re
             client.fate()?;
             // Raw sends mean one connection; plain requests go on with the next.
             if spec.request.is_empty() {
-                client.seen.push(Seen::Note("(the rest is not sent: the last answer ended the connection)".into()));
+                client.seen.push(Seen::Note(
+                    "(the rest is not sent: the last answer ended the connection)".into(),
+                ));
                 return Ok(client.seen);
             }
             client = client.renew(port)?;
         }
         let first = !client.used;
         let goes_on = client.step(&step, ports, backends)?;
-        if !first && !spec.request.is_empty() && client.incoming.bytes.is_empty() && client.incoming.end.is_some() {
+        if !first
+            && !spec.request.is_empty()
+            && client.incoming.bytes.is_empty()
+            && client.incoming.end.is_some()
+        {
             // The last answer promised to keep the connection, and the server closed it all the same: the request may have been
             // sent before that was seen, or after.
             client.seen.pop();
-            client.seen.push(Seen::Note("connection: closed by the server, whatever it said".into()));
+            client.seen.push(Seen::Note(
+                "connection: closed by the server, whatever it said".into(),
+            ));
             client = client.renew(port)?;
             client.step(&step, ports, backends)?;
         }
@@ -58,7 +70,11 @@ pub fn converse(spec: &ConnectionSpec, ports: &Ports, backends: &Backends) -> Re
 fn script(spec: &ConnectionSpec, ports: &Ports) -> Result<Vec<Answer>, OracleError> {
     let full = spec.backend.iter().map(|answer| answer.full());
     full.map(|answer| {
-        let parts: Result<_, _> = answer.send.iter().map(|text| bytes::parse(text, &ports.names)).collect();
+        let parts: Result<_, _> = answer
+            .send
+            .iter()
+            .map(|text| bytes::parse(text, &ports.names))
+            .collect();
         Ok(Answer {
             parts: parts?,
             read: answer.read,
@@ -82,8 +98,11 @@ struct Client {
 
 impl Client {
     fn connect(port: u16) -> Result<Self, OracleError> {
-        let stream = TcpStream::connect((Ipv4Addr::LOCALHOST, port)).map_err(OracleError::io("connecting to the server"))?;
-        stream.set_nodelay(true).map_err(OracleError::io("set_nodelay"))?;
+        let stream = TcpStream::connect((Ipv4Addr::LOCALHOST, port))
+            .map_err(OracleError::io("connecting to the server"))?;
+        stream
+            .set_nodelay(true)
+            .map_err(OracleError::io("set_nodelay"))?;
         Ok(Client {
             incoming: Incoming::new(stream.try_clone().map_err(OracleError::io("try_clone"))?)?,
             stream,
@@ -98,11 +117,19 @@ impl Client {
     fn renew(mut self, port: u16) -> Result<Self, OracleError> {
         self.seen.push(Seen::Note("(a new connection)".into()));
         let client = Client::connect(port)?;
-        Ok(Client { seen: self.seen, ..client })
+        Ok(Client {
+            seen: self.seen,
+            ..client
+        })
     }
 
     /// One step; `false` when it ends the conversation.
-    fn step(&mut self, step: &StepSpec, ports: &Ports, backends: &Backends) -> Result<bool, OracleError> {
+    fn step(
+        &mut self,
+        step: &StepSpec,
+        ports: &Ports,
+        backends: &Backends,
+    ) -> Result<bool, OracleError> {
         if let Some(count) = step.received {
             backends.wait_for(count)?;
         }
@@ -168,16 +195,25 @@ impl Client {
             return Ok(());
         }
         self.collect();
-        let _ = self.stream.write_all(format!("{FOLLOW_UP}\r\n\r\n").as_bytes());
+        let _ = self
+            .stream
+            .write_all(format!("{FOLLOW_UP}\r\n\r\n").as_bytes());
         let _ = self.stream.shutdown(Shutdown::Write);
         self.incoming.drain()?;
         let answer = self.incoming.take();
         if answer.is_empty() {
-            self.seen.push(Seen::Note("connection: closed by the server, or the follow-up is not read as a request".into()));
+            self.seen.push(Seen::Note(
+                "connection: closed by the server, or the follow-up is not read as a request"
+                    .into(),
+            ));
         } else if answer.starts_with(b"HTTP/1.1 400 ") {
-            self.seen.push(Seen::Note("connection: open, a follow-up is answered".into()));
+            self.seen.push(Seen::Note(
+                "connection: open, a follow-up is answered".into(),
+            ));
         } else {
-            self.seen.push(Seen::Note("connection: open, and what answers the follow-up is".into()));
+            self.seen.push(Seen::Note(
+                "connection: open, and what answers the follow-up is".into(),
+            ));
             self.seen.push(Seen::Received(answer));
         }
         Ok(())

@@ -36,7 +36,9 @@ enum Body {
 
 impl Incoming {
     pub fn new(stream: TcpStream) -> Result<Self, OracleError> {
-        stream.set_read_timeout(Some(PATIENCE)).map_err(OracleError::io("set_read_timeout"))?;
+        stream
+            .set_read_timeout(Some(PATIENCE))
+            .map_err(OracleError::io("set_read_timeout"))?;
         Ok(Incoming {
             stream,
             bytes: Vec::new(),
@@ -54,13 +56,19 @@ impl Incoming {
         loop {
             match self.stream.read(&mut buffer) {
                 Ok(0) => self.end = Some(End::Closed),
-                Ok(n) => self.bytes.extend_from_slice(buffer.get(..n).unwrap_or_default()),
+                Ok(n) => self
+                    .bytes
+                    .extend_from_slice(buffer.get(..n).unwrap_or_default()),
                 Err(error) => match error.kind() {
                     ErrorKind::Interrupted => continue,
                     ErrorKind::WouldBlock | ErrorKind::TimedOut => {
                         return Err(OracleError::Timeout(format!(
                             "no byte and no close within {PATIENCE:?}, after {:?}",
-                            String::from_utf8_lossy(self.bytes.get(self.bytes.len().saturating_sub(300)..).unwrap_or_default())
+                            String::from_utf8_lossy(
+                                self.bytes
+                                    .get(self.bytes.len().saturating_sub(300)..)
+                                    .unwrap_or_default()
+                            )
                         )));
                     }
                     _ => self.end = Some(End::Reset),
@@ -105,7 +113,9 @@ impl Incoming {
                 self.drain()?;
                 return Ok(false);
             }
-            let Some(head) = self.head()? else { return Ok(false) };
+            let Some(head) = self.head()? else {
+                return Ok(false);
+            };
             let status = status(&head);
             if (100..200).contains(&status) && status != 101 {
                 continue;
@@ -115,7 +125,9 @@ impl Incoming {
             } else {
                 answer_body(&head)
             };
-            let keeps = !field_values(&head, "connection").iter().any(|v| v.eq_ignore_ascii_case("close"));
+            let keeps = !field_values(&head, "connection")
+                .iter()
+                .any(|v| v.eq_ignore_ascii_case("close"));
             let whole = self.body(body)?;
             return Ok(keeps && whole);
         }
@@ -123,7 +135,9 @@ impl Incoming {
 
     /// Reads one request as a backend would: its head, and its body where `with_body`. `None`: the stream ended first.
     pub fn request(&mut self, with_body: bool) -> Result<Option<String>, OracleError> {
-        let Some(head) = self.head()? else { return Ok(None) };
+        let Some(head) = self.head()? else {
+            return Ok(None);
+        };
         if with_body && !self.request_body(&head)? {
             return Ok(None);
         }
@@ -153,7 +167,8 @@ impl Incoming {
     fn head(&mut self) -> Result<Option<String>, OracleError> {
         loop {
             if let Some(end) = find(self.rest(), b"\r\n\r\n") {
-                let head = String::from_utf8_lossy(self.rest().get(..end).unwrap_or_default()).into_owned();
+                let head = String::from_utf8_lossy(self.rest().get(..end).unwrap_or_default())
+                    .into_owned();
                 self.at += end + 4;
                 return Ok(Some(head));
             }
@@ -170,7 +185,9 @@ impl Incoming {
             Body::Length(length) => self.skip(length),
             Body::UntilClose => self.drain().map(|()| false),
             Body::Chunked => loop {
-                let Some(line) = self.line()? else { return Ok(false) };
+                let Some(line) = self.line()? else {
+                    return Ok(false);
+                };
                 let digits = line.split(';').next().unwrap_or_default().trim();
                 let Ok(size) = usize::from_str_radix(digits, 16) else {
                     self.drain()?;
@@ -204,7 +221,8 @@ impl Incoming {
     fn line(&mut self) -> Result<Option<String>, OracleError> {
         loop {
             if let Some(end) = find(self.rest(), b"\r\n") {
-                let line = String::from_utf8_lossy(self.rest().get(..end).unwrap_or_default()).into_owned();
+                let line = String::from_utf8_lossy(self.rest().get(..end).unwrap_or_default())
+                    .into_owned();
                 self.at += end + 2;
                 return Ok(Some(line));
             }
@@ -216,17 +234,27 @@ impl Incoming {
 }
 
 fn answer_body(head: &str) -> Body {
-    if field_values(head, "transfer-encoding").iter().any(|v| v.eq_ignore_ascii_case("chunked")) {
+    if field_values(head, "transfer-encoding")
+        .iter()
+        .any(|v| v.eq_ignore_ascii_case("chunked"))
+    {
         return Body::Chunked;
     }
-    match field_values(head, "content-length").first().and_then(|v| v.parse().ok()) {
+    match field_values(head, "content-length")
+        .first()
+        .and_then(|v| v.parse().ok())
+    {
         Some(length) => Body::Length(length),
         None => Body::UntilClose,
     }
 }
 
 fn status(head: &str) -> u16 {
-    head.split(' ').nth(1).and_then(|code| code.get(..3)).and_then(|code| code.parse().ok()).unwrap_or(0)
+    head.split(' ')
+        .nth(1)
+        .and_then(|code| code.get(..3))
+        .and_then(|code| code.parse().ok())
+        .unwrap_or(0)
 }
 
 /// The values of every field of that name (lower case), without the blanks around them.
@@ -241,7 +269,9 @@ pub fn field_values<'a>(head: &'a str, name: &str) -> Vec<&'a str> {
 
 /// Where `needle` first stands in `bytes`.
 pub fn find(bytes: &[u8], needle: &[u8]) -> Option<usize> {
-    bytes.windows(needle.len()).position(|window| window == needle)
+    bytes
+        .windows(needle.len())
+        .position(|window| window == needle)
 }
 
 pub fn contains(bytes: &[u8], needle: &[u8]) -> bool {

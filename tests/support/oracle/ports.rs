@@ -30,7 +30,11 @@ impl Ports {
     pub fn for_texts<'a>(texts: impl Iterator<Item = &'a str>) -> Result<Self, OracleError> {
         let mut wanted = BTreeSet::from(["PORT".to_string()]);
         for text in texts {
-            wanted.extend(text.split('@').filter(|word| is_port_name(word)).map(str::to_string));
+            wanted.extend(
+                text.split('@')
+                    .filter(|word| is_port_name(word))
+                    .map(str::to_string),
+            );
         }
         let mut ports = Ports {
             names: Vec::new(),
@@ -54,7 +58,10 @@ impl Ports {
     }
 
     pub fn of(&self, name: &str) -> Option<u16> {
-        self.names.iter().find(|(n, _)| n == name).and_then(|(_, port)| port.parse().ok())
+        self.names
+            .iter()
+            .find(|(n, _)| n == name)
+            .and_then(|(_, port)| port.parse().ok())
     }
 }
 
@@ -75,12 +82,14 @@ fn free_port() -> Result<(Socket, u16), OracleError> {
         let port = u16::try_from(port).unwrap_or(u16::MAX);
         // Tried on every address: a wildcard `listen` must succeed too.
         let any = SocketAddrV4::new(Ipv4Addr::UNSPECIFIED, port);
-        let probe = Socket::new(Domain::IPV4, Type::STREAM, None).map_err(OracleError::io("socket"))?;
+        let probe =
+            Socket::new(Domain::IPV4, Type::STREAM, None).map_err(OracleError::io("socket"))?;
         if probe.bind(&any.into()).is_err() {
             continue;
         }
         drop(probe);
-        let socket = Socket::new(Domain::IPV4, Type::STREAM, None).map_err(OracleError::io("socket"))?;
+        let socket =
+            Socket::new(Domain::IPV4, Type::STREAM, None).map_err(OracleError::io("socket"))?;
         let loopback = SocketAddrV4::new(Ipv4Addr::LOCALHOST, port);
         if socket.bind(&loopback.into()).is_ok() {
             return Ok((socket, port));

@@ -22,7 +22,9 @@ pub fn run(case: &Case, program: &Program, prefix: &Path) -> Result<Transcript, 
     loop {
         match run_once(case, program, prefix) {
             // Somebody else took a port between its choice and the bind.
-            Err(OracleError::Server { what, .. }) if attempt < 4 && what.contains("in use") => attempt += 1,
+            Err(OracleError::Server { what, .. }) if attempt < 4 && what.contains("in use") => {
+                attempt += 1
+            }
             other => return other,
         }
     }
@@ -38,7 +40,10 @@ fn run_once(case: &Case, program: &Program, prefix: &Path) -> Result<Transcript,
     for connection in &case.spec.connection {
         let named = |error| OracleError::Case {
             file: case.file.clone(),
-            what: format!("connection {:?}, {}: {error}", connection.name, program.name),
+            what: format!(
+                "connection {:?}, {}: {error}",
+                connection.name, program.name
+            ),
         };
         let seen = client::converse(connection, &ports, &backends).map_err(named)?;
         let received = backends.settle().map_err(named)?;
@@ -55,7 +60,10 @@ fn lay_out(case: &Case, prefix: &Path, ports: &Ports) -> Result<(), OracleError>
     if prefix.exists() {
         fs::remove_dir_all(prefix).map_err(OracleError::io("clearing the prefix"))?;
     }
-    for folder in ["logs", "temp", "html"].into_iter().chain(case.spec.folder.iter().map(String::as_str)) {
+    for folder in ["logs", "temp", "html"]
+        .into_iter()
+        .chain(case.spec.folder.iter().map(String::as_str))
+    {
         make_dir(&prefix.join(folder))?;
     }
     if let Some(files) = &case.files {
@@ -70,20 +78,35 @@ fn lay_out(case: &Case, prefix: &Path, ports: &Ports) -> Result<(), OracleError>
     }
     for link in &case.spec.link {
         let path = prefix.join(&link.path);
-        symlink(&link.target, &path).map_err(OracleError::io(format!("linking {}", path.display())))?;
+        symlink(&link.target, &path)
+            .map_err(OracleError::io(format!("linking {}", path.display())))?;
     }
-    write(&prefix.join("nginx.conf"), config(case, ports).as_bytes(), MODIFIED)
+    write(
+        &prefix.join("nginx.conf"),
+        config(case, ports).as_bytes(),
+        MODIFIED,
+    )
 }
 
 /// The configuration with its names replaced; both programs see texts that differ in ports alone.
 fn config(case: &Case, ports: &Ports) -> String {
     // Only root can, and must, name the user whose workers can read the prefix.
-    let user = if rustix::process::geteuid().is_root() { "user root;" } else { "" };
+    let user = if rustix::process::geteuid().is_root() {
+        "user root;"
+    } else {
+        ""
+    };
     let main = format!(
         "daemon off; {user} pid logs/nginx.pid; error_log logs/error.log; worker_processes 1; events {{ worker_connections 128; }}"
     );
-    let temp = ["client_body", "proxy", "fastcgi", "uwsgi", "scgi"].map(|name| format!("{name}_temp_path temp/{name};")).join(" ");
-    let log = if case.config.contains("access_log") { "" } else { " access_log logs/access.log;" };
+    let temp = ["client_body", "proxy", "fastcgi", "uwsgi", "scgi"]
+        .map(|name| format!("{name}_temp_path temp/{name};"))
+        .join(" ");
+    let log = if case.config.contains("access_log") {
+        ""
+    } else {
+        " access_log logs/access.log;"
+    };
     let mut names = ports.names.clone();
     names.extend([
         ("MAIN".to_string(), main),
@@ -101,7 +124,11 @@ fn write(path: &Path, bytes: &[u8], modified: u64) -> Result<(), OracleError> {
     let what = || OracleError::io(format!("writing {}", path.display()));
     fs::write(path, bytes).map_err(what())?;
     let time = SystemTime::UNIX_EPOCH + Duration::from_secs(modified);
-    File::options().append(true).open(path).and_then(|file| file.set_modified(time)).map_err(what())
+    File::options()
+        .append(true)
+        .open(path)
+        .and_then(|file| file.set_modified(time))
+        .map_err(what())
 }
 
 fn copy(from: &Path, to: &Path, ports: &Ports) -> Result<(), OracleError> {
@@ -124,7 +151,12 @@ fn copy(from: &Path, to: &Path, ports: &Ports) -> Result<(), OracleError> {
 }
 
 /// Takes the log files into the transcript.
-fn logs(case: &Case, prefix: &Path, masks: &Masks, transcript: &mut Transcript) -> Result<(), OracleError> {
+fn logs(
+    case: &Case,
+    prefix: &Path,
+    masks: &Masks,
+    transcript: &mut Transcript,
+) -> Result<(), OracleError> {
     let what = || OracleError::io("reading the logs");
     let mut paths = Vec::new();
     for entry in fs::read_dir(prefix.join("logs")).map_err(what())? {
@@ -132,7 +164,11 @@ fn logs(case: &Case, prefix: &Path, masks: &Masks, transcript: &mut Transcript) 
     }
     paths.sort();
     for path in paths {
-        let name = path.file_name().unwrap_or_default().to_string_lossy().into_owned();
+        let name = path
+            .file_name()
+            .unwrap_or_default()
+            .to_string_lossy()
+            .into_owned();
         let is_error_log = name.starts_with("error");
         if !name.ends_with(".log") || (is_error_log && !case.spec.error_log) {
             continue;

@@ -56,10 +56,18 @@ pub struct Server {
 impl Server {
     /// Starts `program` on `prefix/nginx.conf` and waits until `port` accepts.
     pub fn start(program: &Program, prefix: &Path, port: u16) -> Result<Server, OracleError> {
-        let output = File::create(prefix.join("stderr.txt")).map_err(OracleError::io("creating stderr.txt"))?;
+        let output = File::create(prefix.join("stderr.txt"))
+            .map_err(OracleError::io("creating stderr.txt"))?;
         let mut command = program.command();
-        command.arg("-p").arg(prefix).arg("-c").arg(prefix.join("nginx.conf"));
-        command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(output);
+        command
+            .arg("-p")
+            .arg(prefix)
+            .arg("-c")
+            .arg(prefix.join("nginx.conf"));
+        command
+            .stdin(Stdio::null())
+            .stdout(Stdio::null())
+            .stderr(output);
         command.current_dir(prefix).process_group(0);
         let what = format!("starting {}", program.path.display());
         let child = command.spawn().map_err(OracleError::io(what))?;

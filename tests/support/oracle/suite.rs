@@ -22,7 +22,9 @@ pub struct Options {
 impl Options {
     /// Reads the arguments that cargo hands to a test program; unknown flags are other test programs'.
     pub fn from_args() -> Self {
-        let (flags, filters): (Vec<_>, Vec<_>) = std::env::args().skip(1).partition(|argument| argument.starts_with('-'));
+        let (flags, filters): (Vec<_>, Vec<_>) = std::env::args()
+            .skip(1)
+            .partition(|argument| argument.starts_with('-'));
         Options {
             filters,
             list: flags.iter().any(|flag| flag == "--list"),
@@ -30,7 +32,11 @@ impl Options {
     }
 
     fn wants(&self, name: &str) -> bool {
-        self.filters.is_empty() || self.filters.iter().any(|filter| name.contains(filter.as_str()))
+        self.filters.is_empty()
+            || self
+                .filters
+                .iter()
+                .any(|filter| name.contains(filter.as_str()))
     }
 }
 
@@ -40,7 +46,11 @@ fn cases(options: &Options) -> Result<Vec<Case>, OracleError> {
         let folder = data_dir().join(folder);
         let what = || OracleError::io(format!("reading {}", folder.display()));
         let entries: Result<Vec<_>, _> = fs::read_dir(&folder).map_err(what())?.collect();
-        let mut paths: Vec<_> = entries.map_err(what())?.into_iter().map(|entry| entry.path()).collect();
+        let mut paths: Vec<_> = entries
+            .map_err(what())?
+            .into_iter()
+            .map(|entry| entry.path())
+            .collect();
         paths.sort();
         Ok(paths)
     };
@@ -48,7 +58,10 @@ fn cases(options: &Options) -> Result<Vec<Case>, OracleError> {
     for dir in list("cases")? {
         cases.push(Case::load(&dir)?);
     }
-    for file in list("heads")?.iter().filter(|path| path.extension().is_some_and(|e| e == "toml")) {
+    for file in list("heads")?
+        .iter()
+        .filter(|path| path.extension().is_some_and(|e| e == "toml"))
+    {
         cases.push(Case::load_heads(file)?);
     }
     cases.retain(|case| options.wants(&case.name));
@@ -56,7 +69,10 @@ fn cases(options: &Options) -> Result<Vec<Case>, OracleError> {
 }
 
 /// Runs `judge` on every case, several at a time, and reports; it returns what is wrong with a case.
-pub fn main(options: &Options, judge: impl Fn(&Case) -> Result<Option<String>, OracleError> + Sync) -> ExitCode {
+pub fn main(
+    options: &Options,
+    judge: impl Fn(&Case) -> Result<Option<String>, OracleError> + Sync,
+) -> ExitCode {
     let cases = match cases(options) {
         Ok(cases) => cases,
         Err(error) => {
@@ -65,7 +81,9 @@ pub fn main(options: &Options, judge: impl Fn(&Case) -> Result<Option<String>, O
         }
     };
     if options.list {
-        cases.iter().for_each(|case| println!("{}: test", case.name));
+        cases
+            .iter()
+            .for_each(|case| println!("{}: test", case.name));
         return ExitCode::SUCCESS;
     }
     let start = Instant::now();
@@ -81,7 +99,11 @@ pub fn main(options: &Options, judge: impl Fn(&Case) -> Result<Option<String>, O
                     let complaint = match judge(case) {
                         Ok(None) => {
                             let seconds = begun.elapsed().as_secs_f32();
-                            println!("ok      {} ({} connections, {seconds:.1} s)", case.name, case.spec.connection.len());
+                            println!(
+                                "ok      {} ({} connections, {seconds:.1} s)",
+                                case.name,
+                                case.spec.connection.len()
+                            );
                             continue;
                         }
                         Ok(Some(difference)) => difference,
@@ -97,19 +119,31 @@ pub fn main(options: &Options, judge: impl Fn(&Case) -> Result<Option<String>, O
     });
     let failed = failed.into_inner().unwrap_or_default();
     let connections: usize = cases.iter().map(|case| case.spec.connection.len()).sum();
-    let sends: usize = cases.iter().flat_map(|case| &case.spec.connection).map(|c| c.steps().iter().filter(|s| s.send.is_some()).count()).sum();
+    let sends: usize = cases
+        .iter()
+        .flat_map(|case| &case.spec.connection)
+        .map(|c| c.steps().iter().filter(|s| s.send.is_some()).count())
+        .sum();
     println!(
         "\n{} cases, {connections} connections, {sends} sends, {:.1} s: {} failed {failed:?}",
         cases.len(),
         start.elapsed().as_secs_f32(),
         failed.len()
     );
-    if failed.is_empty() { ExitCode::SUCCESS } else { ExitCode::FAILURE }
+    if failed.is_empty() {
+        ExitCode::SUCCESS
+    } else {
+        ExitCode::FAILURE
+    }
 }
 
 /// Runs a case against a program in a folder of its own under `target/`.
 pub fn ask(case: &Case, program: &Program, role: &str) -> Result<Transcript, OracleError> {
-    let folder = format!("oracle-{}/{}-{role}", std::process::id(), case.name.replace('/', "-"));
+    let folder = format!(
+        "oracle-{}/{}-{role}",
+        std::process::id(),
+        case.name.replace('/', "-")
+    );
     let root = PathBuf::from(env!("CARGO_TARGET_TMPDIR"));
     let result = run::run(case, program, &root.join(folder));
     // Gone when the last case has removed its own; a failed case's is kept to be looked at.
@@ -119,7 +153,10 @@ pub fn ask(case: &Case, program: &Program, role: &str) -> Result<Transcript, Ora
 
 /// The recorded answers of a case.
 pub fn recorded(case: &Case) -> Result<Transcript, OracleError> {
-    let what = format!("reading {} (record it: cargo test --features verify --test differential -- --record)", case.expected.display());
+    let what = format!(
+        "reading {} (record it: cargo test --features verify --test differential -- --record)",
+        case.expected.display()
+    );
     let text = fs::read_to_string(&case.expected).map_err(OracleError::io(what))?;
     Ok(Transcript::from_text(&text))
 }

@@ -28,10 +28,15 @@ pub struct Masks {
 impl Masks {
     pub fn new(ports: &Ports, prefix: &Path) -> Self {
         let prefix = prefix.to_string_lossy().into_owned();
-        let ports = ports.names.iter().map(|(name, port)| (port.clone(), format!("@{name}@")));
+        let ports = ports
+            .names
+            .iter()
+            .map(|(name, port)| (port.clone(), format!("@{name}@")));
         let pairs = std::iter::once((prefix, "@PREFIX@".into())).chain(ports);
         Masks {
-            replace: pairs.map(|(from, to): (String, String)| (from.into_bytes(), to.into_bytes())).collect(),
+            replace: pairs
+                .map(|(from, to): (String, String)| (from.into_bytes(), to.into_bytes()))
+                .collect(),
         }
     }
 
@@ -59,7 +64,11 @@ impl Transcript {
         for request in received {
             let mut line = format!("-- backend {} received", request.backend);
             if request.on_connection > 1 {
-                let _ = write!(line, ", as request {} of one connection", request.on_connection);
+                let _ = write!(
+                    line,
+                    ", as request {} of one connection",
+                    request.on_connection
+                );
             }
             lines.push(line + ":");
             quote(&mut lines, "| ", &masks.apply(&request.bytes));
@@ -81,8 +90,16 @@ impl Transcript {
             }
             let text = render(line.strip_suffix(b"\n").unwrap_or(line));
             let text = text.trim_end().trim_end_matches('\\');
-            let text = if is_error_log { mask_error_line(text) } else { mask_log_time(text) };
-            let cut = if line.ends_with(b"\n") { "" } else { " (and no end of line)" };
+            let text = if is_error_log {
+                mask_error_line(text)
+            } else {
+                mask_log_time(text)
+            };
+            let cut = if line.ends_with(b"\n") {
+                ""
+            } else {
+                " (and no end of line)"
+            };
             lines.push(text + cut);
         }
         self.sections.push(Section {
@@ -175,7 +192,11 @@ fn replace(bytes: &[u8], from: &[u8], to: &[u8]) -> Vec<u8> {
         let after = found.get(from.len()..).unwrap_or_default();
         let digit = |byte: Option<&u8>| byte.is_some_and(u8::is_ascii_digit);
         out.extend_from_slice(before);
-        out.extend_from_slice(if digit(before.last()) || digit(after.first()) { from } else { to });
+        out.extend_from_slice(if digit(before.last()) || digit(after.first()) {
+            from
+        } else {
+            to
+        });
         rest = after;
     }
     out.extend_from_slice(rest);
@@ -218,8 +239,12 @@ fn shaped(value: &[u8], shape: &[u8]) -> bool {
 /// Masks `$time_local` in its brackets.
 fn mask_log_time(line: &str) -> String {
     const SHAPE: &[u8] = b"[00/aaa/0000:00:00:00 ";
-    let start = line.as_bytes().windows(SHAPE.len()).position(|window| shaped(window, SHAPE));
-    let parts = start.and_then(|start| Some((line.get(..start)?, line.get(start + SHAPE.len() + 6..)?)));
+    let start = line
+        .as_bytes()
+        .windows(SHAPE.len())
+        .position(|window| shaped(window, SHAPE));
+    let parts =
+        start.and_then(|start| Some((line.get(..start)?, line.get(start + SHAPE.len() + 6..)?)));
     match parts {
         Some((before, after)) => format!("{before}[@TIME@]{after}"),
         None => line.to_string(),
@@ -229,17 +254,27 @@ fn mask_log_time(line: &str) -> String {
 /// Masks `2026/11/24 04:10:39 [error] 12#12: *3 message`: the time, the process and the connection.
 fn mask_error_line(line: &str) -> String {
     const SHAPE: &[u8] = b"0000/00/00 00:00:00 ";
-    if !line.as_bytes().get(..SHAPE.len()).is_some_and(|start| shaped(start, SHAPE)) {
+    if !line
+        .as_bytes()
+        .get(..SHAPE.len())
+        .is_some_and(|start| shaped(start, SHAPE))
+    {
         return line.to_string();
     }
     let rest = line.get(SHAPE.len()..).unwrap_or_default();
-    let Some((level, message)) = rest.split_once("] ") else { return line.to_string() };
-    let Some((process, message)) = message.split_once(": ") else { return line.to_string() };
+    let Some((level, message)) = rest.split_once("] ") else {
+        return line.to_string();
+    };
+    let Some((process, message)) = message.split_once(": ") else {
+        return line.to_string();
+    };
     if !process.bytes().all(|b| b.is_ascii_digit() || b == b'#') {
         return line.to_string();
     }
     let message = match message.strip_prefix('*').and_then(|m| m.split_once(' ')) {
-        Some((number, message)) if number.bytes().all(|b| b.is_ascii_digit()) => format!("*N {message}"),
+        Some((number, message)) if number.bytes().all(|b| b.is_ascii_digit()) => {
+            format!("*N {message}")
+        }
         _ => message.to_string(),
     };
     format!("@TIME@ {level}] @PROCESS@: {message}")

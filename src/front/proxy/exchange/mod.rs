@@ -187,6 +187,11 @@ impl Exchange {
         self.failure.take()
     }
 
+    /// The answer's framing is broken.
+    pub fn is_invalid(&self) -> bool {
+        matches!(self.failure, Some(Failure::Chunk))
+    }
+
     /// The whole request was sent.
     pub fn request_sent(&self) -> bool {
         self.head.is_empty() && self.upload_done

@@ -100,6 +100,10 @@ impl Exchange {
     pub(super) fn accept(&mut self, head: AnswerHead) {
         self.reusable = !head.connection_close && head.status != 101;
         self.framing = if matches!(head.status, 204 | 304) || self.head_request {
+            // A body that came all the same with the head of an answer to HEAD is dropped.
+            if self.head_request {
+                self.input.clear();
+            }
             Framing::None
         } else if head.chunked {
             Framing::Chunked(Box::new(ChunkDecoder::new(Side::Answer)))
