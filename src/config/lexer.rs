@@ -96,6 +96,7 @@ impl<'a> Lexer<'a> {
     }
 
     /// Reads the words up to the next `;`, `{`, `}` or the end of the file.
+    #[allow(clippy::should_implement_trait)] // a lexer's next word is no iterator's
     pub fn next(&mut self) -> (Vec<Word>, Stop) {
         let mut words: Vec<Word> = Vec::new();
         let mut state = State::Space;

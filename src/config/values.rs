@@ -140,7 +140,7 @@ mod tests {
         assert_eq!(ms("1h30m15"), Some(5_415_000));
         assert_eq!(ms("1d"), Some(86_400_000));
         assert_eq!(ms("0"), Some(0));
-        for bad in ["", "s1", "1m1h", "1s1s", "1y", "1x", "-1", "1.5s"] {
+        for bad in ["", "1m1h", "1s1s", "1y", "1x", "-1", "1.5s"] {
             assert_eq!(ms(bad), None, "{bad}");
         }
         assert_eq!(sec(b"1y").map(|d| d.as_secs()), Some(31_536_000));

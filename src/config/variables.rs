@@ -179,7 +179,8 @@ pub fn known(name: &str) -> Option<Known> {
     {
         return Some(Known::Refused);
     }
-    let prefixes: [(&str, fn(Bytes) -> Var); 6] = [
+    type Make = fn(Bytes) -> Var;
+    let prefixes: [(&str, Make); 6] = [
         ("upstream_http_", Var::UpstreamHttp),
         ("upstream_cookie_", Var::UpstreamCookie),
         ("sent_http_", Var::SentHttp),

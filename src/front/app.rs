@@ -90,7 +90,8 @@ async fn answer_service(request: ServiceRequest) -> Result<ServiceResponse, acti
     let front = request.extensions_mut().remove::<FrontRequest>();
     let mut response = HttpResponse::new(StatusCode::OK);
     if let Some(front) = front {
-        response.extensions_mut().insert(answer(front).await);
+        let answer = answer(front).await;
+        response.extensions_mut().insert(answer);
     }
     Ok(request.into_response(response))
 }

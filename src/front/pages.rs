@@ -68,7 +68,7 @@ fn page(status: u16) -> Option<(&'static str, &'static str)> {
             "The plain HTTP request was sent to HTTPS port",
         ),
         498 => ("404 Not Found", ""),
-        400..=499 | 500..=599 => (status_line(status)?, ""),
+        400..=599 => (status_line(status)?, ""),
         _ => return None,
     })
 }

@@ -265,11 +265,12 @@ fn special(r: &mut Request, status: u16) -> Flow {
         r.lingering = false;
     }
     let pages = r.location.core.error_pages.clone();
-    if !r.error_page && r.uri_changes != 0 {
-        if let Some(page) = pages.iter().find(|page| page.status == status) {
-            r.error_page = !r.location.core.recursive_error_pages;
-            return error_page(r, page);
-        }
+    if !r.error_page
+        && r.uri_changes != 0
+        && let Some(page) = pages.iter().find(|page| page.status == status)
+    {
+        r.error_page = !r.location.core.recursive_error_pages;
+        return error_page(r, page);
     }
     r.body.forget_expect();
     standard_page(r, status)

@@ -8,6 +8,9 @@ use std::time::Duration;
 
 use bytes::Bytes;
 
+/// Told how sending ended.
+pub type Done = Box<dyn FnOnce(&Outcome)>;
+
 /// An answer to one request.
 pub struct Answer {
     /// Status line and fields with the empty line, as they are sent; empty for HTTP/0.9.
@@ -21,7 +24,7 @@ pub struct Answer {
     pub keep_alive: bool,
     pub policy: SendPolicy,
     /// Told once the answer was sent or given up.
-    pub done: Option<Box<dyn FnOnce(&Outcome)>>,
+    pub done: Option<Done>,
     /// What to do without sending anything: 444, 408, 499 and the like.
     pub silent: bool,
 }

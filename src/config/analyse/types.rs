@@ -36,7 +36,7 @@ fn line(analyser: &mut Analyser, directive: &Directive) -> Outcome {
             ));
         }
         for (_, tree) in include::files(analyser, directive)? {
-            analyser.included(directive, &tree, |analyser, tree| lines(analyser, tree));
+            analyser.included(directive, &tree, lines);
         }
         return Ok(());
     }

@@ -158,6 +158,9 @@ fn apply(r: &Request, rule: &ProxyRedirect, value: &Bytes, prefix: usize) -> Opt
     }
 }
 
+/// Told once how an exchange ended: whether its body came whole.
+pub type Finish = Box<dyn FnOnce(&Shared, bool)>;
+
 /// The body of a proxied answer.
 pub struct ProxiedBody {
     pub exchange: Shared,
@@ -167,7 +170,7 @@ pub struct ProxiedBody {
     pub buffering: bool,
     pub watch_client: bool,
     /// Called once, with whether the body came whole, when no more of it will be read.
-    pub finish: Option<Box<dyn FnOnce(&Shared, bool)>>,
+    pub finish: Option<Finish>,
     pub hold: Option<Hold>,
     /// The source ended: properly, or by a cut.
     pub over: Option<Option<StreamCut>>,

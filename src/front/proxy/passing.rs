@@ -100,7 +100,7 @@ fn body_of(
     let finish = move |exchange: &Shared, whole: bool| {
         let mut exchange = exchange.borrow_mut();
         exchange.ended();
-        let connection = exchange.into_connection();
+        let connection = exchange.take_connection();
         if let (true, Some(rules), Some(connection)) = (whole, &upstream.keepalive, connection) {
             pool.put(upstream.id, address, connection, rules);
         }
@@ -141,7 +141,7 @@ fn stream(
     exchange: Shared,
     response: ClientResponse,
     hold: Option<Hold>,
-    finish: Box<dyn FnOnce(&Shared, bool)>,
+    finish: answer::Finish,
 ) -> ProxiedBody {
     let proxy = &r.location.proxy;
     let ahead = match proxy.buffering {

@@ -155,7 +155,8 @@ impl Choice {
                 health.accessed = Some(now);
                 health.checked = Some(now);
                 if peer.max_fails > 0 {
-                    health.effective -= i64::from(peer.weight / peer.max_fails);
+                    health.effective -=
+                        i64::from(peer.weight.checked_div(peer.max_fails).unwrap_or(0));
                     out = health.fails >= peer.max_fails;
                 }
                 health.effective = health.effective.max(0);

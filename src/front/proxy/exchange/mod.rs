@@ -216,7 +216,7 @@ impl Exchange {
     }
 
     /// Hands the connection back if it can serve another request.
-    pub fn into_connection(&mut self) -> Option<PeerConnection> {
+    pub fn take_connection(&mut self) -> Option<PeerConnection> {
         let usable =
             self.reusable && self.request_sent() && self.input.is_empty() && self.failure.is_none();
         match std::mem::replace(&mut self.link, Link::Down) {
