@@ -352,6 +352,7 @@ pub fn check_answer(input: &[u8], cuts: &[usize]) -> u64 {
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[allow(clippy::enum_variant_names)]
 pub enum End {
     More,
     End,
