@@ -10,7 +10,7 @@ pub fn nginx() -> PathBuf {
     std::env::split_paths(&path)
         .chain(["/usr/sbin".into(), "/usr/local/sbin".into()])
         .map(|folder| folder.join("nginx"))
-        .find(|candidate| is_1_22_1(candidate))
+        .find(|candidate| is_1_22_1(candidate.as_path()))
         .expect("nginx 1.22.1 in PATH")
 }
 
