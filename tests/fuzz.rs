@@ -166,7 +166,7 @@ impl Budget {
     fn is_spent(self, since: Instant, inputs: u64) -> bool {
         match self {
             // the clock is looked at now and then
-            Budget::Time(time) => inputs % 64 == 0 && since.elapsed() >= time,
+            Budget::Time(time) => inputs.is_multiple_of(64) && since.elapsed() >= time,
             Budget::Inputs(most) => inputs >= most,
         }
     }
