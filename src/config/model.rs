@@ -156,6 +156,8 @@ pub struct HeadSettings {
     pub large_client_header_buffers: (usize, usize),
     pub ignore_invalid_headers: bool,
     pub underscores_in_headers: bool,
+    /// How many fields a request's head may have.
+    pub max_headers: usize,
     pub merge_slashes: bool,
 }
 

@@ -12,8 +12,9 @@ use actix_web::http::StatusCode;
 use actix_web::{App, HttpMessage, HttpResponse};
 use bytes::Bytes;
 
-use crate::config::model::Model;
+use crate::config::model::{HeadSettings, Model};
 use crate::wire::answer::{Answer, End, Outcome};
+use crate::wire::request_parser::HeadLimits;
 use crate::wire::serve::{Gone, Handler, Incoming};
 
 use super::proxy::states::UpstreamStates;
@@ -53,6 +54,18 @@ pub async fn application() -> Result<Application<AppService>, ()> {
     })
 }
 
+/// A server's rules for heads, in the wire's terms.
+pub fn head_limits(head: &HeadSettings) -> HeadLimits {
+    HeadLimits {
+        buffer_size: head.client_header_buffer_size,
+        large_buffers: head.large_client_header_buffers,
+        ignore_invalid_headers: head.ignore_invalid_headers,
+        underscores: head.underscores_in_headers,
+        merge_slashes: head.merge_slashes,
+        max_headers: head.max_headers,
+    }
+}
+
 /// Serves the requests that reach one address.
 pub struct AtListen<'a, S> {
     pub application: &'a Application<S>,
@@ -65,6 +78,17 @@ impl<S> Handler for AtListen<'_, S>
 where
     S: Service<HttpRequest, Response = ServiceResponse, Error = actix_web::Error>,
 {
+    fn limits(&self, host: &[u8]) -> Option<HeadLimits> {
+        let at = self.model.listens.get(self.listen)?;
+        let usual = &at.default_server.head;
+        if at.servers.iter().all(|server| server.head == *usual) {
+            return None;
+        }
+        let host = Bytes::from(host.to_ascii_lowercase());
+        let (server, _) = choose::server(at, &host).ok()?;
+        Some(head_limits(&server.head))
+    }
+
     async fn handle(&self, incoming: Incoming) -> Answer {
         let mut request = HttpRequest::with_payload(Payload::None);
         request.head_mut().peer_addr = incoming.connection.peer;
@@ -155,7 +179,7 @@ fn begin(front: FrontRequest) -> Request {
         keep_alive: head.keep_alive && head.bad.is_none(),
         lingering: head.content_length.is_some_and(|n| n > 0) || head.chunked,
         status: Cell::new(0),
-        sent_head: RefCell::default(),
+        sent_fields: RefCell::default(),
         bytes_sent: Cell::new(0),
         head_sent: Cell::new(0),
         complete: Cell::new(false),

@@ -6,6 +6,8 @@ use std::fmt::Write as _;
 use bytes::{Bytes, BytesMut};
 
 use crate::config::model::{LingeringClose, ListenAddress, ServerTokens};
+use crate::config::template::{Part, Template};
+use crate::config::variables::Var;
 use crate::wire::answer::{Answer, Body, Lingering, PieceOf, SendPolicy};
 use crate::wire::body::CONTINUE;
 use crate::wire::date;
@@ -38,6 +40,7 @@ pub fn apply(r: &mut Request, mut reply: Reply) -> Result<Answer, u16> {
     }
     r.status.set(reply.status);
     conditional::apply(r, &mut reply).inspect_err(|_| r.filter_finalized = true)?;
+    r.status.set(reply.status);
     add_headers(r, &mut reply);
     ranges::apply(r, &mut reply)?;
     Ok(finish(r, reply))
@@ -59,11 +62,11 @@ fn add_headers(r: &Request, reply: &mut Reply) {
         .iter()
         .filter(|h| safe || h.always)
     {
-        let value = variables::evaluate(&header.value, r);
-        if value.is_empty() {
-            continue;
+        if reads_sent_fields(&header.value) {
+            *r.sent_fields.borrow_mut() = head_bytes(r, reply, false).fields();
         }
-        // These three stand for the answer's own field of that name, rather than beside it.
+        let value = variables::evaluate(&header.value, r);
+        // These two stand for the answer's own field of that name, be it by having none.
         if header.name.eq_ignore_ascii_case(b"last-modified") {
             reply.last_modified = None;
             reply.last_modified_in_headers = true;
@@ -75,8 +78,16 @@ fn add_headers(r: &Request, reply: &mut Reply) {
                 .headers
                 .retain(|(name, _)| !name.eq_ignore_ascii_case(b"etag"));
         }
-        reply.headers.push((header.name.clone(), value));
+        if !value.is_empty() {
+            reply.headers.push((header.name.clone(), value));
+        }
     }
+}
+
+/// A value that reads `$sent_http_…` sees the fields that are set so far.
+fn reads_sent_fields(value: &Template) -> bool {
+    let is_sent = |part: &Part| matches!(part, Part::Variable(Var::SentHttp(_)));
+    value.parts.iter().any(is_sent)
 }
 
 /// Framing, the connection's fate, and the head.
@@ -95,11 +106,11 @@ fn finish(r: &mut Request, mut reply: Reply) -> Answer {
     let chunked = chooses_chunked(r, &reply);
     r.status.set(reply.status);
     let head = if r.head.version < 1000 || r.answer_bare {
-        Bytes::new()
+        Head::default()
     } else {
         head_bytes(r, &reply, chunked)
     };
-    *r.sent_head.borrow_mut() = head.clone();
+    *r.sent_fields.borrow_mut() = head.fields();
     let stream_must_run = matches!(reply.body, ReplyBody::Stream(_)) && reply.upgrade;
     let body = if head_only && !stream_must_run {
         Body::None
@@ -113,7 +124,7 @@ fn finish(r: &mut Request, mut reply: Reply) -> Answer {
         Bytes::new()
     };
     Answer {
-        head,
+        head: head.bytes,
         interim,
         body,
         chunked: chunked && !head_only,
@@ -126,16 +137,14 @@ fn finish(r: &mut Request, mut reply: Reply) -> Answer {
 
 /// A body of unknown length goes in chunks to HTTP/1.1, and to the end of the connection for others.
 fn chooses_chunked(r: &mut Request, reply: &Reply) -> bool {
-    if matches!(reply.status, 204 | 304)
-        || (100..200).contains(&reply.status)
-        || r.method == Method::Head
+    if matches!(reply.status, 204 | 304) || reply.status < 200 || r.method == Method::Head
     {
         return false;
     }
     if reply.content_length.is_some() {
         return false;
     }
-    if r.head.version < 1001 || r.answer_bare || !r.location.core.chunked_transfer_encoding {
+    if r.head.version < 1001 || !r.location.core.chunked_transfer_encoding {
         r.keep_alive = false;
         return false;
     }
@@ -179,8 +188,22 @@ pub fn policy(r: &Request) -> SendPolicy {
     }
 }
 
+/// A head, ready to be sent.
+#[derive(Default)]
+struct Head {
+    bytes: Bytes,
+    /// Where the fields begin that variables can read: behind the status line and our own `Server` and `Date`.
+    fields_at: usize,
+}
+
+impl Head {
+    fn fields(&self) -> Bytes {
+        self.bytes.slice(self.fields_at..)
+    }
+}
+
 /// Status line and fields in nginx's order.
-fn head_bytes(r: &Request, reply: &Reply, chunked: bool) -> Bytes {
+fn head_bytes(r: &Request, reply: &Reply, chunked: bool) -> Head {
     let mut out = BytesMut::with_capacity(256 + 48 * reply.headers.len());
     out.extend_from_slice(b"HTTP/1.1 ");
     match (&reply.status_line, pages::status_line(reply.status)) {
@@ -195,6 +218,7 @@ fn head_bytes(r: &Request, reply: &Reply, chunked: bool) -> Bytes {
     if !reply.has_date {
         date_field(&mut out);
     }
+    let fields_at = out.len();
     if !reply.content_type.is_empty() {
         out.extend_from_slice(b"Content-Type: ");
         out.extend_from_slice(&reply.content_type);
@@ -235,7 +259,10 @@ fn head_bytes(r: &Request, reply: &Reply, chunked: bool) -> Bytes {
         field(&mut out, name, value);
     }
     out.extend_from_slice(b"\r\n");
-    out.freeze()
+    Head {
+        bytes: out.freeze(),
+        fields_at,
+    }
 }
 
 fn location_value(reply: &Reply) -> Option<&Bytes> {

@@ -61,8 +61,8 @@ pub struct Request {
     pub lingering: bool,
     /// The status sent, for the log and for variables.
     pub status: Cell<u16>,
-    /// The head as it was sent, for `$sent_http_…`.
-    pub sent_head: RefCell<Bytes>,
+    /// The fields of the head as it was sent, for `$sent_http_…`.
+    pub sent_fields: RefCell<Bytes>,
     pub bytes_sent: Cell<u64>,
     pub head_sent: Cell<u64>,
     pub complete: Cell<bool>,

@@ -14,11 +14,10 @@ use tokio::sync::watch;
 
 use crate::config::model::{Listen, ListenAddress, Model};
 use crate::wire::connection::Connection;
-use crate::wire::request_parser::HeadLimits;
 use crate::wire::serve::{HeadRules, Registry, serve};
 use crate::wire::stream::Stream;
 
-use super::app::{AppService, Application, AtListen, application};
+use super::app::{AppService, Application, AtListen, application, head_limits};
 use super::log::Logs;
 use super::proxy::Upstreams;
 use super::worker::{AddressMap, Product, Worker};
@@ -234,13 +233,7 @@ async fn accept(
     connection.stream.set_nodelay();
     let head = &at.default_server.head;
     let rules = HeadRules {
-        limits: HeadLimits {
-            buffer_size: head.client_header_buffer_size,
-            large_buffers: head.large_client_header_buffers,
-            ignore_invalid_headers: head.ignore_invalid_headers,
-            underscores: head.underscores_in_headers,
-            merge_slashes: head.merge_slashes,
-        },
+        limits: head_limits(head),
         timeout: head.client_header_timeout,
     };
     let handler = AtListen {

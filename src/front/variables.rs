@@ -132,7 +132,11 @@ fn append_builtin(builtin: Builtin, r: &Request, out: &mut BytesMut) -> bool {
         Builtin::ContentType => put(out, r.head.field(Known::ContentType)),
         Builtin::DateGmt | Builtin::DateLocal => put(out, Some(date::log_time(now()).as_bytes())),
         Builtin::DocumentRoot => put(out, Some(&root_path(&r.location.core.root, r))),
-        Builtin::DocumentUri | Builtin::Uri => put_some(out, &r.uri),
+        // Where the line was read but its URI is none, it is empty; before that there is none.
+        Builtin::DocumentUri | Builtin::Uri => put(
+            out,
+            (!r.uri.is_empty() || !r.head.method_name.is_empty()).then_some(&r.uri),
+        ),
         Builtin::Host => put(
             out,
             Some(if r.head.host.is_empty() {
@@ -189,7 +193,7 @@ fn append_builtin(builtin: Builtin, r: &Request, out: &mut BytesMut) -> bool {
             Some(user) => put(out, Some(&user)),
             None => false,
         },
-        Builtin::Request => put_some(out, r.head.line.of(&r.head.raw)),
+        Builtin::Request => put(out, Some(r.head.line.of(&r.head.raw))),
         Builtin::RequestBody | Builtin::RequestBodyFile => request_body(builtin, r, out),
         Builtin::RequestCompletion => put(out, Some(if r.complete.get() { b"OK" } else { b"" })),
         Builtin::RequestFilename => put(out, Some(&super::files::file_name(r, &r.uri))),
@@ -213,6 +217,8 @@ fn append_builtin(builtin: Builtin, r: &Request, out: &mut BytesMut) -> bool {
         },
         Builtin::ServerProtocol => put_some(out, r.head.protocol.of(&r.head.raw)),
         Builtin::Status => match r.status.get() {
+            // An answer without a head has HTTP/0.9's version for its status.
+            0 if r.answer_bare => put(out, Some(b"009")),
             0 => put(out, Some(b"000")),
             status => print(out, format_args!("{status:03}")),
         },
@@ -332,8 +338,8 @@ fn join<'a>(out: &mut BytesMut, values: impl Iterator<Item = &'a [u8]>, separato
 }
 
 fn append_sent(name: &[u8], r: &Request, out: &mut BytesMut) -> bool {
-    let head = r.sent_head.borrow();
-    let fields = head.split(|&b| b == b'\n').skip(1).filter_map(|line| {
+    let sent = r.sent_fields.borrow();
+    let fields = sent.split(|&b| b == b'\n').filter_map(|line| {
         let line = line.strip_suffix(b"\r").unwrap_or(line);
         let colon = line.iter().position(|&b| b == b':')?;
         Some((

@@ -45,6 +45,10 @@ pub struct RequestBody {
     received: Cell<u64>,
     /// Bytes taken from the connection, framing included: `$request_length` adds them.
     consumed: Cell<u64>,
+    /// Those of the read under way: nginx counts a read's bytes only when all of them were in order.
+    consuming: Cell<u64>,
+    /// The body goes on to somebody as it comes (nginx's `reading_body`).
+    live: Cell<bool>,
     failed: Cell<bool>,
     present: bool,
 }
@@ -74,6 +78,8 @@ impl RequestBody {
             limit: Cell::new(0),
             received: Cell::new(0),
             consumed: Cell::new(0),
+            consuming: Cell::new(0),
+            live: Cell::new(false),
             failed: Cell::new(false),
         }
     }
@@ -103,8 +109,12 @@ impl RequestBody {
         self.received.get()
     }
 
+    /// Bytes taken from the connection for a reader, framing included.
     pub fn consumed(&self) -> u64 {
-        self.consumed.get()
+        match self.is_done() && !self.failed.get() {
+            true => self.consumed.get() + self.consuming.get(),
+            false => self.consumed.get(),
+        }
     }
 
     /// The client waits for `100 Continue`, and was not told.
@@ -130,10 +140,11 @@ impl RequestBody {
                     return Poll::Ready(Some(Ok(bytes)));
                 }
                 Ok(Taken::End) => {
+                    self.count_read();
                     self.connection.timer.clear();
                     return Poll::Ready(None);
                 }
-                Ok(Taken::More) => {}
+                Ok(Taken::More) => self.count_read(),
                 Err(error) => return Poll::Ready(Some(Err(self.fail(error)))),
             }
             if !self.connection.timer.is_set() {
@@ -160,10 +171,53 @@ impl RequestBody {
         loop {
             match self.take() {
                 Ok(Taken::Bytes(_)) => {}
-                Ok(Taken::More | Taken::End) => return Ok(()),
+                Ok(Taken::More | Taken::End) => {
+                    // `$request_length` knows only of what was read for somebody.
+                    self.consuming.set(0);
+                    return Ok(());
+                }
                 Err(error) => return Err(self.fail(error)),
             }
         }
+    }
+
+    /// What already arrived of the body, joined.
+    ///
+    /// # Errors
+    /// Its chunks are malformed, or too many.
+    pub fn take_arrived(&self) -> Result<Bytes, BodyError> {
+        let mut arrived: Option<Bytes> = None;
+        loop {
+            match self.take() {
+                Ok(Taken::Bytes(bytes)) => {
+                    arrived = Some(match arrived {
+                        None => bytes,
+                        Some(first) => Bytes::from([&first[..], &bytes[..]].concat()),
+                    });
+                }
+                Ok(Taken::More | Taken::End) => {
+                    self.count_read();
+                    return Ok(arrived.unwrap_or_default());
+                }
+                Err(error) => return Err(self.fail(error)),
+            }
+        }
+    }
+
+    /// From now on the body goes on as it comes; an answer before its end leaves the connection unusable.
+    pub fn set_live(&self) {
+        self.live.set(true);
+    }
+
+    /// Somebody was reading it and has not come to its end.
+    pub fn is_half_read(&self) -> bool {
+        self.live.get() && !self.is_done()
+    }
+
+    /// The bytes of a read were in order.
+    fn count_read(&self) {
+        self.consumed
+            .set(self.consumed.get() + self.consuming.take());
     }
 
     fn fail(&self, error: BodyError) -> BodyError {
@@ -206,8 +260,8 @@ impl RequestBody {
                 }
             },
         };
-        self.consumed
-            .set(self.consumed.get() + (before - input.len()) as u64);
+        self.consuming
+            .set(self.consuming.get() + (before - input.len()) as u64);
         if let Framing::Chunked(decoder) = &*framing {
             let fresh = if let Taken::Bytes(bytes) = &taken {
                 bytes.len() as u64

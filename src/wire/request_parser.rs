@@ -27,6 +27,8 @@ pub struct HeadLimits {
     pub underscores: bool,
     /// `merge_slashes`.
     pub merge_slashes: bool,
+    /// `max_headers`: how many fields a head may have, those with invalid names left out.
+    pub max_headers: usize,
 }
 
 impl Default for HeadLimits {
@@ -38,6 +40,7 @@ impl Default for HeadLimits {
             ignore_invalid_headers: true,
             underscores: false,
             merge_slashes: true,
+            max_headers: 1000,
         }
     }
 }
@@ -272,6 +275,10 @@ impl HeadReader {
                             end: self.field.error_at,
                         });
                         continue;
+                    }
+                    if self.fields.list.len() >= limits.max_headers {
+                        let refusal = Refusal::new(494, "client sent too many header lines");
+                        return self.refuse(buf, refusal, false, true);
                     }
                     let known_host = self.fields.host.is_some();
                     if let Err(refusal) = self.fields.take(buf, self.field.name, self.field.value) {

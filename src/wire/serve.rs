@@ -42,6 +42,8 @@ pub struct HeadRules {
 
 /// Who answers requests.
 pub trait Handler {
+    /// The rules of the server that `host` names, where they are not the connection's.
+    fn limits(&self, host: &[u8]) -> Option<HeadLimits>;
     fn handle(&self, incoming: Incoming) -> impl Future<Output = Answer>;
 }
 
@@ -88,7 +90,7 @@ pub async fn serve(
         };
         connection.requests.set(connection.requests.get() + 1);
         connection.sent.set(0);
-        let (head, gone) = match read_head(&connection, rules, &mut reader).await {
+        let (head, gone) = match read_head(&connection, rules, &mut reader, handler).await {
             Read::Head(head) => (head, None),
             Read::Gone(head, gone) => (head, Some(gone)),
             Read::Nothing => return,
@@ -150,9 +152,19 @@ enum Read {
     Nothing,
 }
 
-async fn read_head(connection: &Connection, rules: &HeadRules, reader: &mut HeadReader) -> Read {
+async fn read_head(
+    connection: &Connection,
+    rules: &HeadRules,
+    reader: &mut HeadReader,
+    handler: &impl Handler,
+) -> Read {
+    let mut limits = |host: &[u8]| handler.limits(host);
     loop {
-        let step = reader.advance(&mut connection.input.borrow_mut(), &rules.limits);
+        let step = reader.advance_with(
+            &mut connection.input.borrow_mut(),
+            &rules.limits,
+            &mut limits,
+        );
         if let Step::Done(head) = step {
             connection.timer.clear();
             return Read::Head(head);
@@ -193,6 +205,9 @@ async fn answer_one(connection: &Rc<Connection>, answer: &mut Answer, body: &Req
     }
     if outcome.end != End::Complete || connection.broken.get() {
         return Next::Close;
+    }
+    if body.is_half_read() {
+        return Next::End;
     }
     if !body.is_done() && !body.has_failed() {
         match discard(connection, &answer.policy, body).await {

@@ -76,6 +76,14 @@ impl Spool {
         self.push(bytes, usize::MAX, folder)
     }
 
+    /// Adds bytes to those in memory; for a queue that has no file.
+    pub fn push_memory(&mut self, bytes: Bytes) {
+        if !bytes.is_empty() {
+            self.memory_len += bytes.len();
+            self.memory.push_back(bytes);
+        }
+    }
+
     /// Brings bytes back from the file if memory is empty.
     ///
     /// # Errors

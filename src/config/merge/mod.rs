@@ -208,6 +208,7 @@ impl Merge<'_> {
             large_client_header_buffers: large,
             ignore_invalid_headers: chain.flag("ignore_invalid_headers"),
             underscores_in_headers: chain.flag("underscores_in_headers"),
+            max_headers: chain.size("max_headers"),
             merge_slashes: chain.flag("merge_slashes"),
         }
     }

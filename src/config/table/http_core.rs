@@ -10,6 +10,10 @@ pub const MODULES: &[Module] = &[
 ];
 
 const HTTP_CORE_ROWS: &[Row] = &[
+    // Not in nginx 1.22.1 as released: Debian's build has it.
+    row("max_headers", HTTP | SRV, ONE, Number)
+        .default("1000")
+        .value(),
     row("variables_hash_max_size", HTTP, ONE, Number)
         .default("1024")
         .accepted(),

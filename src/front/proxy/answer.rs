@@ -242,6 +242,10 @@ impl BodyStream for ProxiedBody {
                 }
                 (end, hold) => {
                     self.over = Some(end.and_then(Result::err));
+                    // After a time-out nginx passes on nothing that it held back.
+                    if let Some(hold) = hold.as_mut().filter(|_| self.exchange.borrow().is_late()) {
+                        hold.held.clear();
+                    }
                     // First what came, then the end or the cut.
                     if let Some(held) = hold
                         .as_mut()

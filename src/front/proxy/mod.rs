@@ -70,9 +70,14 @@ pub async fn content(r: &mut Request) -> Flow {
         r.location.core.client_body_timeout,
         r.location.core.client_max_body_size,
     );
-    if !live && let Err(flow) = read_body(r).await {
+    let read = match live {
+        true => begin_body(r).await,
+        false => read_body(r).await,
+    };
+    if let Err(flow) = read {
         return flow;
     }
+    let live = live && !r.body.is_done();
     let set_body = r
         .location
         .proxy
@@ -81,7 +86,7 @@ pub async fn content(r: &mut Request) -> Flow {
         .map(|template| variables::evaluate(template, r));
     let framing = match &set_body {
         Some(body) => BodyFraming::Length(body.len() as u64),
-        None if live && r.head.chunked && !r.body.is_done() => BodyFraming::Chunked,
+        None if live && r.head.chunked => BodyFraming::Chunked,
         None if r.head.chunked => BodyFraming::Length(r.body.received()),
         None => r
             .head
@@ -97,6 +102,20 @@ pub async fn content(r: &mut Request) -> Flow {
         r.upstream_line = Some(head.shown());
     }
     tries::try_peers(r, &target.upstream, &head, live).await
+}
+
+/// Takes what came with the head of a body that goes on as it comes.
+async fn begin_body(r: &mut Request) -> Result<(), Flow> {
+    std::future::poll_fn(|cx| r.body.poll_begin(cx)).await;
+    let arrived = match r.body.take_arrived() {
+        Ok(bytes) => bytes,
+        Err(error) => return Err(body_failed(r, &error)),
+    };
+    r.body.set_live();
+    let mut spool = r.buffered_body.take().unwrap_or_default();
+    spool.push_memory(arrived);
+    r.buffered_body = Some(spool);
+    Ok(())
 }
 
 /// Takes the whole body: memory up to `client_body_buffer_size`, then a temporary file.

@@ -75,7 +75,6 @@ fn bare(r: &mut Request, attempt: &Attempt, response: ClientResponse) -> Flow {
         "upstream sent no valid HTTP/1.0 header while reading response header from upstream";
     log::error_at(r, LogLevel::Error, message, Some(&attempt.url()));
     r.answer_bare = true;
-    r.keep_alive = false;
     let mut reply = Reply {
         conditional: false,
         ..Reply::new(0)

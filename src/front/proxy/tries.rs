@@ -15,6 +15,7 @@ use crate::front::log;
 use crate::front::reply::Flow;
 use crate::front::request::Request;
 use crate::wire::head::Method;
+use crate::wire::spool::Spool;
 use crate::wire::stream::Stream;
 
 use super::body_failed;
@@ -227,9 +228,10 @@ fn start(
 ) -> Result<Shared, u16> {
     let proxy = &r.location.proxy;
     let upload = match &r.buffered_body {
-        _ if live && !r.body.is_done() => Upload::Live {
+        arrived if live => Upload::Live {
             body: r.body.clone(),
             chunked: r.head.chunked,
+            first: arrived.iter().flat_map(Spool::pieces).cloned().collect(),
         },
         Some(spool) if proxy.pass_request_body && proxy.set_body.is_none() => {
             Upload::Spool(spool.reader().map_err(|_| 500u16)?)

@@ -8,6 +8,7 @@ mod receive;
 mod send;
 
 use std::cell::Cell;
+use std::collections::VecDeque;
 use std::future::Future;
 use std::io;
 use std::pin::Pin;
@@ -66,6 +67,8 @@ pub enum Upload {
     Live {
         body: Rc<RequestBody>,
         chunked: bool,
+        /// What came with the request's head.
+        first: VecDeque<Bytes>,
     },
 }
 
@@ -185,6 +188,11 @@ impl Exchange {
     /// What went wrong, if anything.
     pub fn take_failure(&mut self) -> Option<Failure> {
         self.failure.take()
+    }
+
+    /// No more came in time.
+    pub fn is_late(&self) -> bool {
+        matches!(self.failure, Some(Failure::TimedOut(_)))
     }
 
     /// The answer's framing is broken.

@@ -97,11 +97,19 @@ impl Exchange {
                 })?;
                 self.upload_done = spool.is_empty();
             }
-            Upload::Live { body, chunked } => {
+            Upload::Live {
+                body,
+                chunked,
+                first,
+            } => {
                 if self.pending.len() >= MAX_PENDING {
                     return Poll::Ready(Ok(()));
                 }
-                match ready!(body.poll_next(cx)) {
+                let next = match first.pop_front() {
+                    Some(bytes) => Some(Ok(bytes)),
+                    None => ready!(body.poll_next(cx)),
+                };
+                match next {
                     None => {
                         if *chunked {
                             self.pending.extend_from_slice(b"0\r\n\r\n");
