@@ -137,8 +137,7 @@ fn finish(r: &mut Request, mut reply: Reply) -> Answer {
 
 /// A body of unknown length goes in chunks to HTTP/1.1, and to the end of the connection for others.
 fn chooses_chunked(r: &mut Request, reply: &Reply) -> bool {
-    if matches!(reply.status, 204 | 304) || reply.status < 200 || r.method == Method::Head
-    {
+    if matches!(reply.status, 204 | 304) || reply.status < 200 || r.method == Method::Head {
         return false;
     }
     if reply.content_length.is_some() {

@@ -214,7 +214,11 @@ pub fn check_request(input: &[u8], cuts: &[usize], variant: u8) -> u64 {
         ignore_invalid_headers: variant & 4 == 0,
         underscores: variant & 8 != 0,
         merge_slashes: variant & 16 == 0,
-        max_headers: if variant & 32 == 0 { default.max_headers } else { 3 },
+        max_headers: if variant & 32 == 0 {
+            default.max_headers
+        } else {
+            3
+        },
     };
     let parts = pieces(input, cuts);
     let (whole, rest) = read_request(&pieces(input, &[]), &limits);

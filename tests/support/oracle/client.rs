@@ -8,6 +8,7 @@ use super::framing::{End, Incoming};
 use super::ports::Ports;
 use std::io::Write;
 use std::net::{Ipv4Addr, Shutdown, TcpStream};
+use std::time::Duration;
 
 /// What was seen on a client connection.
 #[derive(Debug, Clone)]
@@ -21,6 +22,8 @@ pub enum Seen {
 /// A line that every server must refuse with 400: sent after the last answer, it proves that the connection was still being read,
 /// and makes the server close, so that whatever else was on its way is seen too.
 pub const FOLLOW_UP: &str = "follow-up";
+/// How long the answer to it is waited for before the client ends its side too.
+const MOMENT: Duration = Duration::from_millis(250);
 
 /// Holds one conversation.
 pub fn converse(
@@ -198,6 +201,8 @@ impl Client {
         let _ = self
             .stream
             .write_all(format!("{FOLLOW_UP}\r\n\r\n").as_bytes());
+        // A server that is not yet done with the answer before could take the end that follows for a client that leaves.
+        self.incoming.glance(MOMENT)?;
         let _ = self.stream.shutdown(Shutdown::Write);
         self.incoming.drain()?;
         let answer = self.incoming.take();

@@ -47,6 +47,20 @@ impl Incoming {
         })
     }
 
+    /// Waits a moment for the first byte or the end; to go on without either is no error.
+    pub fn glance(&mut self, moment: Duration) -> Result<(), OracleError> {
+        let set = |stream: &TcpStream, time| {
+            let what = OracleError::io("set_read_timeout");
+            stream.set_read_timeout(Some(time)).map_err(what)
+        };
+        set(&self.stream, moment)?;
+        match self.fill() {
+            Ok(_) | Err(OracleError::Timeout(_)) => {}
+            Err(error) => return Err(error),
+        }
+        set(&self.stream, PATIENCE)
+    }
+
     /// Takes more bytes; `false` when there are none to come.
     pub fn fill(&mut self) -> Result<bool, OracleError> {
         if self.end.is_some() {
