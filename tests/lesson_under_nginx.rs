@@ -15,7 +15,8 @@ mod readme;
 
 use std::fs;
 
-use lesson::Lesson;
+use lesson::{Lesson, Server};
+use nginx::Nginx;
 
 const README: &str = include_str!("../README.md");
 
@@ -25,7 +26,7 @@ fn the_readmes_command_runs_real_nginx_as_an_ordinary_user() {
     assert!(README.contains(command), "the README's command is another");
     let lesson = Lesson::copy();
     let _backend = lesson.start_backend();
-    let nginx = lesson.start_nginx(nginx::nginx());
+    let nginx = start(&lesson, &oracle());
     // Larger than any buffer: the body passes through tmp/.
     let upload = post(&lesson, &vec![0; 1 << 20]);
     assert_eq!(
@@ -45,6 +46,17 @@ fn the_readmes_command_runs_real_nginx_as_an_ordinary_user() {
     assert!(lesson.root().join("tmp/client_body").is_dir());
 }
 
+fn oracle() -> Nginx {
+    Nginx::find().unwrap_or_else(|error| panic!("{error}"))
+}
+
+/// Started from a copy in the lesson's folder: the ordinary user may not be allowed into `target/`.
+fn start(lesson: &Lesson, nginx: &Nginx) -> Server {
+    let folder = lesson.root().join("nginx");
+    let copy = nginx.copy_to(&folder).expect("a copy of nginx");
+    lesson.start_nginx(copy.command())
+}
+
 fn post(lesson: &Lesson, body: &[u8]) -> client::Answer {
     ask(lesson, "POST /api/upload", body)
 }
@@ -60,12 +72,8 @@ fn ask(lesson: &Lesson, line: &str, body: &[u8]) -> client::Answer {
 
 #[test]
 fn the_readmes_answers_are_nginxs() {
-    let nginx = nginx::nginx();
-    let commands = readme::run(
-        README,
-        |lesson| lesson.start_nginx(nginx.clone()),
-        as_nginx_says,
-    );
+    let nginx = oracle();
+    let commands = readme::run(README, |lesson| start(lesson, &nginx), as_nginx_says);
     assert!(commands >= 20, "the README had only {commands} commands");
 }
 

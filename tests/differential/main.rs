@@ -4,10 +4,12 @@
 //! `-- NAME…` picks cases; `-- --record` writes nginx's answers down and leaves the lab out; `-- --self` asks nginx twice instead of
 //! the lab, which shows that the cases themselves are deterministic.
 
+#[path = "../support/nginx.rs"]
 mod nginx;
 #[path = "../support/oracle/mod.rs"]
 mod oracle;
 
+use nginx::Nginx;
 use oracle::OracleError;
 use oracle::case::Case;
 use oracle::server::Program;
@@ -18,8 +20,8 @@ use std::process::ExitCode;
 fn main() -> ExitCode {
     let options = Options::from_args();
     let has = |flag: &str| std::env::args().any(|argument| argument == flag);
-    let nginx = match nginx::find() {
-        Ok(nginx) => nginx,
+    let nginx = match Nginx::find() {
+        Ok(nginx) => oracle(nginx),
         Err(error) => {
             eprintln!("error: {error}");
             return ExitCode::FAILURE;
@@ -35,6 +37,15 @@ fn main() -> ExitCode {
         Program::lab()
     };
     suite::main(&options, |case| compare(case, &nginx, &other))
+}
+
+fn oracle(nginx: Nginx) -> Program {
+    Program {
+        name: "nginx",
+        path: nginx.path,
+        arguments: Vec::new(),
+        libraries: nginx.libraries,
+    }
 }
 
 /// Asks both; what differs.

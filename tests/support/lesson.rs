@@ -122,9 +122,9 @@ impl Lesson {
         Server::start(command, self.root(), self.front())
     }
 
-    /// Starts real nginx with the README's command, as an ordinary user.
-    pub fn start_nginx(&self, nginx: PathBuf) -> Server {
-        let mut command = Command::new(nginx);
+    /// Starts real nginx with the README's command, as an ordinary user: `command` is nginx, still without arguments, and that
+    /// user must be allowed to run it.
+    pub fn start_nginx(&self, mut command: Command) -> Server {
         command.arg("-p").arg(self.root());
         command.args(["-c", "lab/nginx.conf", "-g", "daemon off;"]);
         if let Some(user) = self.user {
