@@ -3,5 +3,8 @@
 #[path = "../support/mod.rs"]
 mod support;
 
+mod forwarded;
+mod observed;
 mod static_files;
 mod traversal;
+mod upstream_sockets;

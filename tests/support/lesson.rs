@@ -122,6 +122,24 @@ impl Lesson {
         Server::start(command, self.root(), self.front())
     }
 
+    /// Starts the front server; real nginx where the environment says so (see `program.rs`).
+    pub fn start(&self) -> Server {
+        match std::env::var_os("PROXY_LAB_TEST_PROGRAM") {
+            Some(nginx) => self.start_nginx(Command::new(nginx)),
+            None => self.start_front(),
+        }
+    }
+
+    /// Writes another free port into the file's `listen`; the front server is started there from now on.
+    pub fn move_front(&mut self) {
+        let text = fs::read_to_string(self.file()).expect("the copy's file");
+        let port = free_port();
+        let [old, new] = [&self.ports[0], &port].map(|port| format!("listen {port};"));
+        assert_eq!(text.matches(&old).count(), 1, "the file has once: {old}");
+        self.write(&text.replace(&old, &new));
+        self.ports[0] = port;
+    }
+
     /// Starts real nginx with the README's command, as an ordinary user: `command` is nginx, still without arguments, and that
     /// user must be allowed to run it.
     pub fn start_nginx(&self, mut command: Command) -> Server {
@@ -246,7 +264,7 @@ fn copy(from: &Path, to: &Path) {
 
 /// A port of four digits that nobody listens on, neither on 127.0.0.1 nor on all addresses.
 fn free_port() -> String {
-    let start = RandomState::new().hash_one(std::process::id());
+    let start = RandomState::new().hash_one(std::process::id()) % 5000;
     (0..5000)
         .map(|step| 4000 + u16::try_from((start + step * 7) % 5000).unwrap_or(0))
         .filter(|port| *port != 5000)

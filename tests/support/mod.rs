@@ -1,6 +1,8 @@
 //! What the tests over real sockets share: [`program`] starts the program in nginx mode on ports of its own,
-//! [`client`] speaks to it.
+//! [`lesson`] starts the lesson's two servers, [`upstream`] is what stands behind a proxy, [`client`] speaks to them.
 #![allow(dead_code)]
 
 pub mod client;
+pub mod lesson;
 pub mod program;
+pub mod upstream;

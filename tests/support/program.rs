@@ -109,7 +109,34 @@ impl Program {
 
     /// The error log so far.
     pub fn error_log(&self) -> String {
-        fs::read_to_string(self.folder().join("error.log")).unwrap_or_default()
+        self.log("error.log")
+    }
+
+    fn log(&self, name: &str) -> String {
+        fs::read_to_string(self.folder().join(name)).unwrap_or_default()
+    }
+
+    /// Waits until a log holds `text`, and returns the line that does. A line is written about when the client gets
+    /// the end of its answer, or a moment later.
+    pub fn wait_for_log(&self, name: &str, text: &str) -> String {
+        let until = Instant::now() + PATIENCE;
+        loop {
+            let log = self.log(name);
+            if let Some(line) = log.lines().find(|line| line.contains(text)) {
+                return line.to_owned();
+            }
+            assert!(Instant::now() < until, "{name} never has {text:?}:\n{log}");
+            std::thread::yield_now();
+        }
+    }
+
+    /// What the program says of a file that it does not start with.
+    pub fn refuses(http: &str) -> String {
+        let folder = tempfile::tempdir().expect("a folder");
+        write_configuration(folder.path(), http, &free_ports());
+        let output = command(folder.path()).output().expect("a process");
+        assert!(!output.status.success(), "it starts with {http}");
+        String::from_utf8_lossy(&output.stderr).into_owned()
     }
 }
 
