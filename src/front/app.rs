@@ -146,10 +146,14 @@ fn begin(front: FrontRequest) -> Request {
         head,
         body,
         started,
-        ..
+        gone,
     } = incoming;
     let mut matched = None;
+    // Without a host, a server is chosen only when the whole head was read.
+    let unchosen =
+        !head.has_host && (gone.is_some() || head.bad.as_ref().is_some_and(|b| !b.whole));
     let server = match model.listens.get(listen) {
+        Some(at) if unchosen => at.default_server.clone(),
         Some(at) => match choose::server(at, &head.host) {
             Ok((server, by_regex)) => {
                 matched = by_regex;
@@ -164,6 +168,7 @@ fn begin(front: FrontRequest) -> Request {
         location: server.scope.clone(),
         uri: head.uri.clone(),
         args: head.args.share(&head.raw),
+        args_given: false,
         uri_as_received: true,
         valid_location: true,
         add_uri_to_alias: false,

@@ -34,6 +34,8 @@ pub struct Request {
     /// The URI as decoded and normalised, or as an internal redirect set it.
     pub uri: Bytes,
     pub args: Bytes,
+    /// `$args` has a value even where it is empty: the last of `try_files` gave it (nginx then has an empty one, not none).
+    pub args_given: bool,
     /// True where `uri` is still the one that the client sent (nginx's `valid_unparsed_uri`).
     pub uri_as_received: bool,
     /// nginx's `valid_location`: the location's name still stands for what a URI part of `proxy_pass` replaces.

@@ -102,14 +102,22 @@ fn do_return(r: &mut Request, directive: &Return) -> Flow {
         }
         ReturnBody::None => own_answer(r, directive.status, Bytes::new()),
         ReturnBody::Redirect(template) => {
+            status_is(r, directive.status);
             let target = variables::evaluate(template, r);
             redirect(r, directive.status, target)
         }
         ReturnBody::Text(template) => {
+            status_is(r, directive.status);
             let body = variables::evaluate(template, r);
             own_answer(r, directive.status, body)
         }
     }
+}
+
+/// The value of a `return` may read `$status`.
+fn status_is(r: &Request, status: u16) {
+    let carried = r.err_status;
+    r.status.set(if carried == 0 { status } else { carried });
 }
 
 fn own_answer(r: &Request, status: u16, body: Bytes) -> Flow {

@@ -109,7 +109,9 @@ fn print(out: &mut BytesMut, value: std::fmt::Arguments<'_>) -> bool {
 
 fn append_builtin(builtin: Builtin, r: &Request, out: &mut BytesMut) -> bool {
     match builtin {
-        Builtin::Args | Builtin::QueryString => put_some(out, &r.args),
+        Builtin::Args | Builtin::QueryString => {
+            put(out, (r.args_given || !r.args.is_empty()).then_some(&r.args))
+        }
         Builtin::BinaryRemoteAddr => match r.connection.peer.map(|a| a.ip()) {
             Some(std::net::IpAddr::V4(ip)) => put(out, Some(&ip.octets())),
             Some(std::net::IpAddr::V6(ip)) => put(out, Some(&ip.octets())),
@@ -507,7 +509,7 @@ fn upstream(
     let tries = r.upstreams.tries.borrow();
     for (i, state) in tries.iter().enumerate() {
         if i > 0 {
-            out.extend_from_slice(b", ");
+            out.extend_from_slice(if state.after_redirect { b" : " } else { b", " });
         }
         each(state, out);
     }

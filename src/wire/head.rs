@@ -137,6 +137,8 @@ pub struct BadHead {
     /// True where not even the request line could be read: `$request_method`, `$uri` and `$request_uri` are unset (`-` in
     /// a log). `method` may be known, so that a `HEAD` gets no body.
     pub in_request_line: bool,
+    /// True where the whole head was read, so that nginx has chosen a server by it even if it names no host.
+    pub whole: bool,
     /// nginx has unread bytes, or says so: it closes lingering (in `lingering_close on`); the connection is never kept.
     pub linger: bool,
 }

@@ -296,7 +296,10 @@ impl HeadReader {
                     let (version, method) = (self.line.version(), self.line.method);
                     return match self.fields.finish(buf, version, method) {
                         Ok(()) => self.done(buf),
-                        Err(refusal) => self.refuse(buf, refusal, false, false),
+                        Err(refusal) => {
+                            let bad = self.bad(buf, refusal, false);
+                            self.refused(buf, BadHead { whole: true, ..bad })
+                        }
                     };
                 }
                 LineStep::Invalid => return self.refuse_field(buf),
@@ -400,13 +403,25 @@ impl HeadReader {
         in_request_line: bool,
         linger: bool,
     ) -> Step {
-        let raw = buf.split_to(self.pos.min(buf.len())).freeze();
         let bad = BadHead {
+            in_request_line,
+            ..self.bad(buf, refusal, linger)
+        };
+        self.refused(buf, bad)
+    }
+
+    fn bad(&self, buf: &BytesMut, refusal: Refusal, linger: bool) -> BadHead {
+        BadHead {
             status: refusal.status,
             message: refusal.message,
-            in_request_line,
-            linger: linger || !buf.is_empty(),
-        };
+            in_request_line: false,
+            whole: false,
+            linger: linger || self.pos < buf.len(),
+        }
+    }
+
+    fn refused(&mut self, buf: &mut BytesMut, bad: BadHead) -> Step {
+        let raw = buf.split_to(self.pos.min(buf.len())).freeze();
         let reader = std::mem::take(self);
         Step::Done(reader.head(raw, Some(bad)))
     }

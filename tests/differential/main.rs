@@ -21,7 +21,7 @@ fn main() -> ExitCode {
     let options = Options::from_args();
     let has = |flag: &str| std::env::args().any(|argument| argument == flag);
     let nginx = match Nginx::find() {
-        Ok(nginx) => oracle(nginx),
+        Ok(nginx) => Program::nginx(nginx.path, nginx.libraries),
         Err(error) => {
             eprintln!("error: {error}");
             return ExitCode::FAILURE;
@@ -37,15 +37,6 @@ fn main() -> ExitCode {
         Program::lab()
     };
     suite::main(&options, |case| compare(case, &nginx, &other))
-}
-
-fn oracle(nginx: Nginx) -> Program {
-    Program {
-        name: "nginx",
-        path: nginx.path,
-        arguments: Vec::new(),
-        libraries: nginx.libraries,
-    }
 }
 
 /// Asks both; what differs.

@@ -36,7 +36,10 @@ pub fn try_files(r: &mut Request) -> Flow {
             r.add_uri_to_alias = true;
         }
         Found::Same => {}
-        Found::Fallback(flow) => return flow,
+        Found::Fallback(flow) => {
+            r.args_given |= matches!(flow, Flow::Internal(_));
+            return flow;
+        }
     }
     Flow::Declined
 }

@@ -58,6 +58,10 @@ pub fn reply(r: &Request, head: &AnswerHead) -> Reply {
             _ => reply.headers.push((name, value)),
         }
     }
+    // A `Server` or `Date` that may pass and does not come is no reason to say our own.
+    let passes = |name: &[u8]| !hidden.iter().any(|h| h.eq_ignore_ascii_case(name));
+    reply.has_server = reply.has_server || passes(b"server");
+    reply.has_date = reply.has_date || passes(b"date");
     reply
 }
 

@@ -142,6 +142,7 @@ fn stream(
     hold: Option<Hold>,
     finish: answer::Finish,
 ) -> ProxiedBody {
+    exchange.borrow_mut().begin_body();
     let proxy = &r.location.proxy;
     let ahead = match proxy.buffering {
         true => ReadAhead {

@@ -101,6 +101,7 @@ pub async fn try_peers(
         .balancer
         .begin(upstream, r.location.proxy.next_upstream_tries);
     let begun = Instant::now();
+    r.upstreams.begin();
     loop {
         let Some(peer) = choice.next() else {
             return no_live_peer(r, upstream, head);
@@ -145,7 +146,7 @@ fn no_live_peer(r: &Request, upstream: &Upstream, head: &UpstreamHead) -> Flow {
         status: 502,
         ..UpstreamState::default()
     };
-    r.upstreams.tries.borrow_mut().push(state);
+    r.upstreams.push(state);
     let url = format!(
         "http://{}{}",
         upstream.name,
@@ -238,7 +239,7 @@ fn start(
         }
         _ => Upload::None,
     };
-    r.upstreams.tries.borrow_mut().push(UpstreamState {
+    r.upstreams.push(UpstreamState {
         peer: peer.name.clone(),
         ..UpstreamState::default()
     });

@@ -215,6 +215,20 @@ impl Case {
         )
     }
 
+    /// One that no folder holds.
+    #[allow(dead_code, reason = "only the random cases are made")]
+    pub fn made(name: String, config: String, spec: CaseSpec) -> Case {
+        Case {
+            file: name.clone().into(),
+            expected: name.clone().into(),
+            name,
+            config,
+            files: None,
+            includes: Vec::new(),
+            spec,
+        }
+    }
+
     fn read(
         name: String,
         file: PathBuf,

@@ -6,7 +6,7 @@ use super::bytes;
 use super::case::{Case, is_include};
 use super::client;
 use super::ports::Ports;
-use super::server::{Program, Server};
+use super::server::{self, Program, Server};
 use super::transcript::{Masks, Transcript};
 use std::fs::{self, File};
 use std::os::unix::fs::symlink;
@@ -28,6 +28,20 @@ pub fn run(case: &Case, program: &Program, prefix: &Path) -> Result<Transcript, 
             other => return other,
         }
     }
+}
+
+/// What `program` says against the case's configuration; `None` where it accepts it.
+pub fn refusal(
+    case: &Case,
+    program: &Program,
+    prefix: &Path,
+) -> Result<Option<String>, OracleError> {
+    let ports = Ports::for_texts(case.texts())?;
+    lay_out(case, prefix, &ports)?;
+    let masks = Masks::new(&ports, prefix);
+    let complaint = server::refusal(program, prefix)?;
+    fs::remove_dir_all(prefix).map_err(OracleError::io("removing the prefix"))?;
+    Ok(complaint.map(|text| masks.text(&text)))
 }
 
 fn run_once(case: &Case, program: &Program, prefix: &Path) -> Result<Transcript, OracleError> {

@@ -34,6 +34,16 @@ impl Program {
         }
     }
 
+    /// nginx, and where its libraries are if not in the system's folders.
+    pub fn nginx(path: PathBuf, libraries: Option<PathBuf>) -> Self {
+        Program {
+            name: "nginx",
+            path,
+            arguments: Vec::new(),
+            libraries,
+        }
+    }
+
     pub fn command(&self) -> Command {
         let mut command = Command::new(&self.path);
         command.args(&self.arguments);
@@ -42,6 +52,30 @@ impl Program {
         }
         command
     }
+}
+
+/// Lets `program` test `prefix/nginx.conf`: its first complaint, if it refuses it.
+pub fn refusal(program: &Program, prefix: &Path) -> Result<Option<String>, OracleError> {
+    let mut command = program.command();
+    command.arg("-t").arg("-p").arg(prefix).arg("-c");
+    let what = format!("starting {}", program.path.display());
+    let output = command
+        .arg(prefix.join("nginx.conf"))
+        .output()
+        .map_err(OracleError::io(what))?;
+    if output.status.success() {
+        return Ok(None);
+    }
+    let said = String::from_utf8_lossy(&output.stderr).into_owned();
+    let complaint = said.lines().find_map(|line| line.split_once("[emerg] "));
+    Ok(Some(match complaint {
+        // nginx's own process number, where it has a log.
+        Some((_, message)) => match message.split_once(": ") {
+            Some((process, message)) if process.contains('#') => message.to_string(),
+            _ => message.to_string(),
+        },
+        None => said,
+    }))
 }
 
 /// A running server; killed with all its processes when dropped.

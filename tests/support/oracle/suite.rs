@@ -6,7 +6,7 @@ use super::transcript::Transcript;
 use super::{data_dir, run};
 use crate::oracle::server::Program;
 use std::fs;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -139,15 +139,21 @@ pub fn main(
 
 /// Runs a case against a program in a folder of its own under `target/`.
 pub fn ask(case: &Case, program: &Program, role: &str) -> Result<Transcript, OracleError> {
-    let folder = format!(
-        "oracle-{}/{}-{role}",
-        std::process::id(),
-        case.name.replace('/', "-")
-    );
+    in_folder(case, role, |prefix| run::run(case, program, prefix))
+}
+
+/// What a program says against a case's configuration, if it refuses it.
+#[allow(dead_code, reason = "cases of the suite are all accepted")]
+pub fn refusal(case: &Case, program: &Program, role: &str) -> Result<Option<String>, OracleError> {
+    in_folder(case, role, |prefix| run::refusal(case, program, prefix))
+}
+
+fn in_folder<T>(case: &Case, role: &str, run: impl FnOnce(&Path) -> T) -> T {
     let root = PathBuf::from(env!("CARGO_TARGET_TMPDIR"));
-    let result = run::run(case, program, &root.join(folder));
+    let home = root.join(format!("oracle-{}", std::process::id()));
+    let result = run(&home.join(format!("{}-{role}", case.name.replace('/', "-"))));
     // Gone when the last case has removed its own; a failed case's is kept to be looked at.
-    let _ = fs::remove_dir(root.join(format!("oracle-{}", std::process::id())));
+    let _ = fs::remove_dir(home);
     result
 }
 

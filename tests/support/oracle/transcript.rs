@@ -40,6 +40,12 @@ impl Masks {
         }
     }
 
+    /// The same for a text.
+    #[allow(dead_code, reason = "not every test program asks for refusals")]
+    pub fn text(&self, text: &str) -> String {
+        String::from_utf8_lossy(&self.apply(text.as_bytes())).into_owned()
+    }
+
     /// `bytes` with names in place of what belongs to the run.
     fn apply(&self, bytes: &[u8]) -> Vec<u8> {
         let mut out = bytes.to_vec();
@@ -190,13 +196,12 @@ fn replace(bytes: &[u8], from: &[u8], to: &[u8]) -> Vec<u8> {
     while let Some(at) = find(rest, from) {
         let (before, found) = rest.split_at(at);
         let after = found.get(from.len()..).unwrap_or_default();
-        let digit = |byte: Option<&u8>| byte.is_some_and(u8::is_ascii_digit);
+        let within = |inner: Option<&u8>, outer: Option<&u8>| {
+            inner.is_some_and(u8::is_ascii_digit) && outer.is_some_and(u8::is_ascii_digit)
+        };
         out.extend_from_slice(before);
-        out.extend_from_slice(if digit(before.last()) || digit(after.first()) {
-            from
-        } else {
-            to
-        });
+        let part = within(from.first(), before.last()) || within(from.last(), after.first());
+        out.extend_from_slice(if part { from } else { to });
         rest = after;
     }
     out.extend_from_slice(rest);

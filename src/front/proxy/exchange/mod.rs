@@ -131,6 +131,8 @@ pub struct Exchange {
     reusable: bool,
     /// The answer has no head at all (HTTP/0.9).
     bare: bool,
+    /// Its body is being passed on.
+    body_begun: bool,
 }
 
 /// Everything an exchange begins with.
@@ -177,6 +179,7 @@ impl Exchange {
             sent: Cell::new(0),
             reusable: false,
             bare: false,
+            body_begun: false,
         }
     }
 

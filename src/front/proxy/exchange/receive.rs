@@ -61,7 +61,7 @@ impl Exchange {
         };
         match ready!(connection.stream.poll_read(cx, &mut self.input, room)) {
             Ok(n) => {
-                self.states.last(|s| s.bytes_received += n as u64);
+                self.received(n);
                 if self.request_sent() {
                     self.client.upstream_timer.set(self.limits.read);
                 }
@@ -73,6 +73,24 @@ impl Exchange {
                 action,
             })),
         }
+    }
+
+    /// Counts bytes read. Those behind the head are the answer's length, framing included, as nginx reckons it.
+    fn received(&mut self, n: usize) {
+        let of_body = self.body_begun;
+        self.states.last(|s| {
+            s.bytes_received += n as u64;
+            if of_body {
+                s.response_length += n as u64;
+            }
+        });
+    }
+
+    /// The answer's body is going to be passed on: what came of it with the head counts, and what will come.
+    pub fn begin_body(&mut self) {
+        self.body_begun = true;
+        let n = self.input.len() as u64;
+        self.states.last(|s| s.response_length += n);
     }
 
     /// Parses what arrived; true once the head is whole.
@@ -137,7 +155,6 @@ impl Exchange {
         match self.try_body(cx, out) {
             Poll::Pending => Poll::Pending,
             Poll::Ready(Ok(n)) => {
-                self.states.last(|s| s.response_length += n as u64);
                 if n == 0 {
                     self.ended();
                 }
@@ -256,7 +273,7 @@ impl Exchange {
         if let Framing::Length(rest) = &mut self.framing {
             *rest -= n as u64;
         }
-        self.states.last(|s| s.bytes_received += n as u64);
+        self.received(n);
         if self.request_sent() {
             self.client.upstream_timer.set(self.limits.read);
         }

@@ -1,0 +1,172 @@
+//! Random requests for a site, and random answers of the backends behind it.
+
+use crate::oracle::case::{AnswerSpec, Answers, ConnectionSpec};
+use crate::rng::Rng;
+use crate::site::{HOSTS, Site};
+
+const ENDINGS: &[&str] = &[
+    "",
+    "",
+    "a.txt",
+    "b.html",
+    "index.html",
+    "dir",
+    "dir/",
+    "dir/c.txt",
+    "dir/sub/",
+    "bare/",
+    "missing",
+    "sp%20ace.txt",
+    "noext",
+    "long.txt",
+    "empty.txt",
+    "%61.txt",
+    "../a.txt",
+    "./a.txt",
+    "x//y",
+    "%2e%2e/a.txt",
+    "v1/users",
+    "v2/a%2Fb",
+    "A.TXT",
+    "a.txt/",
+    "caf%C3%A9",
+    "?x=a",
+    "a.txt?x=b2&y",
+    "users?x=1&x=2",
+    "#frag",
+    "a b",
+    "%zz",
+    "%00",
+    "\\\\",
+    "style.css",
+    "data.json",
+    "404.html",
+    "50x.html",
+    "e.txt",
+    "dir/f.html",
+];
+
+const FIELDS: &[&str] = &[
+    "Range: bytes=0-4",
+    "Range: bytes=-3",
+    "Range: bytes=2-2,5-6",
+    "Range: bytes=999999-",
+    "Range: bytes=0-,0-",
+    "Range: lines=1",
+    "If-Modified-Since: Tue, 02 Jan 2024 03:04:05 GMT",
+    "If-Modified-Since: Mon, 01 Jan 2024 00:00:00 GMT",
+    "If-None-Match: *",
+    "If-None-Match: \"65937d25-17\"",
+    "If-Match: \"nope\"",
+    "If-Unmodified-Since: Mon, 01 Jan 2001 00:00:00 GMT",
+    "If-Range: \"65937d25-17\"",
+    "Accept-Encoding: gzip, deflate",
+    "Accept-Encoding: gzip;q=0",
+    "X-Test: t1",
+    "X-Test: other value",
+    "X-Forwarded-For: 203.0.113.9",
+    "Cookie: c=1; d=2",
+    "Cookie: c=second",
+    "Connection: close",
+    "Connection: keep-alive",
+    "User-Agent: Mozilla/5.0 (compatible; MSIE 7.0; Windows NT 5.1)",
+    "User-Agent: test/1.0",
+    "Upgrade: websocket",
+    "TE: trailers",
+    "Via: 1.1 proxy",
+    "X_Under: score",
+    "Bad Name: x",
+    "Referer: http://a.example/x",
+    "Content-Type: text/plain",
+    "Authorization: Basic dXNlcjpwYXNz",
+];
+
+const UPSTREAM: &[&str] = &[
+    "HTTP/1.1 200 OK\nContent-Type: text/plain\nContent-Length: 5\nX-Up: 1\n\nhello",
+    "HTTP/1.1 200 OK\nContent-Type: text/html; charset=utf-8\nSet-Cookie: a=1; Path=/base\nSet-Cookie: b=2\n\nby close",
+    "HTTP/1.1 200 OK\nTransfer-Encoding: chunked\nContent-Type: text/html\n\n5\nhello\n0\n\n",
+    "HTTP/1.1 404 Not Found\nContent-Length: 4\n\nnone",
+    "HTTP/1.1 500 Oops\nContent-Length: 4\nETag: \"x\"\n\noops",
+    "HTTP/1.1 503 Busy\nContent-Length: 0\n\n",
+    "HTTP/1.1 302 Found\nLocation: http://127.0.0.1:@BACKEND@/base/next\nContent-Length: 0\n\n",
+    "HTTP/1.1 301 Moved\nLocation: /local\nContent-Length: 0\n\n",
+    "HTTP/1.1 304 Not Modified\nETag: \"y\"\n\n",
+    "HTTP/1.1 204 No Content\n\n",
+    "HTTP/1.0 200 OK\nServer: up/1\nDate: Mon, 01 Jan 2024 00:00:00 GMT\nLast-Modified: Tue, 02 Jan 2024 03:04:05 GMT\nContent-Length: 3\n\nold",
+    "HTTP/1.1 206 Partial Content\nContent-Range: bytes 0-1/5\nContent-Length: 2\n\nhe",
+    "HTTP/1.1 200 OK\nContent-Length: 10\nAccept-Ranges: bytes\n\nshort",
+    "HTTP/1.1 200 OK\nContent-Length: 2\n\nlonger than said",
+    "HTTP/1.1 200 OK\nBroken\n\n",
+    "HTTP/1.1 401 Unauthorized\nWWW-Authenticate: Basic realm=x\nContent-Length: 0\n\n",
+    "HTTP/1.1 200 OK\nX-Accel-Expires: 1\nX-Accel-Buffering: no\nCache-Control: no-cache\nContent-Length: 1\n\nx",
+];
+
+/// One connection with one to three requests.
+pub fn connection(rng: &mut Rng, site: &Site, number: usize) -> ConnectionSpec {
+    let count = if rng.chance(70) { 1 } else { 2 + rng.below(2) };
+    let mut send = String::new();
+    let mut methods = Vec::new();
+    for _ in 0..count {
+        let (text, method) = request(rng, site);
+        send.push_str(&text);
+        methods.push(method);
+    }
+    let backend = (0..1 + rng.below(2))
+        .map(|_| AnswerSpec::Plain(rng.pick(UPSTREAM).into()))
+        .collect();
+    ConnectionSpec {
+        name: format!("{number}"),
+        to: "PORT".into(),
+        request: Vec::new(),
+        host: String::new(),
+        fields: Vec::new(),
+        send: Some(send),
+        answers: Some(Answers::Methods(methods)),
+        shutdown: false,
+        step: Vec::new(),
+        backend,
+    }
+}
+
+/// A request's text in the harness's notation, and its method.
+fn request(rng: &mut Rng, site: &Site) -> (String, String) {
+    let method = rng.pick(&[
+        "GET", "GET", "GET", "GET", "GET", "HEAD", "HEAD", "POST", "POST", "PUT", "DELETE",
+        "OPTIONS",
+    ]);
+    let version = rng.pick(&["1.1", "1.1", "1.1", "1.1", "1.1", "1.0"]);
+    let base = match site.paths.len() {
+        0 => "/".to_string(),
+        many => site.paths[rng.below(many)].clone(),
+    };
+    let ending = rng.pick(ENDINGS);
+    let path = match rng.below(4) {
+        0 => format!("/{ending}"),
+        1 => base,
+        _ => format!("{base}{ending}"),
+    };
+    let mut text = format!(
+        "{method} {path} HTTP/{version}\nHost: {}\n",
+        rng.pick(HOSTS)
+    );
+    for _ in 0..rng.below(4) {
+        text.push_str(rng.pick(FIELDS));
+        text.push('\n');
+    }
+    let with_body = match method {
+        "POST" | "PUT" => rng.chance(80),
+        _ => rng.chance(3),
+    };
+    if !with_body {
+        text.push('\n');
+    } else if version == "1.1" && rng.chance(30) {
+        text.push_str("Transfer-Encoding: chunked\n\n3\nabc\n6\ndefghi\n0\n\n");
+    } else {
+        let length = rng.pick(&[0, 4, 12, 2000]);
+        text.push_str(&format!("Content-Length: {length}\n\n"));
+        if length > 0 {
+            text.push_str(&format!("\\{{b*{length}}}"));
+        }
+    }
+    (text, method.to_string())
+}
