@@ -200,6 +200,8 @@ fn begin(front: FrontRequest) -> Request {
         discarding: false,
         carried: Vec::new(),
         request_id: std::cell::OnceCell::new(),
+        first_values: RefCell::default(),
+        is_over: Cell::new(false),
         worker,
         model,
         listen,
@@ -225,6 +227,7 @@ fn finish(r: Request, outcome: &Outcome) {
     } else if outcome.end == End::TimedOut && outcome.sent == 0 {
         r.status.set(408);
     }
+    r.is_over.set(true);
     log::access(&r);
     if let Some(tell) = &r.worker.story {
         tell(&story::line(&r));

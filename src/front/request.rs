@@ -9,6 +9,7 @@ use bytes::Bytes;
 
 use crate::config::model::{Listen, Location, Model, Server};
 use crate::config::regex::Captures;
+use crate::config::variables::Var;
 use crate::wire::body::RequestBody;
 use crate::wire::connection::Connection;
 use crate::wire::head::{Method, RequestHead};
@@ -90,6 +91,10 @@ pub struct Request {
     /// Fields that stay for whatever answer comes next (`Content-Range` of a 416), as nginx's list of headers does.
     pub carried: Vec<(Bytes, Bytes)>,
     pub request_id: std::cell::OnceCell<Bytes>,
+    /// Variables that keep the value they had when first asked for.
+    pub first_values: RefCell<Vec<(Var, Option<Bytes>)>>,
+    /// The answer was sent or given up: only the log is left.
+    pub is_over: Cell<bool>,
 }
 
 /// Internal redirects before nginx gives up (`NGX_HTTP_MAX_URI_CHANGES`).
@@ -128,6 +133,14 @@ impl Request {
                 || self.connection.age() > core.keepalive_time)
         {
             self.keep_alive = false;
+        }
+    }
+
+    /// `$status`: what `error_page` made of it counts before what the filters did.
+    pub fn status(&self) -> u16 {
+        match self.err_status {
+            0 => self.status.get(),
+            status => status,
         }
     }
 

@@ -74,7 +74,48 @@ pub fn capture(r: &Request, n: usize) -> Option<&[u8]> {
 }
 
 /// Appends a variable's value; false where it has none (logs show `-` then).
+///
+/// nginx computes most variables once a request. That shows where what they tell of changes later, so these keep
+/// their first value; all others are computed anew, which gives the same.
 pub fn append_variable(var: &Var, r: &Request, out: &mut BytesMut) -> bool {
+    if !keeps_first_value(var) {
+        return compute(var, r, out);
+    }
+    let first = r.first_values.borrow();
+    if let Some((_, value)) = first.iter().find(|(known, _)| known == var) {
+        return put(out, value.as_deref());
+    }
+    drop(first);
+    let start = out.len();
+    let found = compute(var, r, out);
+    // Nothing is asked after the log's lines.
+    if !r.is_over.get() {
+        let value = found.then(|| Bytes::copy_from_slice(out.get(start..).unwrap_or_default()));
+        r.first_values.borrow_mut().push((var.clone(), value));
+    }
+    found
+}
+
+fn keeps_first_value(var: &Var) -> bool {
+    match var {
+        Var::SentHttp(_) | Var::UpstreamHttp(_) | Var::UpstreamCookie(_) => true,
+        Var::Builtin(builtin) => matches!(
+            builtin,
+            Builtin::BodyBytesSent
+                | Builtin::BytesSent
+                | Builtin::ContentLength
+                | Builtin::Host
+                | Builtin::Pipe
+                | Builtin::RequestBody
+                | Builtin::RequestBodyFile
+                | Builtin::RequestCompletion
+                | Builtin::RequestMethod
+        ),
+        _ => false,
+    }
+}
+
+fn compute(var: &Var, r: &Request, out: &mut BytesMut) -> bool {
     match var {
         Var::Builtin(builtin) => append_builtin(*builtin, r, out),
         Var::Arg(name) => put(out, argument(&r.args, name)),
@@ -218,7 +259,7 @@ fn append_builtin(builtin: Builtin, r: &Request, out: &mut BytesMut) -> bool {
             _ => put(out, Some(b"")),
         },
         Builtin::ServerProtocol => put_some(out, r.head.protocol.of(&r.head.raw)),
-        Builtin::Status => match r.status.get() {
+        Builtin::Status => match r.status() {
             // An answer without a head has HTTP/0.9's version for its status.
             0 if r.answer_bare => put(out, Some(b"009")),
             0 => put(out, Some(b"000")),

@@ -35,6 +35,10 @@ pub async fn send(connection: &Rc<Connection>, answer: &mut Answer) -> Outcome {
         Bytes::from([&answer.interim[..], &answer.head[..]].concat())
     };
     let end = match std::mem::replace(&mut answer.body, Body::None) {
+        Body::None if answer.chunked => {
+            let end = Bytes::from_static(b"0\r\n\r\n");
+            write_all(connection, &answer.policy, vec![head, end]).await
+        }
         Body::None => write_all(connection, &answer.policy, vec![head]).await,
         Body::Bytes(bytes) if answer.chunked => {
             let size = Bytes::from(format!("{:x}\r\n", bytes.len()));

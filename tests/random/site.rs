@@ -173,9 +173,6 @@ impl Maker<'_> {
             if self.rng.chance(50) {
                 self.line("server 127.0.0.1:@BACKEND2@;");
             }
-            if self.rng.chance(50) {
-                self.line("keepalive 4;");
-            }
             self.close();
         }
         if self.rng.chance(50) {

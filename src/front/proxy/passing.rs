@@ -8,7 +8,7 @@ use crate::front::log;
 use crate::front::reply::{Flow, Reply};
 use crate::front::request::Request;
 use crate::wire::answer::ReadAhead;
-use crate::wire::head::{AnswerHead, Method};
+use crate::wire::head::{AnswerHead, Known, Method};
 
 use super::answer::{self, Hold, ProxiedBody};
 use super::peers::Choice;
@@ -47,12 +47,25 @@ pub fn answered(
         {
             choice.report(false);
             attempt.exchange.borrow_mut().ended();
+            if head.status == 401 {
+                carry_challenge(r, &head);
+            }
             return Answered::Flow(Flow::Status(head.status));
         }
     }
     choice.report(false);
     let body = body_of(r, attempt, &head, response);
     Answered::Flow(reply_with(r, &head, body))
+}
+
+/// A 401 of the upstream's that `error_page` answers still says how to authenticate.
+fn carry_challenge(r: &mut Request, head: &AnswerHead) {
+    let challenge = head
+        .fields
+        .iter()
+        .find(|f| f.known == Known::WwwAuthenticate);
+    r.carried
+        .extend(challenge.map(|field| (field.name.share(&head.raw), field.value.share(&head.raw))));
 }
 
 fn reply_with(r: &Request, head: &AnswerHead, body: Option<ProxiedBody>) -> Flow {
