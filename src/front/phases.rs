@@ -76,17 +76,24 @@ fn discard_body(r: &mut Request, reply: &Reply) -> Result<(), u16> {
     {
         return Ok(());
     }
-    match r.body.discard_arrived() {
-        Ok(()) => Ok(()),
-        Err(_) if reply.standard => {
-            r.keep_alive = false;
-            Ok(())
-        }
-        Err(error) => {
-            log::error(r, LogLevel::Error, &error.to_string());
-            Err(400)
-        }
+    if reply.standard && r.body.discard_arrived().is_err() {
+        r.keep_alive = false;
     }
+    discard(r)
+}
+
+/// Throws away what arrived of the body.
+///
+/// # Errors
+/// 400 for malformed chunks.
+pub fn discard(r: &Request) -> Result<(), u16> {
+    if r.body.is_done() || r.body.has_failed() {
+        return Ok(());
+    }
+    r.body.discard_arrived().map_err(|error| {
+        log::error(r, LogLevel::Error, &error.to_string());
+        400
+    })
 }
 
 /// From the server's own rewrite phase on.

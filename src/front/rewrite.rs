@@ -13,7 +13,7 @@ use crate::config::template::{Part, Template};
 use crate::wire::escape::{Escape, Unescape, escape_uri, unescape_uri};
 
 use super::choose::Matched;
-use super::phases::{redirect, text};
+use super::phases::{discard, redirect, text};
 use super::reply::{Flow, Reply};
 use super::request::Request;
 use super::{files, log, variables};
@@ -92,6 +92,12 @@ fn steps(r: &mut Request, level: &Arc<Location>, changed: &mut bool) -> Result<A
 }
 
 fn do_return(r: &mut Request, directive: &Return) -> Flow {
+    // A text or an address is made after the body was thrown away, which its variables can see.
+    if !matches!(directive.body, ReturnBody::None)
+        && let Err(status) = discard(r)
+    {
+        return Flow::Status(status);
+    }
     match &directive.body {
         ReturnBody::None if matches!(directive.status, 408 | 444 | 499) => {
             Flow::Silent(directive.status)

@@ -174,6 +174,7 @@ impl RequestBody {
                 Ok(Taken::More | Taken::End) => {
                     // `$request_length` knows only of what was read for somebody.
                     self.consuming.set(0);
+                    self.received.set(0);
                     return Ok(());
                 }
                 Err(error) => return Err(self.fail(error)),

@@ -23,6 +23,7 @@ use oracle::OracleError;
 use oracle::case::{Case, CaseSpec, FileSpec};
 use oracle::server::Program;
 use oracle::suite;
+use oracle::transcript::Transcript;
 use rng::Rng;
 
 /// Seeds that `make verify` asks.
@@ -150,6 +151,13 @@ fn case(seed: u64) -> Case {
     Case::made(format!("random-{seed}"), site.config, spec)
 }
 
+/// Whether a close without lingering resets the connection depends on how much of what the client sent too much was read,
+/// and so on the moment; pipelined requests behind a refused one are not what these cases are about.
+fn without_resets(transcript: &Transcript) -> Transcript {
+    let text = transcript.to_text();
+    Transcript::from_text(&text.replace("-- connection: reset by", "-- connection: closed by"))
+}
+
 enum Verdict {
     Equal,
     BothRefuse,
@@ -174,8 +182,10 @@ fn judge(case: &Case, nginx: &Program, lab: &Program) -> Result<Verdict, OracleE
         println!("{}", truth.to_text());
     }
     let answer = suite::ask(case, lab, "lab")?;
-    Ok(match truth.difference(&answer) {
-        None => Verdict::Equal,
-        Some(text) => Verdict::Differ(format!("  - is nginx, + is the lab\n{text}")),
-    })
+    Ok(
+        match without_resets(&truth).difference(&without_resets(&answer)) {
+            None => Verdict::Equal,
+            Some(text) => Verdict::Differ(format!("  - is nginx, + is the lab\n{text}")),
+        },
+    )
 }
