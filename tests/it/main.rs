@@ -3,6 +3,7 @@
 #[path = "../support/mod.rs"]
 mod support;
 
+mod backends_that_fail;
 mod forwarded;
 mod observed;
 mod static_files;
