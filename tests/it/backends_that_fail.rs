@@ -1,7 +1,7 @@
 //! Upstreams that are not there, that break off, that are late, that answer early; and clients that leave.
 
 use std::io::{self, Read, Write};
-use std::net::{Ipv4Addr, Shutdown, SocketAddr, TcpStream};
+use std::net::{Ipv4Addr, Shutdown, SocketAddr, TcpListener, TcpStream};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::mpsc::{Receiver, Sender, channel};
@@ -175,7 +175,6 @@ fn a_body_that_breaks_off_breaks_off_for_the_client() {
             socket.write_all(cut.head.as_bytes())?;
             socket.write_all(&cut.sent)?;
             if cut.reset {
-                // Not before something was read: a reset may overtake the head.
                 reset(socket);
             }
             Ok(())
@@ -194,6 +193,7 @@ fn a_body_that_breaks_off_breaks_off_for_the_client() {
             write!(socket, "GET /{place}/{i} HTTP/1.1\r\nHost: h.test\r\n\r\n").expect("sent");
             let head = client::read_head(&mut socket).expect("a head");
             if cut.reset && head.status() == 502 {
+                // The reset overtook the head.
                 continue;
             }
             assert_eq!(head.status(), 200, "{what}");
@@ -250,23 +250,16 @@ fn a_late_answer_is_a_504() {
 
 #[test]
 fn an_upstream_that_reads_nothing_of_an_upload_is_a_504() {
-    let upstream = Upstream::start(|socket| -> io::Result<()> {
-        // Holds the connection until it is closed, without taking a byte.
-        while socket.peek(&mut [0])? > 0 && socket.take_error()?.is_none() {
-            if SockRef::from(&socket).peer_addr().is_err() {
-                break;
-            }
-            std::thread::yield_now();
-        }
-        Ok(())
-    });
-    let program = start(&upstream.name());
+    // Takes the connection and no byte of it.
+    let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).expect("a free port");
+    let upstream = listener.local_addr().expect("its address").to_string();
+    let program = start(&upstream);
     let head = "POST /impatient/x HTTP/1.1\r\nHost: h.test\r\nContent-Length: 30000000\r\n\r\n";
     let request = [head.as_bytes(), &vec![b'x'; 30_000_000]].concat();
     assert_eq!(program.send(&request).status(), 504);
     let wanted = "upstream timed out (110: Connection timed out) while sending request to upstream"
         .to_owned()
-        + &about("POST /impatient/x", &upstream.name(), "/x");
+        + &about("POST /impatient/x", &upstream, "/x");
     program.wait_for_log("error.log", &wanted);
 }
 
@@ -376,18 +369,19 @@ fn a_new_connection_that_ends_is_not_tried_again() {
     assert_eq!(program.get("/pool/2").text(), "ok");
 }
 
-/// An upstream that takes requests, says so, and says how the connection then ended.
+/// An upstream that takes requests, says so, and says how the connection then ended. To `/part` it sends a part of a
+/// head before.
 fn silent() -> (Upstream, Receiver<&'static str>) {
     let (sender, events) = channel();
     let upstream = Upstream::start(move |mut socket| -> io::Result<()> {
-        read_request(&mut socket)?;
+        let request = read_request(&mut socket)?;
+        if request.head[0].starts_with("GET /part ") {
+            socket.write_all(b"HTTP/1.1 200 OK\r\nContent-")?;
+        }
         let _ = sender.send("asked");
         let end = socket.read(&mut [0]);
-        let _ = sender.send(if matches!(end, Ok(0)) {
-            "closed"
-        } else {
-            "other"
-        });
+        let closed = matches!(end, Ok(0));
+        let _ = sender.send(if closed { "closed" } else { "other" });
         Ok(())
     });
     (upstream, events)
@@ -397,17 +391,27 @@ fn silent() -> (Upstream, Receiver<&'static str>) {
 fn a_client_that_leaves_ends_the_request_to_the_upstream() {
     let (upstream, events) = silent();
     let program = start(&upstream.name());
-    for place in ["buffered", "unbuffered", "pool"] {
+    for (place, path, stage) in [
+        ("buffered", "/x", "sending request to upstream"),
+        ("unbuffered", "/x", "sending request to upstream"),
+        ("pool", "/x", "sending request to upstream"),
+        ("buffered", "/part", "reading response header from upstream"),
+    ] {
+        let line = format!("GET /{place}{path}");
         let mut socket = client::connect(program.address()).expect("a connection");
-        write!(socket, "GET /{place}/x HTTP/1.1\r\nHost: h.test\r\n\r\n").expect("sent");
-        assert_eq!(events.recv_timeout(PATIENCE), Ok("asked"), "{place}");
+        write!(socket, "{line} HTTP/1.1\r\nHost: h.test\r\n\r\n").expect("sent");
+        assert_eq!(events.recv_timeout(PATIENCE), Ok("asked"), "{line}");
+        // The one worker answers another client after it has got what the upstream sent.
+        assert_eq!(program.get("/none").status(), 404);
         drop(socket);
-        assert_eq!(events.recv_timeout(PATIENCE), Ok("closed"), "{place}");
-        program.wait_for_log("access.log", &format!("\"GET /{place}/x HTTP/1.1\" 499 0 "));
-        let line = program.wait_for_log("error.log", &format!("GET /{place}/x"));
-        let wanted =
-            "client prematurely closed connection, so upstream connection is closed too while";
-        assert!(line.contains(wanted), "{line}");
+        assert_eq!(events.recv_timeout(PATIENCE), Ok("closed"), "{line}");
+        program.wait_for_log("access.log", &format!("\"{line} HTTP/1.1\" 499 0 "));
+        let wanted = format!(
+            "epoll_wait() reported that client prematurely closed connection, \
+             so upstream connection is closed too while {stage}{}",
+            about(&line, &upstream.name(), path)
+        );
+        program.wait_for_log("error.log", &wanted);
     }
 }
 
