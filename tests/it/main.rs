@@ -5,6 +5,7 @@ mod support;
 
 mod backends_that_fail;
 mod forwarded;
+mod large_bodies;
 mod observed;
 mod static_files;
 mod traversal;
