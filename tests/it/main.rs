@@ -7,6 +7,7 @@ mod backends_that_fail;
 mod forwarded;
 mod large_bodies;
 mod observed;
+mod slow_clients;
 mod static_files;
 mod traversal;
 mod upstream_sockets;
