@@ -37,6 +37,14 @@ fn serve(mut socket: TcpStream) -> io::Result<()> {
     socket.write_all(b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok")
 }
 
+/// What a client is slow with.
+#[derive(Clone, Copy)]
+enum With {
+    Head,
+    Upload,
+    Answer,
+}
+
 /// A client that does a little at each turn.
 enum Slow {
     /// Sends one byte of these.
@@ -46,18 +54,18 @@ enum Slow {
 }
 
 impl Slow {
-    fn start(number: usize, program: &Program) -> Self {
+    fn start(program: &Program, with: With) -> Self {
         let mut socket = client::connect(program.address()).expect("a connection");
-        let (at_once, slowly) = match number % 3 {
-            0 => (
+        let (at_once, slowly) = match with {
+            With::Head => (
                 "",
                 "GET /api/head HTTP/1.1\r\nHost: h.test\r\nConnection: close\r\n\r\n",
             ),
-            1 => (
+            With::Upload => (
                 "POST /api/body HTTP/1.1\r\nHost: h.test\r\nConnection: close\r\nContent-Length: 45\r\n\r\n",
                 "a body of 45 bytes, sent one after the other.",
             ),
-            _ => ("GET /api/large HTTP/1.1\r\nHost: h.test\r\n\r\n", ""),
+            With::Answer => ("GET /api/large HTTP/1.1\r\nHost: h.test\r\n\r\n", ""),
         };
         socket.write_all(at_once.as_bytes()).expect("sent");
         if slowly.is_empty() {
@@ -116,7 +124,9 @@ fn five_hundred_slow_clients_keep_nobody_waiting() {
             fs::write(prefix.join("html/a.txt"), "a file\n").expect("a file");
         },
     );
-    let mut clients: Vec<_> = (0..CLIENTS).map(|n| Slow::start(n, &program)).collect();
+    let kinds = [With::Head, With::Upload, With::Answer];
+    let kinds = kinds.into_iter().cycle().take(CLIENTS);
+    let mut clients: Vec<_> = kinds.map(|with| Slow::start(&program, with)).collect();
     let mut waits = Vec::new();
     for _ in 0..ROUNDS {
         clients.iter_mut().for_each(Slow::turn);
@@ -137,6 +147,34 @@ fn five_hundred_slow_clients_keep_nobody_waiting() {
     assert!(answers.iter().all(|text| text == "ok"), "{answers:?}");
     let said = program.stop();
     assert_eq!(said, "", "it had enough descriptors");
+}
+
+#[test]
+fn bytes_that_come_one_by_one_cost_no_more_than_others() {
+    raise_own_limit();
+    let upstream = Upstream::start(serve);
+    let program = Program::start_under(
+        "ulimit -Sn 256;",
+        "worker_connections 2048;",
+        &CONFIGURATION.replace("{upstream}", &upstream.name()),
+        |_| {},
+    );
+    let mut clients: Vec<_> = (0..CLIENTS)
+        .map(|_| Slow::start(&program, With::Upload))
+        .collect();
+    for _ in 0..ROUNDS {
+        clients.iter_mut().for_each(Slow::turn);
+        // The one worker has read them before it answers this one.
+        assert_eq!(program.get("/none").status(), 404);
+    }
+    assert!(
+        clients
+            .into_iter()
+            .filter_map(Slow::end)
+            .all(|a| a.text() == "ok")
+    );
+    let peak = program.peak_memory();
+    assert!(peak < 40 * 1024, "{peak} kB");
 }
 
 #[test]
