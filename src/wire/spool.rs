@@ -10,6 +10,8 @@ use bytes::{Bytes, BytesMut};
 
 /// Bytes read back from the file at a time.
 const BACK: usize = 64 * 1024;
+/// Pieces that are this small together become one: a slow peer's bytes would each cost more than they are.
+const SMALL: usize = 512;
 
 /// The queue; bounded by its user, who asks [`Spool::has_room`] before pushing.
 #[derive(Debug, Default)]
@@ -55,8 +57,7 @@ impl Spool {
             return Ok(());
         }
         if self.read == self.written && self.memory_len < memory {
-            self.memory_len += bytes.len();
-            self.memory.push_back(bytes);
+            self.push_memory(bytes);
             return Ok(());
         }
         let file = match &mut self.file {
@@ -78,9 +79,15 @@ impl Spool {
 
     /// Adds bytes to those in memory; for a queue that has no file.
     pub fn push_memory(&mut self, bytes: Bytes) {
-        if !bytes.is_empty() {
-            self.memory_len += bytes.len();
-            self.memory.push_back(bytes);
+        if bytes.is_empty() {
+            return;
+        }
+        self.memory_len += bytes.len();
+        match self.memory.back_mut() {
+            Some(last) if last.len() + bytes.len() <= SMALL => {
+                *last = Bytes::from([&last[..], &bytes[..]].concat());
+            }
+            _ => self.memory.push_back(bytes),
         }
     }
 
@@ -186,6 +193,17 @@ mod tests {
             let expected: Vec<u8> = (0..100u8).flat_map(|n| [n; 10]).collect();
             assert_eq!(seen, expected);
         }
+    }
+
+    #[test]
+    fn small_pieces_are_joined() {
+        let mut spool = Spool::new();
+        for n in 0..2000u16 {
+            spool.push_memory(Bytes::from(vec![n as u8]));
+        }
+        assert_eq!((spool.pieces().count(), spool.len()), (4, 2000));
+        let joined: Vec<u8> = spool.pieces().flat_map(|p| p.to_vec()).collect();
+        assert!(joined.iter().zip(0u16..).all(|(&byte, n)| byte == n as u8));
     }
 
     #[test]

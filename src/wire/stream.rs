@@ -43,10 +43,14 @@ impl Stream {
 
     fn try_read(&self, buf: &mut BytesMut, room: usize) -> io::Result<usize> {
         use bytes::BufMut;
-        buf.reserve(room);
-        let mut limited = (&mut *buf).limit(room);
+        // A buffer is filled before there is another: whoever keeps what little a slow peer sent keeps all of it.
+        if buf.capacity() - buf.len() < room.div_ceil(2) {
+            buf.reserve(room);
+        }
+        let most = room.min(buf.capacity() - buf.len());
+        let mut limited = (&mut *buf).limit(most);
         let n = each!(self, s => s.try_read_buf(&mut limited))?;
-        if n > 0 && n < room {
+        if n > 0 && n < most {
             self.drained();
         }
         Ok(n)

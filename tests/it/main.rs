@@ -3,8 +3,11 @@
 #[path = "../support/mod.rs"]
 mod support;
 
+mod backends_that_fail;
 mod forwarded;
+mod large_bodies;
 mod observed;
+mod slow_clients;
 mod static_files;
 mod traversal;
 mod upstream_sockets;

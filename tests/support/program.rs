@@ -4,7 +4,7 @@
 //! nginx's, and this shows it.
 
 use std::fs;
-use std::io;
+use std::io::{self, Read};
 use std::net::{Ipv4Addr, SocketAddr, TcpListener};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
@@ -30,13 +30,25 @@ impl Program {
     /// `{port}` in it stands for a free port of 127.0.0.1 (`{port2}`, `{port3}` for others), `{dir}` for the prefix;
     /// `prepare` fills the prefix with files before.
     pub fn start(http: &str, prepare: impl FnOnce(&Path)) -> Self {
+        Self::start_under("", "worker_connections 256;", http, prepare)
+    }
+
+    /// The same, where the shell first does `limits` (as `ulimit -Sn 256;`) and `events` is the inside of that block.
+    pub fn start_under(
+        limits: &str,
+        events: &str,
+        http: &str,
+        prepare: impl FnOnce(&Path),
+    ) -> Self {
         let folder = tempfile::tempdir().expect("a folder");
         prepare(folder.path());
         let mut failures = String::new();
         for _ in 0..ATTEMPTS {
             let ports = free_ports();
-            write_configuration(folder.path(), http, &ports);
-            let mut child = command(folder.path()).spawn().expect("a process");
+            write_configuration(folder.path(), events, http, &ports);
+            let mut child = under(limits, command(folder.path()))
+                .spawn()
+                .expect("a process");
             if serves(&mut child, folder.path()) {
                 return Self {
                     child,
@@ -130,10 +142,28 @@ impl Program {
         }
     }
 
+    /// Ends the program and returns what it had said.
+    pub fn stop(mut self) -> String {
+        self.terminate();
+        let mut said = String::new();
+        if let Some(stderr) = &mut self.child.stderr {
+            stderr.read_to_string(&mut said).expect("its output");
+        }
+        said
+    }
+
+    /// A signal rather than a kill: real nginx's master would leave its workers behind.
+    fn terminate(&self) {
+        let pid = i32::try_from(self.child.id()).ok();
+        if let Some(pid) = pid.and_then(rustix::process::Pid::from_raw) {
+            let _ = rustix::process::kill_process(pid, rustix::process::Signal::TERM);
+        }
+    }
+
     /// What the program says of a file that it does not start with.
     pub fn refuses(http: &str) -> String {
         let folder = tempfile::tempdir().expect("a folder");
-        write_configuration(folder.path(), http, &free_ports());
+        write_configuration(folder.path(), "", http, &free_ports());
         let output = command(folder.path()).output().expect("a process");
         assert!(!output.status.success(), "it starts with {http}");
         String::from_utf8_lossy(&output.stderr).into_owned()
@@ -142,11 +172,7 @@ impl Program {
 
 impl Drop for Program {
     fn drop(&mut self) {
-        let pid = i32::try_from(self.child.id()).ok();
-        // A signal rather than a kill: real nginx's master would leave its workers behind.
-        if let Some(pid) = pid.and_then(rustix::process::Pid::from_raw) {
-            let _ = rustix::process::kill_process(pid, rustix::process::Signal::TERM);
-        }
+        self.terminate();
         let _ = self.child.wait();
     }
 }
@@ -172,6 +198,21 @@ fn command(folder: &Path) -> Command {
     command
 }
 
+/// The command under limits that the shell sets; the process is the command's all the same.
+fn under(limits: &str, command: Command) -> Command {
+    if limits.is_empty() {
+        return command;
+    }
+    let mut shell = Command::new("sh");
+    shell.arg("-c").arg(format!("{limits} exec \"$0\" \"$@\""));
+    shell.arg(command.get_program()).args(command.get_args());
+    shell
+        .stdin(Stdio::null())
+        .stdout(Stdio::null())
+        .stderr(Stdio::piped());
+    shell
+}
+
 /// Ports that nobody listens on, held together so that they differ.
 fn free_ports() -> Vec<u16> {
     let bound: io::Result<Vec<TcpListener>> = (0..3)
@@ -184,7 +225,7 @@ fn free_ports() -> Vec<u16> {
         .collect()
 }
 
-fn write_configuration(folder: &Path, http: &str, ports: &[u16]) {
+fn write_configuration(folder: &Path, events: &str, http: &str, ports: &[u16]) {
     let dir = folder.to_str().expect("a path in UTF-8");
     let mut http = http
         .replace("{dir}", dir)
@@ -200,7 +241,7 @@ fn write_configuration(folder: &Path, http: &str, ports: &[u16]) {
     };
     let text = format!(
         "daemon off;\n{user}\nworker_processes 1;\npid {dir}/pid;\nerror_log {dir}/error.log info;\n\
-         events {{ worker_connections 256; }}\n\
+         events {{ {events} }}\n\
          http {{\naccess_log off;\nclient_body_temp_path {dir}/t1;\nproxy_temp_path {dir}/t2;\n\
          fastcgi_temp_path {dir}/t3;\nuwsgi_temp_path {dir}/t4;\nscgi_temp_path {dir}/t5;\n{http}\n}}\n"
     );

@@ -124,9 +124,12 @@ pub async fn try_peers(
                 Answered::Next => continue,
             },
             Try::ClientLeft => {
-                let message =
-                    "client prematurely closed connection, so upstream connection is closed too";
-                attempt.log(r, LogLevel::Info, message);
+                let stage = attempt.exchange.borrow().stage();
+                let message = format!(
+                    "epoll_wait() reported that client prematurely closed connection, \
+                     so upstream connection is closed too while {stage}"
+                );
+                attempt.log(r, LogLevel::Info, &message);
                 attempt.exchange.borrow_mut().ended();
                 attempt.exchange.borrow_mut().abandon();
                 return Flow::Silent(499);

@@ -203,6 +203,16 @@ impl Exchange {
         matches!(self.failure, Some(Failure::Chunk))
     }
 
+    /// What the exchange is at until the answer's head is whole, in the words of nginx's log.
+    pub fn stage(&self) -> &'static str {
+        match self.link {
+            Link::Connecting(_) => "connecting to upstream",
+            // nginx counts waiting for the first byte as part of sending.
+            _ if self.input.is_empty() => "sending request to upstream",
+            _ => "reading response header from upstream",
+        }
+    }
+
     /// The whole request was sent.
     pub fn request_sent(&self) -> bool {
         self.head.is_empty() && self.upload_done
