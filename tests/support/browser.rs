@@ -107,6 +107,20 @@ impl Browser {
         self.events.clear();
         let answer = self.call("Page.navigate", json!({"url": url}));
         assert_eq!(answer["errorText"], Value::Null, "{url}");
+        self.wait_until_loaded();
+    }
+
+    /// Clicks the first link that this CSS selector finds, and waits until the page that it leads to is loaded.
+    pub fn follow(&mut self, selector: &str) {
+        self.events.clear();
+        self.evaluate(&format!(
+            "document.querySelector({}).click()",
+            json!(selector)
+        ));
+        self.wait_until_loaded();
+    }
+
+    fn wait_until_loaded(&mut self) {
         while !self
             .events
             .iter()
