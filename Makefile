@@ -20,11 +20,18 @@ lab: build ## build the lab and start both servers; Ctrl-C stops them
 test: toolchain ## run the project's tests
 	$(CARGO) test --locked
 
-verify: toolchain ## compare with real nginx 1.22.1, byte by byte
-	$(CARGO) test --locked --features verify --test differential --test random --test lesson_under_nginx
+# The lab beside nginx, by cases and by chance; the README's commands under nginx; the pages in
+# Chromium; a minute of random input for the parsers.
+verify: toolchain ## compare with real nginx 1.22.1, byte by byte; a browser; a minute of fuzzing
+	$(CARGO) test --locked --features verify --test differential --test random
+	$(CARGO) test --locked --features verify --test lesson_under_nginx --test browser
+	$(CARGO) test --locked --features verify --test fuzz -- --nocapture
 
-soak: toolchain ## the long form of verify: fresh random inputs, many of them
-	PROXY_LAB_SOAK=1 $(CARGO) test --locked --release --features verify
+# Debug builds notice overflows, and are quick enough. RANDOM_SECONDS bounds the last hour.
+soak: toolchain ## the long form of it: millions of fresh inputs, an hour of fresh configurations
+	FUZZ_INPUTS=2000000 $(CARGO) test --locked --features verify --test fuzz -- --nocapture
+	PROPTEST_CASES=50000 $(CARGO) test --locked --features verify --test wire_properties
+	PROXY_LAB_SOAK=1 $(CARGO) test --locked --features verify --test random
 
 bench: build ## measure speed beside nginx
 	$(CARGO) bench --locked

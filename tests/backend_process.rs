@@ -126,7 +126,25 @@ fn a_taken_port_is_one_clear_message() {
         .expect("the program runs");
     assert_eq!(output.status.code(), Some(1));
     assert_eq!(output.stdout, b"");
-    let said = String::from_utf8_lossy(&output.stderr);
-    assert!(said.contains(&address), "{said}");
-    assert_eq!(said.lines().count(), 1, "{said}");
+    assert_eq!(
+        String::from_utf8_lossy(&output.stderr),
+        format!(
+            "proxy-lab: {address} is taken: another program listens there.\n\
+             A running lab has a backend already. One more needs an address of its own: \
+             proxy-lab backend --listen 127.0.0.1:5001 --name two\n"
+        )
+    );
+}
+
+#[test]
+fn a_name_that_no_header_can_carry_is_refused() {
+    for name in ["", "a b", "a\nb", "é", &"x".repeat(65)] {
+        let output = program(&["--listen", "127.0.0.1:0", "--name", name])
+            .output()
+            .expect("the program runs");
+        assert_eq!(output.status.code(), Some(1), "{name:?}");
+        assert_eq!(output.stdout, b"");
+        let said = String::from_utf8_lossy(&output.stderr);
+        assert!(said.contains("use 1 to 64 letters, digits"), "{said}");
+    }
 }

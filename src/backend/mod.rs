@@ -181,6 +181,14 @@ fn announce(address: SocketAddr) {
     let _ = writeln!(out, "backend listening on http://{address}").and_then(|()| out.flush());
 }
 
+/// Whether a backend can be called so.
+///
+/// # Errors
+/// [`BackendError::Name`], which says what a name is made of.
+pub fn check_name(name: &str) -> Result<(), BackendError> {
+    name_value(name).map(drop)
+}
+
 fn name_value(name: &str) -> Result<HeaderValue, BackendError> {
     let fits = |c: char| c.is_ascii_alphanumeric() || "-._".contains(c);
     let refused = || BackendError::Name(name.to_owned());

@@ -75,7 +75,7 @@ pub struct BackendArguments {
     #[arg(long, default_value = "127.0.0.1:5000", value_name = "ADDRESS:PORT")]
     pub listen: SocketAddr,
     /// The name that its answers say, to tell several backends apart.
-    #[arg(long)]
+    #[arg(long, value_parser = name_of_backend)]
     pub name: Option<String>,
 }
 
@@ -109,9 +109,14 @@ fn named_backend(text: &str) -> Result<NamedBackend, String> {
         .parse()
         .map_err(|_| format!("\"{address}\" is no address with a port, such as 127.0.0.1:5001"))?;
     Ok(NamedBackend {
-        name: name.to_owned(),
+        name: name_of_backend(name)?,
         address,
     })
+}
+
+fn name_of_backend(name: &str) -> Result<String, String> {
+    crate::backend::check_name(name).map_err(|error| error.to_string())?;
+    Ok(name.to_owned())
 }
 
 impl Arguments {

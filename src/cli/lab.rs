@@ -46,13 +46,13 @@ pub fn run(
     let logs = Arc::new(Logs::open(&model, true)?);
     // Everything is bound before anything starts: nothing is left half-started.
     let bound = server::bind(&model, &options).map_err(front_taken)?;
-    let wanted = wanted_backends(arguments, both);
     let mut listeners = Vec::new();
-    for (name, address) in wanted {
-        listeners.push((
-            name,
-            backend::bind(address).map_err(|error| backend_taken(error, address))?,
-        ));
+    for (name, address) in wanted_backends(arguments, both) {
+        let listener = backend::bind(address).map_err(|error| match &name {
+            None => backend_taken(error, address),
+            Some(name) => named_backend_taken(error, name),
+        })?;
+        listeners.push((name, listener));
     }
     announce(places, &model, &bound, &listeners, arguments, warning);
     let prefix = places.prefix.clone();
@@ -137,6 +137,26 @@ fn backend_taken(error: backend::BackendError, address: SocketAddr) -> CliError 
         }
         _ => CliError::Backend(error),
     }
+}
+
+fn named_backend_taken(error: backend::BackendError, name: &str) -> CliError {
+    let backend::BackendError::Bind { address, source } = &error else {
+        return CliError::Backend(error);
+    };
+    let (what, advice) = match source.kind() {
+        std::io::ErrorKind::AddrInUse => (
+            "taken, by a server of this lab or by another program",
+            "Every backend needs an address of its own, such as 127.0.0.1:5001",
+        ),
+        std::io::ErrorKind::AddrNotAvailable => (
+            "not an address of this machine",
+            "127.0.0.1 always is, such as 127.0.0.1:5001",
+        ),
+        _ => return CliError::Backend(error),
+    };
+    CliError::Taken(format!(
+        "proxy-lab: --backend {name}={address}: the address is {what}.\n{advice}."
+    ))
 }
 
 /// Says what runs where, what is served, and what to try.

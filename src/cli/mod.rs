@@ -8,9 +8,12 @@ mod paths;
 mod serve;
 pub mod validate;
 
+use std::io::ErrorKind;
 use std::process::ExitCode;
 
 use clap::Parser;
+
+use crate::backend::BackendError;
 
 pub use arguments::Arguments;
 use arguments::{BackendAction, Command};
@@ -57,7 +60,7 @@ fn dispatch(arguments: &Arguments) -> Result<ExitCode, CliError> {
                     name: backend.name.clone(),
                     ..crate::backend::Options::default()
                 };
-                crate::backend::run_alone(backend.listen, options).map_err(CliError::Backend)?;
+                crate::backend::run_alone(backend.listen, options).map_err(lone_backend_taken)?;
                 Ok(ExitCode::SUCCESS)
             }
         },
@@ -73,6 +76,19 @@ fn dispatch(arguments: &Arguments) -> Result<ExitCode, CliError> {
                 paths::Mode::Lab => lab::run(arguments, &places, &load, both),
             }
         }
+    }
+}
+
+fn lone_backend_taken(error: BackendError) -> CliError {
+    match &error {
+        BackendError::Bind { address, source } if source.kind() == ErrorKind::AddrInUse => {
+            CliError::Taken(format!(
+                "proxy-lab: {address} is taken: another program listens there.\n\
+                 A running lab has a backend already. One more needs an address of its own: \
+                 proxy-lab backend --listen 127.0.0.1:5001 --name two"
+            ))
+        }
+        _ => CliError::Backend(error),
     }
 }
 
