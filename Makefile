@@ -21,7 +21,7 @@ test: toolchain ## run the project's tests
 	$(CARGO) test --locked
 
 verify: toolchain ## compare with real nginx 1.22.1, byte by byte
-	$(CARGO) test --locked --features verify --test differential --test lesson_under_nginx
+	$(CARGO) test --locked --features verify --test differential --test config_under_nginx --test lesson_under_nginx
 
 soak: toolchain ## the long form of verify: fresh random inputs, many of them
 	PROXY_LAB_SOAK=1 $(CARGO) test --locked --release --features verify

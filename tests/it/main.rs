@@ -5,6 +5,7 @@ mod support;
 
 mod forwarded;
 mod observed;
+mod broken_files;
 mod static_files;
 mod traversal;
 mod upstream_sockets;

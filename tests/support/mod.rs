@@ -2,6 +2,7 @@
 //! [`lesson`] starts the lesson's two servers, [`upstream`] is what stands behind a proxy, [`client`] speaks to them.
 #![allow(dead_code)]
 
+pub mod broken;
 pub mod client;
 pub mod lesson;
 pub mod program;
