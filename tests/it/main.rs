@@ -6,6 +6,7 @@ mod support;
 mod forwarded;
 mod observed;
 mod broken_files;
+mod command_line;
 mod static_files;
 mod traversal;
 mod upstream_sockets;

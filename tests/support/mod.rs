@@ -5,5 +5,6 @@
 pub mod broken;
 pub mod client;
 pub mod lesson;
+pub mod lab;
 pub mod program;
 pub mod upstream;
