@@ -3,10 +3,10 @@
 #[path = "../support/mod.rs"]
 mod support;
 
-mod forwarded;
-mod observed;
 mod broken_files;
 mod command_line;
+mod forwarded;
+mod observed;
 mod static_files;
 mod traversal;
 mod upstream_sockets;

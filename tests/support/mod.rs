@@ -4,7 +4,7 @@
 
 pub mod broken;
 pub mod client;
-pub mod lesson;
 pub mod lab;
+pub mod lesson;
 pub mod program;
 pub mod upstream;
