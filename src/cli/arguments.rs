@@ -40,6 +40,14 @@ pub struct Arguments {
     /// Leave port 5000 to a backend of your own.
     #[arg(long)]
     pub no_backend: bool,
+    /// Where the demo backend listens, if port 5000 is wanted for something else.
+    #[arg(
+        long,
+        value_name = "ADDRESS:PORT",
+        default_value = "127.0.0.1:5000",
+        conflicts_with = "no_backend"
+    )]
+    pub backend_listen: SocketAddr,
     /// Another backend, beside the first: NAME=ADDRESS:PORT. May be given several times.
     #[arg(long = "backend", value_name = "NAME=ADDRESS:PORT", value_parser = named_backend)]
     pub backends: Vec<NamedBackend>,

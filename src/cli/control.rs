@@ -54,9 +54,7 @@ fn file_of(prefix: &Path) -> PathBuf {
 /// No lab runs, or it refused.
 pub fn ask(order: Order) -> Result<ExitCode, CliError> {
     let here = std::env::current_dir().map_err(CliError::Folder)?;
-    let prefix = super::paths::nearest_lab(&here).ok_or_else(|| CliError::NoLab {
-        here: here.display().to_string(),
-    })?;
+    let prefix = super::paths::nearest_lab(&here)?;
     let not_running = || CliError::NotRunning {
         folder: prefix.display().to_string(),
     };

@@ -2,6 +2,7 @@
 
 use std::io::Write;
 use std::net::SocketAddr;
+use std::path::Path;
 use std::process::ExitCode;
 use std::sync::Arc;
 
@@ -10,17 +11,13 @@ use tokio::signal::unix::{Signal, SignalKind, signal};
 
 use crate::backend;
 use crate::config::LoadOptions;
-use crate::front::log::Logs;
+use crate::front::log::{LogError, Logs};
 use crate::front::server::{self, Bound, FrontError, FrontOptions};
 use crate::front::worker::Product;
 
 use super::control::{BackendSwitch, ControlFile};
 use super::paths::Places;
 use super::{Arguments, CliError};
-
-/// Where the demo backend listens.
-const BACKEND: SocketAddr =
-    SocketAddr::new(std::net::IpAddr::V4(std::net::Ipv4Addr::LOCALHOST), 5000);
 
 /// Starts the servers and serves until INT or TERM.
 pub fn run(
@@ -43,7 +40,7 @@ pub fn run(
         })),
         ..FrontOptions::default()
     };
-    let logs = Arc::new(Logs::open(&model, true)?);
+    let logs = Arc::new(Logs::open(&model, true).map_err(unwritable_log)?);
     // Everything is bound before anything starts: nothing is left half-started.
     let bound = server::bind(&model, &options).map_err(front_taken)?;
     let mut listeners = Vec::new();
@@ -93,12 +90,30 @@ fn wanted_backends(arguments: &Arguments, both: bool) -> Vec<(Option<String>, So
     if !both {
         return Vec::new();
     }
-    let demo = (!arguments.no_backend).then_some((None, BACKEND));
+    let demo = (!arguments.no_backend).then_some((None, arguments.backend_listen));
     let named = arguments
         .backends
         .iter()
         .map(|b| (Some(b.name.clone()), b.address));
     demo.into_iter().chain(named).collect()
+}
+
+/// A log that cannot be opened, with what a learner can do about it.
+fn unwritable_log(error: LogError) -> CliError {
+    let folder = error.path.parent().unwrap_or(Path::new("."));
+    let advice = match error.source.kind() {
+        std::io::ErrorKind::PermissionDenied => format!(
+            "Did another user, root perhaps, run it here before? This gives the folder back to you:\n  \
+             sudo chown -R \"$USER\" {}",
+            folder.display()
+        ),
+        std::io::ErrorKind::NotFound => format!(
+            "Its folder is missing. This makes it:\n  mkdir -p {}",
+            folder.display()
+        ),
+        _ => return CliError::Log(error),
+    };
+    CliError::Taken(format!("{}\n{advice}", CliError::Log(error)))
 }
 
 fn front_taken(error: FrontError) -> CliError {
@@ -132,7 +147,9 @@ fn backend_taken(error: backend::BackendError, address: SocketAddr) -> CliError 
             };
             CliError::Taken(format!(
                 "proxy-lab: {address} is taken: another program listens there.\n\
-                 Your own backend? Run with --no-backend: proxy-lab --no-backend{apple}"
+                 Your own backend? Run with --no-backend: proxy-lab --no-backend\n\
+                 Another program that must stay? Give the demo backend a port of its own, in `proxy_pass` in \
+                 lab/nginx.conf too: proxy-lab --backend-listen 127.0.0.1:5001{apple}"
             ))
         }
         _ => CliError::Backend(error),
@@ -210,10 +227,12 @@ fn announce(
         text.push_str(&format!(
             "  curl http://localhost:{port}/api/          the headers that the backend saw\n"
         ));
-        match backends.first() {
-            Some(_) => {
-                text.push_str("  curl http://localhost:5000/users         the backend itself\n")
-            }
+        let own = backends.first().and_then(|(_, l)| l.local_addr().ok());
+        match own {
+            Some(backend) => text.push_str(&format!(
+                "  curl http://localhost:{}/users         the backend itself\n",
+                backend.port()
+            )),
             None => text.push_str(&format!(
                 "  curl -i http://localhost:{port}/            a file\n"
             )),

@@ -100,6 +100,11 @@ pub enum CliError {
          Go to the folder of the project first, or name a file: proxy-lab -c FILE"
     )]
     NoLab { here: String },
+    #[error(
+        "proxy-lab: {file} cannot be read: permission denied.\n\
+         Does the folder belong to another user? This lets you read it: chmod -R u+rX {folder}"
+    )]
+    NoAccess { file: String, folder: String },
     #[error("proxy-lab: the current folder cannot be read: {0}")]
     Folder(std::io::Error),
     /// The diagnostics, ready to be shown.

@@ -1,5 +1,6 @@
 //! Which file is served and what its relative paths are relative to: lab mode or nginx mode.
 
+use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 
 use crate::config::LoadOptions;
@@ -31,9 +32,7 @@ impl Places {
     pub fn find(arguments: &Arguments) -> Result<Self, CliError> {
         let here = std::env::current_dir().map_err(CliError::Folder)?;
         if arguments.file.is_none() && arguments.prefix.is_none() {
-            let prefix = nearest_lab(&here).ok_or_else(|| CliError::NoLab {
-                here: here.display().to_string(),
-            })?;
+            let prefix = nearest_lab(&here)?;
             return Ok(Self {
                 mode: Mode::Lab,
                 prefix,
@@ -66,8 +65,24 @@ impl Places {
 }
 
 /// The nearest folder upward that holds `lab/nginx.conf`.
-pub fn nearest_lab(from: &Path) -> Option<PathBuf> {
-    from.ancestors()
-        .find(|folder| folder.join("lab/nginx.conf").is_file())
-        .map(Path::to_owned)
+///
+/// # Errors
+/// There is none, or one that may not be read.
+pub fn nearest_lab(from: &Path) -> Result<PathBuf, CliError> {
+    for folder in from.ancestors() {
+        let file = folder.join("lab/nginx.conf");
+        match std::fs::metadata(&file) {
+            Ok(metadata) if metadata.is_file() => return Ok(folder.to_owned()),
+            Err(error) if error.kind() == ErrorKind::PermissionDenied => {
+                return Err(CliError::NoAccess {
+                    file: file.display().to_string(),
+                    folder: folder.join("lab").display().to_string(),
+                });
+            }
+            _ => {}
+        }
+    }
+    Err(CliError::NoLab {
+        here: from.display().to_string(),
+    })
 }

@@ -104,6 +104,8 @@ impl<'a> Lexer<'a> {
         let mut start = self.here();
         let mut escaped = false;
         let mut dollar = false;
+        // A quote went wrong: what is left of this directive would only bring errors that follow from that one.
+        let mut broken = false;
         loop {
             let Some(&ch) = self.text.get(self.pos) else {
                 return self.end_of_file(words, state, start);
@@ -130,11 +132,20 @@ impl<'a> Lexer<'a> {
                         state = State::Space;
                         continue;
                     }
+                    b';' if broken => {
+                        words.clear();
+                        broken = false;
+                        state = State::Space;
+                        continue;
+                    }
                     b';' => return (words, Stop::Semicolon(self.span(here))),
                     b'{' => return (words, Stop::Open(self.span(here))),
                     b')' => state = State::Space,
                     _ => {
-                        self.after_quote(ch, here, words.last());
+                        if !broken {
+                            self.after_quote(ch, here, words.last());
+                        }
+                        broken = true;
                         state = State::Space;
                     }
                 },
@@ -159,6 +170,11 @@ impl<'a> Lexer<'a> {
                     (b' ' | b'\t' | b'\r' | b'\n' | b';' | b'{', Quote::Bare) => {
                         words.push(self.word(start, here.pos, quote));
                         match ch {
+                            b';' if broken => {
+                                words.clear();
+                                broken = false;
+                                state = State::Space;
+                            }
                             b';' => return (words, Stop::Semicolon(self.span(here))),
                             b'{' => return (words, Stop::Open(self.span(here))),
                             _ => state = State::Space,
@@ -171,6 +187,10 @@ impl<'a> Lexer<'a> {
             start = here;
             match ch {
                 b' ' | b'\t' | b'\r' | b'\n' => {}
+                b';' if broken => {
+                    words.clear();
+                    broken = false;
+                }
                 b';' | b'{' => {
                     let span = self.span(here);
                     if words.is_empty() {
@@ -188,8 +208,8 @@ impl<'a> Lexer<'a> {
                 }
                 b'}' => {
                     let span = self.span(here);
-                    if words.is_empty() {
-                        return (words, Stop::Close(span));
+                    if words.is_empty() || broken {
+                        return (Vec::new(), Stop::Close(span));
                     }
                     self.missing_semicolon(span, &words);
                     self.pos = here.pos;

@@ -65,6 +65,8 @@ pub fn parse(text: &[u8], file: u16, command_line: bool) -> Parsed {
     let mut askew: Option<(Span, Span)> = None;
     loop {
         let (words, stop) = lexer.next();
+        // A text that broke off hides the braces after it.
+        let broke_off = matches!(stop, Stop::Eof(_)) && !lexer.errors.is_empty();
         errors.append(&mut lexer.errors);
         let mut words = words.into_iter();
         let head = words.next().map(|name| (name, words.collect::<Vec<_>>()));
@@ -126,7 +128,7 @@ pub fn parse(text: &[u8], file: u16, command_line: bool) -> Parsed {
                 }
             }
             Stop::Eof(end) => {
-                if !stack.is_empty() && errors.last().is_none_or(|e| e.span != Some(end)) {
+                if !stack.is_empty() && !broke_off {
                     errors.push(never_closed(&stack, end, askew));
                 }
                 while let Some(open) = stack.pop() {

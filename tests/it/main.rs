@@ -4,6 +4,8 @@
 mod support;
 
 mod backends_that_fail;
+mod broken_files;
+mod command_line;
 mod forwarded;
 mod large_bodies;
 mod observed;

@@ -2,7 +2,9 @@
 //! [`lesson`] starts the lesson's two servers, [`upstream`] is what stands behind a proxy, [`client`] speaks to them.
 #![allow(dead_code)]
 
+pub mod broken;
 pub mod client;
+pub mod lab;
 pub mod lesson;
 pub mod program;
 pub mod upstream;

@@ -115,7 +115,7 @@ pub fn add_header(analyser: &mut Analyser, directive: &Directive) -> Outcome {
     if let Some(word) = rest.first().filter(|word| !word.is("always")) {
         return Err(invalid_parameter(directive, word)
             .label("expected `always` or nothing")
-            .help("quote a value that has spaces: `add_header X-Name \"two words\";`"));
+            .help("quote a value that has spaces or `;`: `add_header X-Name \"two; words\";`"));
     }
     let header = AddHeader {
         name: name.value.clone(),

@@ -107,6 +107,12 @@ impl Analyser {
             None => Err(self.misplaced(rows, directive)),
         };
         if let Err(found) = outcome {
+            let found = match directive.args.iter().find_map(curly_quote) {
+                Some(quote) => found.help(format!(
+                    "`{quote}` is no quote for nginx: type a straight one, `\"` or `'`"
+                )),
+                None => found,
+            };
             self.report(found, directive.end);
         }
     }
@@ -184,6 +190,13 @@ impl Analyser {
             inner.for_each(|directive| self.define_variables_of(directive));
         }
     }
+}
+
+/// A word processor's quotation mark in a word.
+fn curly_quote(word: &Word) -> Option<char> {
+    let text = word.text();
+    text.chars()
+        .find(|c| matches!(c, '“' | '”' | '„' | '‘' | '’'))
 }
 
 /// An error with nginx's place: the line where the directive ends; the caret stands at its name.

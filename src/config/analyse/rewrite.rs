@@ -17,7 +17,9 @@ pub fn return_(analyser: &mut Analyser, directive: &Directive) -> Outcome {
         .at(first.span)
     };
     let (status, text) = match values::number(&first.value) {
-        Some(status) if status > 999 => return Err(invalid()),
+        Some(status) if status > 999 => {
+            return Err(invalid().label("a status code is at most 999"));
+        }
         Some(status) => (
             u16::try_from(status).unwrap_or_default(),
             directive.args.get(1),

@@ -104,6 +104,9 @@ pub fn listen(analyser: &mut Analyser, directive: &Directive) -> Outcome {
     };
     let url = net::parse(&word.value, want).map_err(|reason| {
         let found = emerg(directive, format!("{reason} in \"{}\" of the \"listen\" directive", word.text()));
+        if reason == "invalid port" {
+            return found.at(word.span).label("a port is a number from 1 to 65535");
+        }
         found
             .at(word.span)
             .label("expected a port, an address, or both: `3000`, `127.0.0.1:3000`, `[::1]:3000`, `unix:/path`")

@@ -216,9 +216,27 @@ impl Analyser {
         }
     }
 
+    /// The name that was meant where a variable's name ends at a `-`, as a header's would not.
+    fn dashed_name(&self, span: Span) -> Option<String> {
+        let text = &self.sources.get(span.file)?.text;
+        let rest = text.get(span.end as usize..)?;
+        let named = |b: &u8| b.is_ascii_alphanumeric() || matches!(b, b'_' | b'-');
+        let tail = &rest[..rest.iter().position(|b| !named(b)).unwrap_or(rest.len())];
+        let joined =
+            tail.first() == Some(&b'-') && tail.get(1).is_some_and(u8::is_ascii_alphabetic);
+        let whole = [text.get(span.start as usize..span.end as usize)?, tail].concat();
+        joined.then(|| String::from_utf8_lossy(&whole).into_owned())
+    }
+
     /// Reports the variables that nothing defined; `order` is the end of `http`.
     pub fn report_unknown_variables(&mut self, order: &Order) {
-        for found in self.variables.unknown() {
+        for mut found in self.variables.unknown() {
+            if let Some(whole) = found.span.and_then(|span| self.dashed_name(span)) {
+                found.help = vec![format!(
+                    "a variable's name has no `-`: write `{}`",
+                    whole.replace('-', "_")
+                )];
+            }
             let order = Order {
                 rank: super::http::RANK_VARIABLES,
                 ..order.clone()

@@ -25,19 +25,48 @@ const DYNAMIC: &[(&str, &str)] = &[
     ("vhost_traffic", "vts"),
 ];
 
+/// Apache's names for what nginx calls differently.
+const APACHE: &[(&str, &str)] = &[
+    ("DocumentRoot", "root"),
+    ("DirectoryIndex", "index"),
+    ("ServerAlias", "server_name"),
+    ("VirtualHost", "server"),
+    ("ErrorDocument", "error_page"),
+    ("RewriteRule", "rewrite"),
+    ("RewriteCond", "if"),
+    ("Header", "add_header"),
+    ("RequestHeader", "proxy_set_header"),
+    ("ProxyPassReverse", "proxy_redirect"),
+    ("LimitRequestBody", "client_max_body_size"),
+];
+
 impl Analyser {
     pub(super) fn unknown_directive(&mut self, directive: &Directive) -> Diagnostic {
         let name = directive.name.text();
         let found = emerg(directive, format!("unknown directive \"{name}\""))
             .label("nginx has no such directive");
-        let context = self.frame().context;
-        let here = table::rows()
+        if let Some(rest) = name.strip_prefix('\u{feff}') {
+            if rest == "events" {
+                self.shared.events = Some(directive.name.span);
+            }
+            return found
+                .help("the file begins with a byte order mark: save it as UTF-8 without one");
+        }
+        if let Some((_, module)) = DYNAMIC.iter().find(|(prefix, _)| name.starts_with(prefix)) {
+            return found.help(format!(
+                "it belongs to the module `{module}`, which nginx loads with `load_module`; Proxy Lab has no such modules"
+            ));
+        }
+        if name.starts_with('<') {
+            return found.help(
+                "`<Name …>` is Apache's way to write a block; nginx writes `location /path { … }`",
+            );
+        }
+        if let Some((_, own)) = APACHE
             .iter()
-            .filter(|row| row.contexts.contains(context));
-        let guess = nearest(&name, here.map(|row| row.name))
-            .or_else(|| nearest(&name, table::rows().iter().map(|row| row.name)));
-        if let Some(guess) = guess {
-            return found.help(format!("did you mean `{guess}`?"));
+            .find(|(other, _)| name.eq_ignore_ascii_case(other))
+        {
+            return found.help(format!("that is Apache's name for it; nginx says `{own}`"));
         }
         if let Some(name) = name
             .strip_suffix([':', '='])
@@ -47,14 +76,26 @@ impl Analyser {
                 "write `{name}` and its value with a space between: no `:` or `=`"
             ));
         }
-        if name.starts_with('\u{feff}') {
-            return found
-                .help("the file begins with a byte order mark: save it as UTF-8 without one");
-        }
-        if let Some((_, module)) = DYNAMIC.iter().find(|(prefix, _)| name.starts_with(prefix)) {
+        if let Some((count, _)) = name.split_once('}')
+            && count.starts_with(|c: char| c.is_ascii_digit())
+            && count.chars().all(|c| c.is_ascii_digit() || c == ',')
+        {
             return found.help(format!(
-                "it belongs to the module `{module}`, which nginx loads with `load_module`; Proxy Lab has no such modules"
+                "is `{{{count}}}` part of a regular expression? Quote the whole of it: `location ~ \"^/[0-9]{{{count}}}/\" {{`"
             ));
+        }
+        let context = self.frame().context;
+        let here = table::rows()
+            .iter()
+            .filter(|row| row.contexts.contains(context));
+        let guess = nearest(&name, here.map(|row| row.name))
+            .or_else(|| nearest(&name, table::rows().iter().map(|row| row.name)));
+        if let Some(guess) = guess {
+            if guess == "events" {
+                // It is not missing on top of being misspelt.
+                self.shared.events = Some(directive.name.span);
+            }
+            return found.help(format!("did you mean `{guess}`?"));
         }
         if let Some(bare) = name.strip_suffix('}') {
             return found.help(format!(
@@ -113,6 +154,16 @@ impl Analyser {
                     ));
             }
             before = word;
+        }
+        let sign = |word: &&super::Word| word.is("=") || word.is(":");
+        if let Some(word) = directive.args.first().filter(sign) {
+            return found
+                .at(word.span)
+                .label("this counts as an argument")
+                .help(format!(
+                    "write the name and its value with a space between: no `{}`",
+                    word.text()
+                ));
         }
         let found = match directive.args.last() {
             Some(last) if count > 1 || row.arity.accepts(0) => found.at(last.span),

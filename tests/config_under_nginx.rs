@@ -1,0 +1,268 @@
+//! `nginx -t` beside `proxy-lab -t` (`make verify`): the same files are refused with the same line, and every row of the
+//! table of directives is asked of nginx.
+
+#[path = "support/arguments.rs"]
+mod arguments;
+#[path = "support/broken.rs"]
+mod broken;
+#[path = "support/nginx.rs"]
+mod nginx;
+
+use std::fs;
+use std::net::{Ipv4Addr, TcpListener};
+use std::path::Path;
+use std::process::Command;
+use std::sync::Mutex;
+
+use nginx::Nginx;
+use proxy_lab::config::table::{self, Contexts, Row, Status};
+use proxy_lab::config::{LoadOptions, load};
+
+/// nginx's finding: the first that stops it.
+fn first_fatal(said: &str) -> Option<&str> {
+    said.lines().find(|line| {
+        ["nginx: [emerg] ", "nginx: [crit] "]
+            .iter()
+            .any(|level| line.starts_with(level))
+    })
+}
+
+#[test]
+fn nginx_refuses_each_broken_file_with_the_same_line() {
+    let nginx = Nginx::find().unwrap_or_else(|error| panic!("{error}"));
+    let mut wrong = String::new();
+    for case in broken::cases() {
+        let by_nginx = case.ask(&mut nginx.command());
+        let expected = fs::read_to_string(case.expected()).expect("an expected message");
+        let (theirs, ours) = (first_fatal(&by_nginx.text), first_fatal(&expected));
+        let same = theirs == ours && by_nginx.code == Some(1);
+        if same == case.differs().is_some() {
+            let why = case.differs().unwrap_or_default();
+            wrong.push_str(&format!(
+                "{} {why}\n  nginx: {:?} {theirs:?}\n  lab:   {ours:?}\n",
+                case.name, by_nginx.code
+            ));
+        }
+    }
+    assert!(wrong.is_empty(), "{wrong}");
+}
+
+/// Item by item: exit codes and the lines that begin with `nginx:` are nginx's, for a right file and a wrong one.
+#[test]
+fn closing_lines_and_exit_codes_are_nginxs() {
+    let nginx = Nginx::find().unwrap_or_else(|error| panic!("{error}"));
+    // A port that is taken does not matter to `-t`.
+    let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).expect("a port");
+    let right = "events { }\nhttp { TEMP server { listen PORT; } }\n";
+    let late = "http { TEMP }\n";
+    let wrong = "events { }\nhttp { TEMP server { listn 80; } }\n";
+    let warned = "events { }\nhttp { TEMP server { listen PORT; server_name a/b; } }\n";
+    let unopenable =
+        "events { }\nhttp { TEMP server { listen PORT; access_log no/such/folder; } }\n";
+    let no_pid_folder = "pid no/such/folder; events { }\n";
+    for text in [right, late, wrong, warned, unopenable, no_pid_folder] {
+        for globals in [
+            None,
+            Some("daemon off;"),
+            Some("daemon off"),
+            Some("no_such on;"),
+        ] {
+            let folder = tempfile::tempdir().expect("a folder");
+            let prefix = folder.path();
+            fs::create_dir(prefix.join("logs")).expect("a folder");
+            let temp = ["client_body", "proxy", "fastcgi", "uwsgi", "scgi"]
+                .map(|name| format!("{name}_temp_path t_{name};"))
+                .concat();
+            let pid = if text.contains("pid") {
+                ""
+            } else {
+                "pid logs/pid;"
+            };
+            let text = format!(
+                "{pid} error_log logs/error.log;\n{}",
+                text.replace("TEMP", &format!("access_log off; {temp}"))
+                    .replace(
+                        "PORT",
+                        &listener.local_addr().expect("an address").to_string()
+                    )
+            );
+            fs::write(prefix.join("nginx.conf"), &text).expect("a file");
+            let ask = |mut command: Command| {
+                command.arg("-t").arg("-p").arg(prefix);
+                command
+                    .args(["-c", "nginx.conf", "-e"])
+                    .arg(prefix.join("logs/e"));
+                command.args(globals.iter().flat_map(|text| ["-g", text]));
+                let output = command.output().expect("an end");
+                assert!(output.stdout.is_empty());
+                let said = String::from_utf8_lossy(&output.stderr).into_owned();
+                // The lab goes on where nginx stops.
+                let mut stopped = false;
+                let lines = said.lines().filter(|line| {
+                    let finding = line.starts_with("nginx: [");
+                    let shown = line.starts_with("nginx:") && !(finding && stopped);
+                    stopped |= line.starts_with("nginx: [emerg]");
+                    shown
+                });
+                (
+                    output.status.code(),
+                    lines.map(str::to_owned).collect::<Vec<_>>(),
+                )
+            };
+            let theirs = ask(nginx.command());
+            let ours = ask(Command::new(env!("CARGO_BIN_EXE_proxy-lab")));
+            assert_eq!(ours, theirs, "{text} with {globals:?}");
+        }
+    }
+}
+
+/// Where a directive is put to be asked about.
+const PLACES: [(Contexts, &str); 9] = [
+    (Contexts::MAIN, "HERE\nEVENTS HTTP"),
+    (Contexts::EVENTS, "events {\nHERE\n}"),
+    (Contexts::HTTP, "events { } http {\nHERE\n}"),
+    (
+        Contexts::SRV,
+        "events { } http { server { listen 8099;\nHERE\n} }",
+    ),
+    (
+        Contexts::LOC,
+        "events { } http { server { listen 8099; location /l {\nHERE\n} } }",
+    ),
+    (
+        Contexts::UPS,
+        "events { } http { upstream u {\nHERE\nserver 127.0.0.1:5000; } }",
+    ),
+    (
+        Contexts::SIF,
+        "events { } http { server { listen 8099; if ($host) {\nHERE\n} } }",
+    ),
+    (
+        Contexts::LIF,
+        "events { } http { server { listen 8099; location /l { if ($host) {\nHERE\n} } } }",
+    ),
+    (
+        Contexts::LMT,
+        "events { } http { server { listen 8099; location /l { limit_except GET {\nHERE\n} } } }",
+    ),
+];
+
+/// The same question to both: what stops nginx, what stops the lab.
+struct Asked {
+    row: &'static Row,
+    place: &'static str,
+    count: usize,
+    text: String,
+}
+
+impl Asked {
+    fn new(row: &'static Row, (context, frame): (Contexts, &str), count: usize) -> Self {
+        let words = arguments::arguments(row, count);
+        let block = if row.block { "{ }" } else { ";" };
+        let here = format!("{} {} {block}", row.name, words.join(" "));
+        let mut text = frame.replace("HERE", &here);
+        let given = |name: &str| context == Contexts::MAIN && row.name == name;
+        let section = |name: &str, what: &str| {
+            if given(name) {
+                String::new()
+            } else {
+                what.into()
+            }
+        };
+        text = text.replace("EVENTS", &section("events", "events { }"));
+        text = text.replace("HTTP", &section("http", "http { }"));
+        Self {
+            row,
+            place: context.names().next().unwrap_or_default(),
+            count,
+            text,
+        }
+    }
+}
+
+/// `None` where it is right.
+type Finding = Option<String>;
+
+fn by_nginx(nginx: &Nginx, prefix: &Path, text: &str) -> Finding {
+    fs::write(prefix.join("nginx.conf"), text).expect("a file");
+    let mut command = nginx.command();
+    command.arg("-t").arg("-p").arg(prefix);
+    let output = command
+        .args(["-c", "nginx.conf", "-e"])
+        .arg(prefix.join("logs/e"))
+        .output()
+        .expect("an end");
+    let said = String::from_utf8_lossy(&output.stderr);
+    if said.contains(" syntax is ok") {
+        return None;
+    }
+    let first = first_fatal(&said).unwrap_or("it crashed");
+    Some(first.trim_start_matches("nginx: ").to_owned())
+}
+
+fn by_lab(prefix: &Path, text: &str) -> Finding {
+    fs::write(prefix.join("nginx.conf"), text).expect("a file");
+    let options = LoadOptions {
+        file: "nginx.conf".into(),
+        prefix: prefix.into(),
+        ..LoadOptions::default()
+    };
+    let error = load(&options).err().filter(|error| !error.syntax_ok)?;
+    let first = error.diagnostics.iter().find(|found| found.is_fatal())?;
+    Some(first.line_text(&error.sources))
+}
+
+/// Every row of the table, in every context, with 0 to 4 arguments: nginx takes what the table takes, and refuses what
+/// it refuses in the same words. A row that the lab refuses must be right for nginx just where the lab says so.
+#[test]
+fn every_row_is_as_nginx_has_it() {
+    let nginx = Nginx::find().unwrap_or_else(|error| panic!("{error}"));
+    let mut questions = Vec::new();
+    for row in table::rows() {
+        for place in PLACES {
+            questions.extend((0..=4).map(|count| Asked::new(row, place, count)));
+        }
+    }
+    let questions = Mutex::new(questions.iter());
+    let wrong = Mutex::new(Vec::new());
+    let asker = || {
+        let folder = tempfile::tempdir().expect("a folder");
+        let prefix = folder.path();
+        fs::create_dir(prefix.join("logs")).expect("a folder");
+        for name in ["included.conf", "passwords"] {
+            fs::write(prefix.join(name), "").expect("a file");
+        }
+        loop {
+            let Some(asked) = questions.lock().expect("the questions").next() else {
+                break;
+            };
+            let theirs = by_nginx(&nginx, prefix, &asked.text);
+            let ours = by_lab(prefix, &asked.text);
+            let same = match (&theirs, &ours) {
+                // What the lab has not is right for nginx.
+                (None, Some(ours)) => {
+                    matches!(asked.row.status, Status::Refused) && ours.contains("nginx has ")
+                }
+                (theirs, ours) => theirs == ours,
+            };
+            if !same {
+                let Asked {
+                    row, place, count, ..
+                } = asked;
+                wrong.lock().expect("the findings").push(format!(
+                    "{} in {place} with {count}\n  nginx: {theirs:?}\n  lab:   {ours:?}",
+                    row.name
+                ));
+            }
+        }
+    };
+    std::thread::scope(|scope| {
+        let threads = std::thread::available_parallelism().map_or(2, usize::from);
+        for _ in 0..threads {
+            scope.spawn(asker);
+        }
+    });
+    let mut wrong = wrong.into_inner().expect("the findings");
+    wrong.sort();
+    assert!(wrong.is_empty(), "{}:\n{}", wrong.len(), wrong.join("\n"));
+}
