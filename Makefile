@@ -26,8 +26,8 @@ verify: toolchain ## compare with real nginx 1.22.1, byte by byte
 soak: toolchain ## the long form of verify: fresh random inputs, many of them
 	PROXY_LAB_SOAK=1 $(CARGO) test --locked --release --features verify
 
-bench: build ## measure speed beside nginx
-	$(CARGO) bench --locked
+bench: build ## measure speed beside real nginx 1.22.1 (under six minutes)
+	$(CARGO) bench --locked --bench beside_nginx
 
 build: toolchain
 	@if [ -x "$(PROGRAM)" ]; then quiet=--quiet; else quiet=; \
