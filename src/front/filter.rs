@@ -11,6 +11,7 @@ use crate::config::variables::Var;
 use crate::wire::answer::{Answer, Body, Lingering, PieceOf, SendPolicy};
 use crate::wire::body::CONTINUE;
 use crate::wire::date;
+use crate::wire::digits::put_decimal;
 use crate::wire::head::Method;
 
 use super::reply::{Reply, ReplyBody};
@@ -229,7 +230,7 @@ fn head_bytes(r: &Request, reply: &Reply, chunked: bool) -> Head {
     }
     if let Some(length) = reply.content_length {
         out.extend_from_slice(b"Content-Length: ");
-        decimal(&mut out, length);
+        put_decimal(&mut out, length);
         out.extend_from_slice(b"\r\n");
     }
     if let Some(time) = reply.last_modified
@@ -331,21 +332,6 @@ fn field(out: &mut BytesMut, name: &[u8], value: &[u8]) {
 fn print(out: &mut BytesMut, text: std::fmt::Arguments<'_>) {
     // Writing to memory does not fail.
     let _ = out.write_fmt(text);
-}
-
-fn decimal(out: &mut BytesMut, n: u64) {
-    let mut digits = [0u8; 20];
-    let mut at = digits.len();
-    let mut rest = n;
-    loop {
-        at -= 1;
-        digits[at] = b'0' + (rest % 10) as u8;
-        rest /= 10;
-        if rest == 0 {
-            break;
-        }
-    }
-    out.extend_from_slice(&digits[at..]);
 }
 
 /// `Date`, formatted once a second.

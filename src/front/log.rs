@@ -328,20 +328,21 @@ fn fill(template: &Template, escape: LogEscape, r: &Request, line: &mut BytesMut
 }
 
 /// `"`, `\` and bytes outside printable ASCII as `\xHH`.
-fn escape_default(value: &[u8], line: &mut BytesMut) {
+fn escape_default(mut value: &[u8], line: &mut BytesMut) {
     const HEX: &[u8; 16] = b"0123456789ABCDEF";
-    for &b in value {
-        if b < 0x20 || b == b'"' || b == b'\\' || b >= 0x7f {
-            line.extend_from_slice(&[
-                b'\\',
-                b'x',
-                HEX[usize::from(b >> 4)],
-                HEX[usize::from(b & 15)],
-            ]);
-        } else {
-            line.extend_from_slice(&[b]);
-        }
+    let escaped = |&b: &u8| b < 0x20 || b == b'"' || b == b'\\' || b >= 0x7f;
+    // Most values have nothing to escape: they are copied in one piece.
+    while let Some(at) = value.iter().position(escaped) {
+        let (plain, rest) = value.split_at(at);
+        line.extend_from_slice(plain);
+        let Some((&b, rest)) = rest.split_first() else {
+            return;
+        };
+        let (high, low) = (HEX[usize::from(b >> 4)], HEX[usize::from(b & 15)]);
+        line.extend_from_slice(&[b'\\', b'x', high, low]);
+        value = rest;
     }
+    line.extend_from_slice(value);
 }
 
 /// As a JSON string's content (nginx's `escape=json`).

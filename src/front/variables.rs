@@ -1,6 +1,7 @@
 //! Values of variables for a request: templates are filled in piece by piece, nothing is looked up by name.
 
-use std::fmt::Write as _;
+use std::cell::RefCell;
+use std::net::SocketAddr;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use bytes::{Bytes, BytesMut};
@@ -10,6 +11,7 @@ use crate::config::regex::Captures;
 use crate::config::template::{Part, Template};
 use crate::config::variables::{Builtin, Var};
 use crate::wire::date;
+use crate::wire::digits::{put_decimal, put_ip, put_padded};
 use crate::wire::head::Known;
 
 use super::proxy::states::UpstreamState;
@@ -144,10 +146,6 @@ fn put_some(out: &mut BytesMut, value: &[u8]) -> bool {
     !value.is_empty()
 }
 
-fn print(out: &mut BytesMut, value: std::fmt::Arguments<'_>) -> bool {
-    out.write_fmt(value).is_ok()
-}
-
 fn append_builtin(builtin: Builtin, r: &Request, out: &mut BytesMut) -> bool {
     match builtin {
         Builtin::Args | Builtin::QueryString => {
@@ -158,22 +156,19 @@ fn append_builtin(builtin: Builtin, r: &Request, out: &mut BytesMut) -> bool {
             Some(std::net::IpAddr::V6(ip)) => put(out, Some(&ip.octets())),
             None => put(out, Some(b"unix:")),
         },
-        Builtin::BodyBytesSent => print(
-            out,
-            format_args!("{}", r.bytes_sent.get().saturating_sub(r.head_sent.get())),
-        ),
-        Builtin::BytesSent => print(out, format_args!("{}", r.bytes_sent.get())),
-        Builtin::Connection => print(out, format_args!("{}", r.connection.number)),
-        Builtin::ConnectionRequests => print(out, format_args!("{}", r.connection.requests.get())),
+        Builtin::BodyBytesSent => number(out, r.bytes_sent.get().saturating_sub(r.head_sent.get())),
+        Builtin::BytesSent => number(out, r.bytes_sent.get()),
+        Builtin::Connection => number(out, r.connection.number),
+        Builtin::ConnectionRequests => number(out, r.connection.requests.get()),
         Builtin::ConnectionTime => print_time(out, r.connection.age()),
         Builtin::ContentLength => match (r.head.field(Known::ContentLength), r.head.chunked) {
             (Some(value), _) => put(out, Some(value)),
             // A chunked body has a length once it was read.
-            (None, true) if r.body.is_done() => print(out, format_args!("{}", r.body.received())),
+            (None, true) if r.body.is_done() => number(out, r.body.received()),
             (None, _) => false,
         },
         Builtin::ContentType => put(out, r.head.field(Known::ContentType)),
-        Builtin::DateGmt | Builtin::DateLocal => put(out, Some(date::log_time(now()).as_bytes())),
+        Builtin::DateGmt | Builtin::DateLocal => log_time(out),
         Builtin::DocumentRoot => put(out, Some(&root_path(&r.location.core.root, r))),
         // Where the line was read but its URI is none, it is empty; before that there is none.
         Builtin::DocumentUri | Builtin::Uri => put(
@@ -194,7 +189,7 @@ fn append_builtin(builtin: Builtin, r: &Request, out: &mut BytesMut) -> bool {
         Builtin::LimitRate => put(out, Some(b"0")),
         Builtin::Msec => print_time(out, unix_time()),
         Builtin::NginxVersion => put(out, Some(b"1.22.1")),
-        Builtin::Pid => print(out, format_args!("{}", std::process::id())),
+        Builtin::Pid => number(out, u64::from(std::process::id())),
         Builtin::Pipe => put(
             out,
             Some(if r.connection.input.borrow().is_empty() {
@@ -207,7 +202,7 @@ fn append_builtin(builtin: Builtin, r: &Request, out: &mut BytesMut) -> bool {
         Builtin::ProxyHost => !r.proxy_host.is_empty() && put(out, Some(&r.proxy_host)),
         Builtin::ProxyPort => !r.proxy_port.is_empty() && put(out, Some(&r.proxy_port)),
         Builtin::ProxyInternalBodyLength => match r.proxy_body_length {
-            Some(n) => print(out, format_args!("{n}")),
+            Some(n) => number(out, n),
             None => false,
         },
         Builtin::ProxyProtocolAddr
@@ -225,11 +220,11 @@ fn append_builtin(builtin: Builtin, r: &Request, out: &mut BytesMut) -> bool {
             }
         }
         Builtin::RemoteAddr => match r.connection.peer {
-            Some(peer) => print(out, format_args!("{}", peer.ip())),
+            Some(peer) => address(out, peer),
             None => put(out, Some(b"unix:")),
         },
         Builtin::RemotePort => match r.connection.peer {
-            Some(peer) => print(out, format_args!("{}", peer.port())),
+            Some(peer) => number(out, u64::from(peer.port())),
             None => put(out, Some(b"")),
         },
         Builtin::RemoteUser => match remote_user(r) {
@@ -241,21 +236,18 @@ fn append_builtin(builtin: Builtin, r: &Request, out: &mut BytesMut) -> bool {
         Builtin::RequestCompletion => put(out, Some(if r.complete.get() { b"OK" } else { b"" })),
         Builtin::RequestFilename => put(out, Some(&super::files::file_name(r, &r.uri))),
         Builtin::RequestId => put(out, Some(r.request_id.get_or_init(request_id))),
-        Builtin::RequestLength => print(
-            out,
-            format_args!("{}", r.head.received as u64 + r.body.consumed()),
-        ),
+        Builtin::RequestLength => number(out, r.head.received as u64 + r.body.consumed()),
         Builtin::RequestMethod => put_some(out, &r.method_name),
         Builtin::RequestTime => print_time(out, r.started.elapsed()),
         Builtin::RequestUri => put_some(out, r.head.unparsed_uri.of(&r.head.raw)),
         Builtin::Scheme => put(out, Some(b"http")),
         Builtin::ServerAddr => match r.connection.local {
-            Some(local) => print(out, format_args!("{}", local.ip())),
+            Some(local) => address(out, local),
             None => put(out, Some(b"unix:")),
         },
         Builtin::ServerName => put(out, Some(&r.server.name)),
         Builtin::ServerPort => match r.listen().map(|l| &l.address) {
-            Some(ListenAddress::Inet(address)) => print(out, format_args!("{}", address.port())),
+            Some(ListenAddress::Inet(address)) => number(out, u64::from(address.port())),
             _ => put(out, Some(b"")),
         },
         Builtin::ServerProtocol => put_some(out, r.head.protocol.of(&r.head.raw)),
@@ -263,24 +255,29 @@ fn append_builtin(builtin: Builtin, r: &Request, out: &mut BytesMut) -> bool {
             // An answer without a head has HTTP/0.9's version for its status.
             0 if r.answer_bare => put(out, Some(b"009")),
             0 => put(out, Some(b"000")),
-            status => print(out, format_args!("{status:03}")),
+            status => {
+                put_padded(out, u64::from(status), 3);
+                true
+            }
         },
         Builtin::TimeIso8601 => put(out, Some(date::iso8601(now()).as_bytes())),
-        Builtin::TimeLocal => put(out, Some(date::log_time(now()).as_bytes())),
+        Builtin::TimeLocal => log_time(out),
         Builtin::UpstreamAddr => {
             upstream(r, out, |s, out| out.extend_from_slice(s.peer.as_bytes()))
         }
-        Builtin::UpstreamBytesReceived => upstream(r, out, |s, out| number(out, s.bytes_received)),
-        Builtin::UpstreamBytesSent => upstream(r, out, |s, out| number(out, s.bytes_sent)),
+        Builtin::UpstreamBytesReceived => {
+            upstream(r, out, |s, out| put_decimal(out, s.bytes_received))
+        }
+        Builtin::UpstreamBytesSent => upstream(r, out, |s, out| put_decimal(out, s.bytes_sent)),
         Builtin::UpstreamConnectTime => upstream(r, out, |s, out| seconds(out, s.connect_time)),
         Builtin::UpstreamHeaderTime => upstream(r, out, |s, out| seconds(out, s.header_time)),
         Builtin::UpstreamResponseLength => {
-            upstream(r, out, |s, out| number(out, s.response_length))
+            upstream(r, out, |s, out| put_decimal(out, s.response_length))
         }
         Builtin::UpstreamResponseTime => upstream(r, out, |s, out| seconds(out, s.response_time)),
         Builtin::UpstreamStatus => upstream(r, out, |s, out| match s.status {
             0 => out.extend_from_slice(b"-"),
-            status => number(out, u64::from(status)),
+            status => put_decimal(out, u64::from(status)),
         }),
     }
 }
@@ -510,6 +507,21 @@ fn hostname() -> &'static str {
     })
 }
 
+/// `$time_local`, formatted once a second.
+fn log_time(out: &mut BytesMut) -> bool {
+    thread_local! {
+        static CACHE: RefCell<(i64, String)> = const { RefCell::new((i64::MIN, String::new())) };
+    }
+    let now = now();
+    CACHE.with_borrow_mut(|(second, text)| {
+        if *second != now {
+            (*second, *text) = (now, date::log_time(now));
+        }
+        out.extend_from_slice(text.as_bytes());
+    });
+    true
+}
+
 /// Seconds since 1970.
 pub fn now() -> i64 {
     unix_time().as_secs() as i64
@@ -522,14 +534,20 @@ fn unix_time() -> Duration {
 }
 
 fn print_time(out: &mut BytesMut, time: Duration) -> bool {
-    print(
-        out,
-        format_args!("{}.{:03}", time.as_secs(), time.subsec_millis()),
-    )
+    put_decimal(out, time.as_secs());
+    out.extend_from_slice(b".");
+    put_padded(out, u64::from(time.subsec_millis()), 3);
+    true
 }
 
-fn number(out: &mut BytesMut, n: u64) {
-    print(out, format_args!("{n}"));
+fn number(out: &mut BytesMut, n: u64) -> bool {
+    put_decimal(out, n);
+    true
+}
+
+fn address(out: &mut BytesMut, address: SocketAddr) -> bool {
+    put_ip(out, address.ip());
+    true
 }
 
 fn seconds(out: &mut BytesMut, time: Option<Duration>) {

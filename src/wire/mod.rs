@@ -9,6 +9,7 @@ mod chars;
 pub mod chunked;
 pub mod connection;
 pub mod date;
+pub mod digits;
 pub mod escape;
 mod field_line;
 pub mod head;

@@ -4,7 +4,7 @@ use std::io::{self, IoSlice};
 use std::os::fd::{AsFd, BorrowedFd};
 use std::task::{Context, Poll, ready};
 
-use bytes::BytesMut;
+use bytes::{BufMut, BytesMut};
 use tokio::io::Interest;
 use tokio::net::{TcpStream, UnixStream};
 
@@ -42,7 +42,6 @@ impl Stream {
     }
 
     fn try_read(&self, buf: &mut BytesMut, room: usize) -> io::Result<usize> {
-        use bytes::BufMut;
         // A buffer is filled before there is another: whoever keeps what little a slow peer sent keeps all of it.
         if buf.capacity() - buf.len() < room.div_ceil(2) {
             buf.reserve(room);
@@ -54,23 +53,6 @@ impl Stream {
             self.drained();
         }
         Ok(n)
-    }
-
-    /// Reads into a slice; 0 is the end of the stream.
-    pub fn poll_read_slice(&self, cx: &mut Context<'_>, buf: &mut [u8]) -> Poll<io::Result<usize>> {
-        loop {
-            ready!(each!(self, s => s.poll_read_ready(cx)))?;
-            match each!(self, s => s.try_read(buf)) {
-                Err(error) if error.kind() == io::ErrorKind::WouldBlock => {}
-                Ok(n) => {
-                    if n > 0 && n < buf.len() {
-                        self.drained();
-                    }
-                    return Poll::Ready(Ok(n));
-                }
-                result => return Poll::Ready(result),
-            }
-        }
     }
 
     /// A short read emptied the socket: forget its readiness, so that the next read waits instead of asking in vain.
@@ -125,11 +107,14 @@ impl Stream {
         matches!(peeked, Ok((n, _)) if n > 0)
     }
 
-    /// True while the peer neither sent bytes nor closed.
+    /// True while the peer neither sent bytes nor closed, as far as the reactor was told; asks the socket only where it was.
     pub fn is_quiet(&self) -> bool {
         let mut byte = [0u8; 1];
-        let peeked = each!(self, s => rustix::net::recv(s.as_fd(), &mut byte[..], rustix::net::RecvFlags::PEEK | rustix::net::RecvFlags::DONTWAIT));
-        matches!(peeked, Err(rustix::io::Errno::WOULDBLOCK))
+        let flags = rustix::net::RecvFlags::PEEK | rustix::net::RecvFlags::DONTWAIT;
+        let peeked = each!(self, s => s.try_io(Interest::READABLE, || {
+            Ok(rustix::net::recv(s.as_fd(), &mut byte[..], flags)?)
+        }));
+        matches!(peeked, Err(error) if error.kind() == io::ErrorKind::WouldBlock)
     }
 
     /// Makes the close of the socket a reset (RST).

@@ -67,7 +67,11 @@ impl UpstreamClient {
         Ok(Self { request })
     }
 
-    /// Runs an exchange up to the answer's head; what the answer is tells the exchange, its body comes by the response.
+    /// Has awc run an exchange whose answer's head is there; what the answer is tells the exchange, its body comes by the
+    /// response.
+    ///
+    /// awc is asked no earlier, because each of its requests has a clock of its own, which wakes the reactor unless the
+    /// request is over (or its body flows) by the time that the clock's task would run.
     ///
     /// # Errors
     /// The exchange failed; it knows why.
@@ -127,8 +131,7 @@ struct Io {
 enum Stage {
     /// The answer's head is waited for.
     Head,
-    /// The plain head is being shown.
-    Showing,
+    /// The plain head is shown, then the body.
     Body,
 }
 
@@ -153,37 +156,26 @@ impl AsyncRead for Io {
         let mut exchange = this.exchange.borrow_mut();
         if this.stage == Stage::Head {
             match std::task::ready!(exchange.poll_head(cx)) {
-                Ok(()) => {
-                    let plain = if exchange.has_no_body() {
-                        WITHOUT_BODY
-                    } else {
-                        WITH_BODY
-                    };
-                    this.shown = Bytes::from_static(plain);
-                    this.stage = Stage::Showing;
-                }
+                Ok(()) if exchange.has_no_body() => this.shown = Bytes::from_static(WITHOUT_BODY),
+                Ok(()) => this.shown = Bytes::from_static(WITH_BODY),
                 Err(()) => return Poll::Ready(Err(io::ErrorKind::ConnectionAborted.into())),
             }
+            this.stage = Stage::Body;
         }
-        if this.stage == Stage::Showing {
-            let n = this.shown.len().min(buf.remaining());
-            buf.put_slice(&this.shown.split_to(n));
-            if this.shown.is_empty() {
-                this.stage = Stage::Body;
-            }
+        let n = this.shown.len().min(buf.remaining());
+        buf.put_slice(&this.shown.split_to(n));
+        if n > 0 && (exchange.has_no_body() || buf.remaining() == 0) {
             return Poll::Ready(Ok(()));
         }
-        let slice = buf.initialize_unfilled();
+        // What is there of the body goes along with the head; how it ends is told the next time, as often as it is asked.
         let mut out = BodyBuffer {
-            slice,
+            room: buf,
             rest: &mut this.rest,
         };
-        match std::task::ready!(exchange.poll_body(cx, &mut out)) {
-            Ok(n) => {
-                buf.advance(n);
-                Poll::Ready(Ok(()))
-            }
-            Err(()) => Poll::Ready(Err(io::ErrorKind::UnexpectedEof.into())),
+        match exchange.poll_body(cx, &mut out) {
+            Poll::Ready(Err(())) if n == 0 => Poll::Ready(Err(io::ErrorKind::UnexpectedEof.into())),
+            Poll::Pending if n == 0 => Poll::Pending,
+            _ => Poll::Ready(Ok(())),
         }
     }
 }

@@ -1,9 +1,9 @@
 //! Tries one peer after another until one answers, or until nginx would give up.
 
 use std::cell::RefCell;
-use std::future::Future;
 use std::rc::Rc;
 use std::sync::Arc;
+use std::task::Poll;
 use std::time::Instant;
 
 use awc::ClientResponse;
@@ -285,28 +285,29 @@ async fn connect(address: ListenAddress) -> std::io::Result<PeerConnection> {
     Ok(PeerConnection::new(stream))
 }
 
-/// Sends and waits for the answer's head, while the client stays.
+/// Sends and waits for the answer's head, while the client stays; then awc takes over.
 async fn one_try(r: &Request, shared: &Shared) -> Try {
-    let client = &r.worker.upstreams.client;
     let watch = !r.location.proxy.ignore_client_abort;
-    let mut sending = std::pin::pin!(client.send(shared));
-    let sent = std::future::poll_fn(|cx| {
-        if let std::task::Poll::Ready(result) = sending.as_mut().poll(cx) {
-            return std::task::Poll::Ready(Some(result));
+    let head = std::future::poll_fn(|cx| {
+        if let Poll::Ready(result) = shared.borrow_mut().poll_head(cx) {
+            return Poll::Ready(Some(result));
         }
         // While the client's body is being passed on, its reader is the one to notice.
         if watch && r.body.is_done() && r.connection.poll_left(cx).is_ready() {
-            return std::task::Poll::Ready(None);
+            return Poll::Ready(None);
         }
-        std::task::Poll::Pending
+        Poll::Pending
     })
     .await;
-    match sent {
-        None => Try::ClientLeft,
-        Some(Ok(response)) => Try::Answered(response),
-        Some(Err(error)) => {
-            let failure = shared.borrow_mut().take_failure();
-            Try::Failed(failure.unwrap_or_else(|| Failure::Invalid(error.to_string())))
-        }
-    }
+    let error = match head {
+        None => return Try::ClientLeft,
+        Some(Err(())) => None,
+        Some(Ok(())) => match r.worker.upstreams.client.send(shared).await {
+            Ok(response) => return Try::Answered(response),
+            Err(error) => Some(error),
+        },
+    };
+    let failure = shared.borrow_mut().take_failure();
+    let unknown = || Failure::Invalid(error.map_or_else(String::new, |e| e.to_string()));
+    Try::Failed(failure.unwrap_or_else(unknown))
 }

@@ -117,6 +117,9 @@ pub struct Exchange {
     parser: AnswerState,
     answer: Option<Rc<AnswerHead>>,
     framing: Framing,
+    /// As the head says it, whatever was read since.
+    chunked: bool,
+    announced: Option<u64>,
     head_request: bool,
     limits: Limits,
     client: Rc<Connection>,
@@ -133,6 +136,8 @@ pub struct Exchange {
     bare: bool,
     /// Its body is being passed on.
     body_begun: bool,
+    /// Bytes read behind the head.
+    behind_head: u64,
 }
 
 /// Everything an exchange begins with.
@@ -168,6 +173,8 @@ impl Exchange {
             parser: AnswerState::default(),
             answer: None,
             framing: Framing::Unknown,
+            chunked: false,
+            announced: None,
             head_request: start.head_request,
             limits: start.limits,
             client: start.client,
@@ -180,6 +187,7 @@ impl Exchange {
             reusable: false,
             bare: false,
             body_begun: false,
+            behind_head: 0,
         }
     }
 
@@ -225,15 +233,12 @@ impl Exchange {
 
     /// The answer's body comes in chunks.
     pub fn is_chunked(&self) -> bool {
-        matches!(self.framing, Framing::Chunked(_))
+        self.chunked
     }
 
     /// Length of the answer's body as announced.
     pub fn announced(&self) -> Option<u64> {
-        match self.framing {
-            Framing::Length(n) => Some(n),
-            _ => None,
-        }
+        self.announced
     }
 
     /// Hands the connection back if it can serve another request.

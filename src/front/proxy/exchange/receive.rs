@@ -3,12 +3,17 @@
 use std::rc::Rc;
 use std::task::{Context, Poll, ready};
 
+use bytes::BytesMut;
+
 use crate::wire::answer_parser::{AnswerStep, parse_answer};
 use crate::wire::chunked::{Chunk, ChunkDecoder, Side};
 use crate::wire::head::AnswerHead;
 
 use super::buffer::BodyBuffer;
 use super::{Exchange, Failure, Framing, Link};
+
+/// Most bytes of a body read at a time: as many as nginx's buffers take.
+const BODY_READ: usize = 32 * 1024;
 
 impl Exchange {
     pub(super) fn try_head(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), Failure>> {
@@ -23,7 +28,7 @@ impl Exchange {
                 false => {}
             }
             let room = self.limits.head - self.input.len();
-            match self.poll_read(cx, room, "reading response header from upstream") {
+            match self.poll_read(cx, room, "recv", "reading response header from upstream") {
                 Poll::Ready(Ok(0)) => {
                     // What broke the sending tells more than that nothing came back.
                     if let Poll::Ready(Err(failure)) = send {
@@ -54,6 +59,7 @@ impl Exchange {
         &mut self,
         cx: &mut Context<'_>,
         room: usize,
+        call: &'static str,
         action: &'static str,
     ) -> Poll<Result<usize, Failure>> {
         let Link::Up(connection) = &self.link else {
@@ -68,7 +74,7 @@ impl Exchange {
                 Poll::Ready(Ok(n))
             }
             Err(error) => Poll::Ready(Err(Failure::Io {
-                call: "recv",
+                call,
                 error,
                 action,
             })),
@@ -77,19 +83,23 @@ impl Exchange {
 
     /// Counts bytes read. Those behind the head are the answer's length, framing included, as nginx reckons it.
     fn received(&mut self, n: usize) {
+        let n = n as u64;
         let of_body = self.body_begun;
+        if self.answer.is_some() || self.bare {
+            self.behind_head += n;
+        }
         self.states.last(|s| {
-            s.bytes_received += n as u64;
+            s.bytes_received += n;
             if of_body {
-                s.response_length += n as u64;
+                s.response_length += n;
             }
         });
     }
 
-    /// The answer's body is going to be passed on: what came of it with the head counts, and what will come.
+    /// The answer's body is going to be passed on: what came of it so far counts, and what will come.
     pub fn begin_body(&mut self) {
         self.body_begun = true;
-        let n = self.input.len() as u64;
+        let n = self.behind_head;
         self.states.last(|s| s.response_length += n);
     }
 
@@ -101,11 +111,13 @@ impl Exchange {
         match parse_answer(&mut self.input, &mut self.parser) {
             AnswerStep::More => Ok(false),
             AnswerStep::Done(head) => {
+                self.behind_head = self.input.len() as u64;
                 self.accept(head);
                 Ok(true)
             }
             AnswerStep::NoStatusLine => {
                 self.bare = true;
+                self.behind_head = self.input.len() as u64;
                 self.framing = Framing::Close;
                 self.states.last(|s| s.status = 200);
                 Ok(true)
@@ -132,8 +144,11 @@ impl Exchange {
                 None => Framing::Close,
             }
         };
-        if matches!(self.framing, Framing::Close) {
-            self.reusable = false;
+        match self.framing {
+            Framing::Close => self.reusable = false,
+            Framing::Chunked(_) => self.chunked = true,
+            Framing::Length(n) => self.announced = Some(n),
+            _ => {}
         }
         let status = head.status;
         self.states.last(|s| s.status = status);
@@ -146,7 +161,7 @@ impl Exchange {
     pub fn poll_body(
         &mut self,
         cx: &mut Context<'_>,
-        out: &mut BodyBuffer<'_>,
+        out: &mut BodyBuffer<'_, '_>,
     ) -> Poll<Result<usize, ()>> {
         if self.failure.is_some() {
             return Poll::Ready(Err(()));
@@ -171,21 +186,26 @@ impl Exchange {
     pub(super) fn try_body(
         &mut self,
         cx: &mut Context<'_>,
-        out: &mut BodyBuffer<'_>,
+        out: &mut BodyBuffer<'_, '_>,
     ) -> Poll<Result<usize, Failure>> {
         loop {
             if let Some(taken) = self.take_buffered(out)? {
                 return Poll::Ready(Ok(taken));
             }
-            let direct = !matches!(self.framing, Framing::Chunked(_));
-            let read = if direct {
-                self.poll_read_into(cx, out)
-            } else {
-                self.poll_read(cx, 8 * 1024, "reading upstream")
+            // No memory that holds nothing stays with an exchange that waits.
+            if self.input.is_empty() {
+                self.input = BytesMut::new();
+            }
+            let (call, room) = match self.framing {
+                Framing::Chunked(_) => ("recv", BODY_READ),
+                Framing::Length(rest) => {
+                    let rest = usize::try_from(rest).unwrap_or(usize::MAX);
+                    ("readv", rest.min(BODY_READ))
+                }
+                _ => ("readv", BODY_READ),
             };
-            match read {
+            match self.poll_read(cx, room, call, "reading upstream") {
                 Poll::Ready(Ok(0)) => return Poll::Ready(self.at_end_of_stream()),
-                Poll::Ready(Ok(n)) if direct => return Poll::Ready(Ok(n)),
                 Poll::Ready(Ok(_)) => {}
                 Poll::Ready(Err(failure)) => return Poll::Ready(Err(failure)),
                 Poll::Pending => {
@@ -209,7 +229,7 @@ impl Exchange {
     /// What lies in the input already; `None` where more must be read.
     pub(super) fn take_buffered(
         &mut self,
-        out: &mut BodyBuffer<'_>,
+        out: &mut BodyBuffer<'_, '_>,
     ) -> Result<Option<usize>, Failure> {
         match &mut self.framing {
             Framing::Unknown | Framing::None | Framing::Done => Ok(Some(0)),
@@ -245,38 +265,5 @@ impl Exchange {
                 }
             }
         }
-    }
-
-    /// Reads from the socket to where the bytes are wanted.
-    pub(super) fn poll_read_into(
-        &mut self,
-        cx: &mut Context<'_>,
-        out: &mut BodyBuffer<'_>,
-    ) -> Poll<Result<usize, Failure>> {
-        let Link::Up(connection) = &self.link else {
-            return Poll::Ready(Ok(0));
-        };
-        let most = match self.framing {
-            Framing::Length(rest) => usize::try_from(rest).unwrap_or(usize::MAX),
-            _ => usize::MAX,
-        };
-        let n = match ready!(out.poll_fill(&connection.stream, cx, most)) {
-            Ok(n) => n,
-            Err(error) => {
-                return Poll::Ready(Err(Failure::Io {
-                    call: "readv",
-                    error,
-                    action: "reading upstream",
-                }));
-            }
-        };
-        if let Framing::Length(rest) = &mut self.framing {
-            *rest -= n as u64;
-        }
-        self.received(n);
-        if self.request_sent() {
-            self.client.upstream_timer.set(self.limits.read);
-        }
-        Poll::Ready(Ok(n))
     }
 }
