@@ -5,6 +5,8 @@
 mod app;
 mod choose;
 mod conditional;
+pub mod effects;
+pub mod explain;
 mod files;
 mod filter;
 pub mod log;
@@ -17,5 +19,6 @@ pub mod request;
 mod rewrite;
 pub mod server;
 mod story;
+pub mod trace;
 mod variables;
 pub mod worker;

@@ -16,6 +16,7 @@ use crate::wire::spool::Spool;
 
 use super::choose::Matched;
 use super::proxy::states::UpstreamStates;
+use super::trace::Step;
 use super::worker::Worker;
 
 /// One request, from its head to its log line.
@@ -128,6 +129,14 @@ impl Request {
                 || self.connection.age() > core.keepalive_time)
         {
             self.keep_alive = false;
+        }
+    }
+
+    /// Notes a step where steps are noted (`explain`).
+    #[inline]
+    pub fn note(&self, step: impl FnOnce() -> Step) {
+        if let Some(trace) = self.worker.effects.trace() {
+            trace.push(step());
         }
     }
 

@@ -12,12 +12,13 @@ use actix_server::{Server, ServerHandle};
 use actix_service::fn_service;
 use tokio::sync::watch;
 
-use crate::config::model::{Listen, ListenAddress, Model};
+use crate::config::model::{Listen, ListenAddress, Model, Server as ModelServer};
 use crate::wire::connection::Connection;
 use crate::wire::serve::{HeadRules, Registry, serve};
 use crate::wire::stream::Stream;
 
 use super::app::{AppService, Application, AtListen, application, head_limits};
+use super::effects::Effects;
 use super::log::Logs;
 use super::proxy::Upstreams;
 use super::worker::{AddressMap, Product, Worker};
@@ -231,19 +232,24 @@ async fn accept(
     let (peer, address) = (stream.peer_addr().ok(), stream.local_addr().ok());
     let connection = Rc::new(Connection::new(Stream::Tcp(stream), peer, address));
     connection.stream.set_nodelay();
-    let head = &at.default_server.head;
-    let rules = HeadRules {
-        limits: head_limits(head),
-        timeout: head.client_header_timeout,
-    };
+    let rules = head_rules(&at.default_server);
     let handler = AtListen {
         application: &local.application,
         listen,
         model: &local.model,
         worker: &local.worker,
+        last: false,
     };
     serve(connection, &rules, &local.registry, &handler).await;
     Ok(())
+}
+
+/// How heads are read where this server is the address's default.
+pub fn head_rules(server: &ModelServer) -> HeadRules {
+    HeadRules {
+        limits: head_limits(&server.head),
+        timeout: server.head.client_header_timeout,
+    }
 }
 
 /// The worker's part for the current generation; made on its first connection.
@@ -259,6 +265,7 @@ async fn local(receiver: &watch::Receiver<State>) -> Result<Rc<LocalService>, ()
         upstreams: Upstreams::new(state.options.dial_map.clone())
             .map_err(|error| ::log::error!("{error}"))?,
         story: state.options.story.clone(),
+        effects: Effects::Real,
     });
     let made = Rc::new(Local {
         generation: state.generation,

@@ -75,6 +75,16 @@ pub fn capture(r: &Request, n: usize) -> Option<&[u8]> {
 
 /// Appends a variable's value; false where it has none (logs show `-` then).
 pub fn append_variable(var: &Var, r: &Request, out: &mut BytesMut) -> bool {
+    let Some(trace) = r.worker.effects.trace() else {
+        return append_value(var, r, out);
+    };
+    let start = out.len();
+    let found = append_value(var, r, out);
+    trace.variable(var, &r.model, out.get(start..).filter(|_| found));
+    found
+}
+
+fn append_value(var: &Var, r: &Request, out: &mut BytesMut) -> bool {
     match var {
         Var::Builtin(builtin) => append_builtin(*builtin, r, out),
         Var::Arg(name) => put(out, argument(&r.args, name)),
