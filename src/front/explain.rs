@@ -180,8 +180,8 @@ fn without_end(story: &str) -> String {
 enum Seen {
     Answer(Ending),
     /// Nothing is sent.
-    /// The status is for the log.
-    Silent(u16),
+    /// Nothing is sent.
+    Silent,
     Incomplete,
 }
 
@@ -204,7 +204,7 @@ where
         let mut answer = self.inner.handle(incoming).await;
         let seen = match gone {
             Some(Gone::Closed | Gone::TimedOut) => Seen::Incomplete,
-            None if answer.silent => Seen::Silent(0),
+            None if answer.silent => Seen::Silent,
             None => Seen::Answer(shown(&answer)),
         };
         *self.ending.borrow_mut() = Some(seen);
@@ -271,9 +271,21 @@ fn ended(seen: Seen, steps: &[Step]) -> Ending {
         }),
         _ => None,
     });
+    let status = match steps.last() {
+        Some(Step::End { status, .. }) => *status,
+        _ => 0,
+    };
     match seen {
+        // HTTP/0.9 has no line that says it.
+        Seen::Answer(Ending::Answer {
+            status: 0,
+            head,
+            body,
+        }) => Ending::Answer { status, head, body },
         Seen::Answer(ending) => ending,
         Seen::Incomplete => Ending::Incomplete,
-        Seen::Silent(status) => asked.unwrap_or(Ending::Closed { status }),
+        Seen::Silent => asked
+            .filter(|_| status == 0)
+            .unwrap_or(Ending::Closed { status }),
     }
 }

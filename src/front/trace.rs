@@ -152,6 +152,8 @@ pub enum Step {
     Message { level: String, text: String },
     /// What the location that answered adds and loses.
     End {
+        /// What the log would say; 0 where an upstream has the word.
+        status: u16,
         location: String,
         place: Place,
         /// Fields added to the answer.
@@ -421,6 +423,7 @@ pub fn end_step(r: &Request) -> Step {
     let model = &r.model;
     let location: &Location = &r.location;
     Step::End {
+        status: r.status.get(),
         location: story::location_name(location),
         place: place(model, location.span),
         adds: location
