@@ -89,8 +89,10 @@ where
             return None;
         }
         let host = Bytes::from(host.to_ascii_lowercase());
-        let (server, _) = choose::server(at, &host).ok()?;
-        Some(head_limits(&server.head))
+        match choose::server(at, &host) {
+            (_, How::Failed) => None,
+            (server, _) => Some(head_limits(&server.head)),
+        }
     }
 
     async fn handle(&self, incoming: Incoming) -> Answer {

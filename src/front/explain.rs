@@ -16,6 +16,7 @@ use tokio::net::UnixStream;
 use crate::config::model::Model;
 use crate::wire::answer::{Answer, Body, End, Outcome, PieceOf};
 use crate::wire::connection::Connection;
+use crate::wire::request_parser::HeadLimits;
 use crate::wire::serve::{Gone, Handler, Incoming, Registry, serve};
 use crate::wire::stream::Stream;
 
@@ -199,6 +200,10 @@ where
             Error = actix_web::Error,
         >,
 {
+    fn limits(&self, host: &[u8]) -> Option<HeadLimits> {
+        self.inner.limits(host)
+    }
+
     async fn handle(&self, incoming: Incoming) -> Answer {
         let gone = incoming.gone;
         let mut answer = self.inner.handle(incoming).await;
