@@ -26,7 +26,7 @@ use proxy_lab::config::model::{ListenAddress, Model};
 use proxy_lab::config::{self, LoadOptions};
 use proxy_lab::front::explain::{BodyShown, Ending, Explanation, Question, explain};
 use proxy_lab::front::log::Logs;
-use proxy_lab::front::server::{self, Control, FrontOptions};
+use proxy_lab::front::server::{self, FrontOptions};
 use proxy_lab::front::trace::{Step, text};
 use proxy_lab::front::worker::Product;
 
@@ -299,7 +299,7 @@ fn varies(foretold: &Explanation) -> bool {
 struct Lab {
     model: Arc<Model>,
     stories: Arc<Stories>,
-    control: Control,
+    stop: tokio::sync::mpsc::Sender<()>,
     thread: std::thread::JoinHandle<()>,
 }
 
@@ -366,12 +366,14 @@ impl Lab {
         let bound = server::bind(&model, &options).map_err(|error| failed(error.to_string()))?;
         let (sender, receiver) = std::sync::mpsc::channel();
         let served = model.clone();
+        let (stop, mut stopped) = tokio::sync::mpsc::channel::<()>(1);
         let thread = std::thread::spawn(move || {
             actix_rt::System::new().block_on(async move {
                 match server::start(served, logs, bound, options) {
-                    Ok(front) => {
-                        let _ = sender.send(Ok(front.control.clone()));
-                        let _ = front.server.await;
+                    Ok(control) => {
+                        let _ = sender.send(Ok(()));
+                        let _ = stopped.recv().await;
+                        control.stop(false).await;
                     }
                     Err(error) => {
                         let _ = sender.send(Err(error.to_string()));
@@ -379,14 +381,14 @@ impl Lab {
                 }
             });
         });
-        let control = receiver
-            .recv()
+        let started = receiver.recv();
+        started
             .map_err(|error| failed(error.to_string()))?
             .map_err(failed)?;
         Ok(Lab {
             model,
             stories,
-            control,
+            stop,
             thread,
         })
     }
@@ -429,7 +431,7 @@ impl Lab {
     }
 
     fn stop(self) {
-        actix_rt::System::new().block_on(self.control.stop(false));
+        let _ = self.stop.try_send(());
         let _ = self.thread.join();
     }
 }

@@ -3,6 +3,7 @@
 //! Takes a finished [`crate::config::model::Model`] and never parses.
 
 mod app;
+mod bind;
 mod choose;
 mod conditional;
 pub mod effects;
