@@ -16,17 +16,17 @@ use clap::{Args, Parser, Subcommand, ValueEnum};
     args_conflicts_with_subcommands = false
 )]
 #[command(
-    after_help = "Examples:\n  proxy-lab                     both servers, as the lesson has them\n  proxy-lab -t                  is lab/nginx.conf right?\n  proxy-lab front               the front alone; `proxy-lab backend` in another terminal\n  proxy-lab -c /etc/nginx/nginx.conf -t"
+    after_help = "Examples:\n  proxy-lab                     both servers, as the lesson has them\n  proxy-lab -t                  is lab/nginx.conf right?\n  proxy-lab front               the front alone; `proxy-lab backend` in another terminal\n  proxy-lab explain /api/users  why is that answered as it is?\n  proxy-lab -c /etc/nginx/nginx.conf -t"
 )]
 pub struct Arguments {
     /// Test the configuration and exit, as `nginx -t` does.
     #[arg(short = 't')]
     pub test: bool,
     /// The configuration file (nginx mode).
-    #[arg(short = 'c', value_name = "FILE")]
+    #[arg(short = 'c', value_name = "FILE", global = true)]
     pub file: Option<PathBuf>,
     /// The prefix: what relative paths are relative to (nginx mode).
-    #[arg(short = 'p', value_name = "PREFIX")]
+    #[arg(short = 'p', value_name = "PREFIX", global = true)]
     pub prefix: Option<PathBuf>,
     /// Directives for the main context, after the file's.
     #[arg(short = 'g', value_name = "DIRECTIVES")]
@@ -73,6 +73,8 @@ pub enum Command {
     Front,
     /// Run a demo backend alone, or stop and start the one of a running lab.
     Backend(BackendArguments),
+    /// Tell how the file answers a request, without sending it.
+    Explain(super::explain::ExplainArguments),
 }
 
 #[derive(Debug, Args)]

@@ -56,14 +56,12 @@ pub fn run(
     actix_rt::System::new().block_on(async move {
         let mut interrupt = signal(SignalKind::interrupt())?;
         let mut terminate = signal(SignalKind::terminate())?;
-        let front = server::start(model, logs, bound, options)?;
+        let control = server::start(model, logs, bound, options)?;
         let mut switch = BackendSwitch::default();
         for (name, listener) in listeners {
             switch.start(name, listener)?;
         }
         let _file = ControlFile::serve(&prefix, switch.clone());
-        let control = front.control.clone();
-        actix_rt::spawn(front.server);
         first_of(&mut interrupt, &mut terminate).await;
         // What is under way ends within a bound; a second signal ends it at once.
         let gentle = async {

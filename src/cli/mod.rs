@@ -2,6 +2,7 @@
 
 mod arguments;
 mod control;
+mod explain;
 mod lab;
 mod limits;
 mod paths;
@@ -64,6 +65,10 @@ fn dispatch(arguments: &Arguments) -> Result<ExitCode, CliError> {
                 Ok(ExitCode::SUCCESS)
             }
         },
+        Some(Command::Explain(wanted)) => {
+            let places = paths::Places::find(arguments)?;
+            explain::run(arguments, wanted, &places.load_options(arguments))
+        }
         front_or_both => {
             let places = paths::Places::find(arguments)?;
             let load = places.load_options(arguments);
@@ -89,6 +94,16 @@ fn lone_backend_taken(error: BackendError) -> CliError {
             ))
         }
         _ => CliError::Backend(error),
+    }
+}
+
+/// Writes to the standard output; a reader that has seen enough is no error.
+fn print(text: &str) -> Result<(), CliError> {
+    use std::io::Write;
+    let mut out = std::io::stdout().lock();
+    match out.write_all(text.as_bytes()).and_then(|()| out.flush()) {
+        Err(error) if error.kind() != std::io::ErrorKind::BrokenPipe => Err(error.into()),
+        _ => Ok(()),
     }
 }
 
@@ -128,4 +143,6 @@ pub enum CliError {
     NotRunning { folder: String },
     #[error("proxy-lab: {0}")]
     Control(String),
+    #[error("proxy-lab explain: {0}")]
+    Explain(String),
 }

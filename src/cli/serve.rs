@@ -47,9 +47,7 @@ pub fn run(arguments: &Arguments, load: &LoadOptions) -> Result<ExitCode, CliErr
     }
     let again = (load.clone(), arguments.colours());
     let served = actix_rt::System::new().block_on(async move {
-        let front = server::start(model, logs, bound, options)?;
-        let control = front.control.clone();
-        actix_rt::spawn(front.server);
+        let control = server::start(model, logs, bound, options)?;
         signals(&control, &again.0, again.1).await
     });
     drop(pid);
@@ -122,9 +120,10 @@ async fn next_of<const N: usize>(signals: [&mut Signal; N]) -> usize {
 
 /// A broken file keeps the old configuration.
 fn reload(control: &Control, load: &LoadOptions, colour: bool) {
-    let applied = load_model(load, colour)
-        .and_then(|model| Ok((Logs::open(&model, false)?, model)))
-        .map(|(logs, model)| control.reload(Arc::new(model), Arc::new(logs)));
+    let applied = load_model(load, colour).and_then(|model| {
+        let logs = Logs::open(&model, false)?;
+        Ok(control.reload(Arc::new(model), Arc::new(logs))?)
+    });
     if let Err(error) = applied {
         eprintln!("{error}");
     }

@@ -172,7 +172,17 @@ pub struct Location {
     pub rewrite: Vec<RewriteStep>,
     pub core: Core,
     pub proxy: Proxy,
+    /// Directives of outer levels that do not apply here, because this level has its own of that name.
+    pub lost: Vec<Lost>,
     pub span: Span,
+}
+
+/// A directive that an inner level's own replaced as a whole (`proxy_set_header`, `add_header`, `error_page`).
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Lost {
+    pub span: Span,
+    /// The first of those that took its place.
+    pub by: Span,
 }
 
 #[derive(Debug, Clone)]

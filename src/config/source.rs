@@ -68,6 +68,33 @@ impl Sources {
         self.get(span.file).map_or(Path::new(""), |s| &s.path)
     }
 
+    /// The directive that a span lies in, as written, without its `;` or block; its first line where it has several.
+    pub fn directive(&self, span: Span) -> String {
+        let text = self.get(span.file).map_or(&[][..], |source| &source.text);
+        let start = (span.start as usize).min(text.len());
+        let (before, after) = text.split_at(start);
+        let ends = |b: &u8| matches!(b, b';' | b'{' | b'}' | b'\n');
+        let before = before.rsplit(ends).next().unwrap_or_default();
+        let mut quote = None;
+        let end = after.iter().position(|&b| match (quote, b) {
+            (_, b'\n') => true,
+            (Some(open), _) => {
+                if b == open {
+                    quote = None;
+                }
+                false
+            }
+            (None, b'"' | b'\'') => {
+                quote = Some(b);
+                false
+            }
+            (None, _) => matches!(b, b';' | b'{'),
+        });
+        let after = after.get(..end.unwrap_or(after.len())).unwrap_or_default();
+        let line = String::from_utf8_lossy(&[before, after].concat()).into_owned();
+        line.trim().to_owned()
+    }
+
     /// `nginx.conf:14`, as stories show a place: the file's name without its folder, and the line.
     pub fn short(&self, span: Span) -> String {
         let name = self.path(span).file_name().unwrap_or_default();

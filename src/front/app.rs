@@ -17,10 +17,11 @@ use crate::wire::answer::{Answer, End, Outcome};
 use crate::wire::request_parser::HeadLimits;
 use crate::wire::serve::{Gone, Handler, Incoming};
 
+use super::choose::How;
 use super::proxy::states::UpstreamStates;
 use super::request::{MAX_URI_CHANGES, Request};
 use super::worker::Worker;
-use super::{choose, log, phases, story};
+use super::{choose, log, phases, story, trace};
 
 /// What travels through actix-web beside the plain request.
 struct FrontRequest {
@@ -28,6 +29,7 @@ struct FrontRequest {
     listen: usize,
     model: Arc<Model>,
     worker: Rc<Worker>,
+    last: bool,
 }
 
 /// actix-web's service, its type put away.
@@ -72,6 +74,8 @@ pub struct AtListen<'a, S> {
     pub listen: usize,
     pub model: &'a Arc<Model>,
     pub worker: &'a Rc<Worker>,
+    /// The connection ends with this answer (it was opened before a reload).
+    pub last: bool,
 }
 
 impl<S> Handler for AtListen<'_, S>
@@ -85,8 +89,10 @@ where
             return None;
         }
         let host = Bytes::from(host.to_ascii_lowercase());
-        let (server, _) = choose::server(at, &host).ok()?;
-        Some(head_limits(&server.head))
+        match choose::server(at, &host) {
+            (_, How::Failed) => None,
+            (server, _) => Some(head_limits(&server.head)),
+        }
     }
 
     async fn handle(&self, incoming: Incoming) -> Answer {
@@ -97,6 +103,7 @@ where
             listen: self.listen,
             model: self.model.clone(),
             worker: self.worker.clone(),
+            last: self.last,
         });
         let answered = self.application.service.call(request).await;
         let answer = answered
@@ -140,6 +147,7 @@ fn begin(front: FrontRequest) -> Request {
         listen,
         model,
         worker,
+        last,
     } = front;
     let Incoming {
         connection,
@@ -148,22 +156,18 @@ fn begin(front: FrontRequest) -> Request {
         started,
         gone,
     } = incoming;
-    let mut matched = None;
     // Without a host, a server is chosen only when the whole head was read.
     let unchosen =
         !head.has_host && (gone.is_some() || head.bad.as_ref().is_some_and(|b| !b.whole));
-    let server = match model.listens.get(listen) {
-        Some(at) if unchosen => at.default_server.clone(),
-        Some(at) => match choose::server(at, &head.host) {
-            Ok((server, by_regex)) => {
-                matched = by_regex;
-                server
-            }
-            Err(_) => at.default_server.clone(),
-        },
+    // Held apart, so that how the server was chosen can point into it while the request owns the other.
+    let of = model.clone();
+    let (server, how) = match of.listens.get(listen) {
+        Some(at) if unchosen => (&at.default_server, How::Default),
+        Some(at) => choose::server(at, &head.host),
         // A listen that the model does not have cannot have accepted; its first server stands in.
-        None => model.servers[0].clone(),
+        None => (&of.servers[0], How::Default),
     };
+    let server = server.clone();
     let mut r = Request {
         location: server.scope.clone(),
         uri: head.uri.clone(),
@@ -181,7 +185,7 @@ fn begin(front: FrontRequest) -> Request {
         uri_changes: MAX_URI_CHANGES + 1,
         error_page: false,
         err_status: 0,
-        keep_alive: head.keep_alive && head.bad.is_none(),
+        keep_alive: head.keep_alive && head.bad.is_none() && !last,
         lingering: head.content_length.is_some_and(|n| n > 0) || head.chunked,
         status: Cell::new(0),
         sent_fields: RefCell::default(),
@@ -211,7 +215,9 @@ fn begin(front: FrontRequest) -> Request {
         started,
         server,
     };
-    if let Some(matched) = matched {
+    r.note(|| trace::server_step(&r, &how));
+    r.note(|| trace::uri_step(&r));
+    if let How::Regex(matched) = how {
         r.set_captures(matched);
     }
     r
@@ -228,7 +234,10 @@ fn finish(r: Request, outcome: &Outcome) {
         r.status.set(408);
     }
     r.is_over.set(true);
-    log::access(&r);
+    if r.worker.effects.happen() {
+        log::access(&r);
+    }
+    r.note(|| trace::end_step(&r));
     if let Some(tell) = &r.worker.story {
         tell(&story::line(&r));
     }

@@ -14,42 +14,67 @@ pub struct Matched {
     pub subject: Bytes,
 }
 
+/// By which name a server was chosen.
+pub enum How<'a> {
+    Exact,
+    /// `*.example.org` as `.example.org`.
+    Leading(&'a Bytes),
+    /// `www.*` as `www.`.
+    Trailing(&'a Bytes),
+    Regex(Matched),
+    /// No name matches.
+    Default,
+    /// A `server_name` pattern ran away.
+    Failed,
+}
+
 /// The server for a host (lower-case, without port; empty where the request has none).
-///
-/// # Errors
-/// A `server_name` pattern ran away.
-pub fn server(listen: &Listen, host: &Bytes) -> Result<(Arc<Server>, Option<Matched>), RegexError> {
+pub fn server<'a>(listen: &'a Listen, host: &Bytes) -> (&'a Arc<Server>, How<'a>) {
     let names = &listen.names;
     if let Some(server) = names.exact.get(host) {
-        return Ok((server.clone(), None));
+        return (server, How::Exact);
     }
     let leading = names
         .leading
         .iter()
-        .filter(|(suffix, _)| host.len() > suffix.len() && host.ends_with(suffix));
-    if let Some((_, server)) = leading.max_by_key(|(suffix, _)| suffix.len()) {
-        return Ok((server.clone(), None));
+        .filter(|(suffix, _)| ends_with_name(host, suffix));
+    if let Some((suffix, server)) = leading.max_by_key(|(suffix, _)| suffix.len()) {
+        return (server, How::Leading(suffix));
     }
     let trailing = names
         .trailing
         .iter()
-        .filter(|(prefix, _)| host.len() > prefix.len() && host.starts_with(prefix));
-    if let Some((_, server)) = trailing.max_by_key(|(prefix, _)| prefix.len()) {
-        return Ok((server.clone(), None));
+        .filter(|(prefix, _)| begins_with_name(host, prefix));
+    if let Some((prefix, server)) = trailing.max_by_key(|(prefix, _)| prefix.len()) {
+        return (server, How::Trailing(prefix));
     }
     if !host.is_empty() {
         for (regex, server) in &names.regexes {
-            if let Some(captures) = regex.captures(host)? {
-                let matched = Matched {
-                    regex: regex.clone(),
-                    captures,
-                    subject: host.clone(),
-                };
-                return Ok((server.clone(), Some(matched)));
+            match regex.captures(host) {
+                Ok(None) => {}
+                Ok(Some(captures)) => {
+                    let matched = Matched {
+                        regex: regex.clone(),
+                        captures,
+                        subject: host.clone(),
+                    };
+                    return (server, How::Regex(matched));
+                }
+                Err(_) => return (&listen.default_server, How::Failed),
             }
         }
     }
-    Ok((listen.default_server.clone(), None))
+    (&listen.default_server, How::Default)
+}
+
+/// `*.example.org` wants at least a letter before the dot.
+pub fn ends_with_name(host: &[u8], suffix: &[u8]) -> bool {
+    host.len() > suffix.len() && host.ends_with(suffix)
+}
+
+/// `www.*`
+pub fn begins_with_name(host: &[u8], prefix: &[u8]) -> bool {
+    host.len() > prefix.len() && host.starts_with(prefix)
 }
 
 /// What a URI leads to below a level.
@@ -64,6 +89,28 @@ pub enum Chosen {
     None,
 }
 
+/// Hears how a location is searched; nothing is heard, at no cost, by `()`.
+///
+/// A search goes down into nested levels: `depth` says at which it was when a level began.
+pub trait Search {
+    /// The search of a level begins.
+    fn level(&mut self, _: &Location) {}
+    /// `location = URI` ends it.
+    fn exact(&mut self, _: &Arc<Location>) {}
+    fn longest(&mut self, _: &Arc<Location>) {}
+    /// A proxied `/api/` takes the path `/api`.
+    fn slash(&mut self, _: &Arc<Location>) {}
+    /// `^~` keeps regexes out.
+    fn no_regex(&mut self, _depth: usize) {}
+    fn tried(&mut self, _depth: usize, _: &Arc<Location>, _matched: bool) {}
+    /// How many levels began so far.
+    fn depth(&self) -> usize {
+        0
+    }
+}
+
+impl Search for () {}
+
 /// The location for a normalised URI, below `level`; regexes that match leave their groups in `matched`.
 ///
 /// # Errors
@@ -72,47 +119,58 @@ pub fn location(
     level: &Location,
     uri: &Bytes,
     matched: &mut Option<Matched>,
+    search: &mut impl Search,
 ) -> Result<Chosen, RegexError> {
+    search.level(level);
+    let depth = search.depth();
     let statics = &level.children.statics;
     if let Some(exact) = statics.exact(uri) {
+        search.exact(exact);
         return Ok(Chosen::Final(exact.clone()));
     }
     let mut chosen = Chosen::None;
     let mut no_regex = false;
     if let Some(prefix) = statics.longest(uri) {
+        search.longest(prefix);
         if prefix.name.len() != uri.len()
             && let Some(slash) = statics.redirect_of(uri)
         {
+            search.slash(slash);
             return Ok(Chosen::AddSlash(slash.clone()));
         }
         no_regex = matches!(prefix.kind, LocationKind::Prefix { no_regex: true });
-        chosen = match location(prefix, uri, matched)? {
+        chosen = match location(prefix, uri, matched, search)? {
             Chosen::None => Chosen::Prefix(prefix.clone()),
             Chosen::Prefix(inner) => Chosen::Prefix(inner),
             end => return Ok(end),
         };
     } else if let Some(slash) = statics.redirect_of(uri) {
+        search.slash(slash);
         return Ok(Chosen::AddSlash(slash.clone()));
     }
-    if !no_regex {
-        for candidate in &level.children.regexes {
-            let LocationKind::Regex(regex) = &candidate.kind else {
-                continue;
-            };
-            let Some(captures) = regex.captures(uri)? else {
-                continue;
-            };
-            *matched = Some(Matched {
-                regex: regex.clone(),
-                captures,
-                subject: uri.clone(),
-            });
-            return Ok(match location(candidate, uri, matched)? {
-                Chosen::None => Chosen::Final(candidate.clone()),
-                Chosen::Prefix(inner) => Chosen::Final(inner),
-                inner => inner,
-            });
-        }
+    if no_regex {
+        search.no_regex(depth);
+        return Ok(chosen);
+    }
+    for candidate in &level.children.regexes {
+        let LocationKind::Regex(regex) = &candidate.kind else {
+            continue;
+        };
+        let Some(captures) = regex.captures(uri)? else {
+            search.tried(depth, candidate, false);
+            continue;
+        };
+        search.tried(depth, candidate, true);
+        *matched = Some(Matched {
+            regex: regex.clone(),
+            captures,
+            subject: uri.clone(),
+        });
+        return Ok(match location(candidate, uri, matched, search)? {
+            Chosen::None => Chosen::Final(candidate.clone()),
+            Chosen::Prefix(inner) => Chosen::Final(inner),
+            inner => inner,
+        });
     }
     Ok(chosen)
 }

@@ -183,6 +183,7 @@ pub fn error(r: &Request, level: LogLevel, message: &str) {
 
 /// The same for a message with bytes of the client's.
 pub fn error_bytes(r: &Request, level: LogLevel, message: &[u8]) {
+    note(r, level, message);
     if r.location
         .core
         .error_log
@@ -196,6 +197,7 @@ pub fn error_bytes(r: &Request, level: LogLevel, message: &[u8]) {
 
 /// The same, naming the upstream's URL.
 pub fn error_at(r: &Request, level: LogLevel, message: &str, upstream: Option<&str>) {
+    note(r, level, message.as_bytes());
     if r.location
         .core
         .error_log
@@ -205,6 +207,14 @@ pub fn error_at(r: &Request, level: LogLevel, message: &str, upstream: Option<&s
     {
         Context::of(r).error_at(level, message, upstream);
     }
+}
+
+/// `explain` tells what the log would have said.
+fn note(r: &Request, level: LogLevel, message: &[u8]) {
+    r.note(|| super::trace::Step::Message {
+        level: level_name(level).to_owned(),
+        text: super::trace::text(message),
+    });
 }
 
 /// What an error line says of its request; outlives the request's borrow.
@@ -271,7 +281,17 @@ fn quoted(line: &mut Vec<u8>, label: &str, value: &[u8]) {
 
 /// `2026/11/24 04:05:06 [error] 123#123: `
 fn start_of_line(level: LogLevel) -> Vec<u8> {
-    let level = match level {
+    let level = level_name(level);
+    let pid = std::process::id();
+    format!(
+        "{} [{level}] {pid}#{pid}: ",
+        date::error_log_time(variables::now())
+    )
+    .into_bytes()
+}
+
+fn level_name(level: LogLevel) -> &'static str {
+    match level {
         LogLevel::Emerg => "emerg",
         LogLevel::Alert => "alert",
         LogLevel::Crit => "crit",
@@ -280,13 +300,7 @@ fn start_of_line(level: LogLevel) -> Vec<u8> {
         LogLevel::Notice => "notice",
         LogLevel::Info => "info",
         LogLevel::Debug => "debug",
-    };
-    let pid = std::process::id();
-    format!(
-        "{} [{level}] {pid}#{pid}: ",
-        date::error_log_time(variables::now())
-    )
-    .into_bytes()
+    }
 }
 
 /// Writes the request's access log lines.

@@ -3,8 +3,11 @@
 //! Takes a finished [`crate::config::model::Model`] and never parses.
 
 mod app;
+mod bind;
 mod choose;
 mod conditional;
+pub mod effects;
+pub mod explain;
 mod files;
 mod filter;
 pub mod log;
@@ -17,5 +20,6 @@ pub mod request;
 mod rewrite;
 pub mod server;
 mod story;
+pub mod trace;
 mod variables;
 pub mod worker;

@@ -11,6 +11,7 @@ use super::choose::{self, Chosen, Matched};
 use super::reply::{Flow, Reply, ReplyBody};
 use super::request::Request;
 use super::rewrite::{self, Rewritten};
+use super::trace::{self, LocationSearch, Step};
 use super::{files, filter, log, pages, proxy, variables};
 
 /// Answers a request: the phases again and again until one gives an answer.
@@ -142,7 +143,18 @@ async fn in_location(r: &mut Request) -> Flow {
 fn find_location(r: &mut Request) -> Flow {
     let mut matched: Option<Matched> = None;
     let scope = r.server.scope.clone();
-    let chosen = match choose::location(&scope, &r.uri, &mut matched) {
+    let found = match r.worker.effects.trace() {
+        None => choose::location(&scope, &r.uri, &mut matched, &mut ()),
+        Some(trace) => {
+            let mut search = LocationSearch::default();
+            let found = choose::location(&scope, &r.uri, &mut matched, &mut search);
+            if let Ok(chosen) = &found {
+                trace.push(search.step(r, chosen));
+            }
+            found
+        }
+    };
+    let chosen = match found {
         Ok(chosen) => chosen,
         Err(error) => {
             log::error(
@@ -228,6 +240,10 @@ fn internal_redirect(r: &mut Request, uri: Bytes, args: Bytes) -> Result<(), u16
         log::error(r, LogLevel::Error, &message);
         return Err(500);
     }
+    r.note(|| Step::Internal {
+        uri: trace::text(&uri),
+        args: trace::text(&args),
+    });
     r.uri = uri;
     r.args = args;
     r.internal = true;
@@ -255,6 +271,10 @@ fn named_location(r: &mut Request, name: &Bytes) -> Result<(), u16> {
         );
         return Err(500);
     };
+    r.note(|| Step::Named {
+        location: trace::text(name),
+        place: trace::place(&r.model, location.span),
+    });
     r.internal = true;
     r.location = location;
     r.apply_location_limits();
@@ -297,6 +317,11 @@ fn error_page(r: &mut Request, page: &ErrorPage) -> Flow {
         r.body.forget_expect();
     }
     let target = variables::evaluate(&page.target, r);
+    r.note(|| Step::ErrorPage {
+        status: page.status,
+        directive: trace::place(&r.model, page.span),
+        target: trace::text(&target),
+    });
     if target.starts_with(b"/") {
         if r.method != Method::Head {
             r.method = Method::Get;

@@ -1,8 +1,6 @@
 //! `Range`: one part as a 206, several as `multipart/byteranges`, none that can be had as a 416
 //! (RFC 9110 section 14, read and answered as nginx's range filter does).
 
-use std::sync::atomic::{AtomicU64, Ordering};
-
 use bytes::{Bytes, BytesMut};
 
 use crate::wire::answer::PieceOf;
@@ -56,7 +54,7 @@ pub fn apply(r: &mut Request, reply: &mut Reply) -> Result<(), u16> {
             reply.status_line = None;
             match ranges[..] {
                 [range] => single(reply, range, length),
-                _ => multiple(reply, &ranges, length),
+                _ => multiple(reply, &ranges, length, r.worker.effects.next_boundary()),
             }
             Ok(())
         }
@@ -220,8 +218,9 @@ fn slice(bytes: &Bytes, (start, end): Range) -> Bytes {
 }
 
 /// Parts with a head each, between boundaries.
-fn multiple(reply: &mut Reply, ranges: &[Range], length: u64) {
-    let boundary = boundary();
+fn multiple(reply: &mut Reply, ranges: &[Range], length: u64, number: u64) {
+    // Twenty digits: nginx's form, and its values.
+    let boundary = format!("{number:020}");
     let mut part_type = BytesMut::new();
     if !reply.content_type.is_empty() {
         part_type.extend_from_slice(b"\r\nContent-Type: ");
@@ -270,12 +269,6 @@ fn join(bytes: &Bytes, pieces: &[PieceOf]) -> Bytes {
         }
     }
     out.freeze()
-}
-
-/// Twenty digits, counted up in the whole process from 1: nginx's form, and its values.
-fn boundary() -> String {
-    static NEXT: AtomicU64 = AtomicU64::new(1);
-    format!("{:020}", NEXT.fetch_add(1, Ordering::Relaxed))
 }
 
 #[cfg(test)]
@@ -355,7 +348,7 @@ mod tests {
             Bytes::from_static(b"hello world"),
         );
         reply.charset = Bytes::from_static(b"utf-8");
-        multiple(&mut reply, &[(0, 1), (6, 11)], 11);
+        multiple(&mut reply, &[(0, 1), (6, 11)], 11, 7);
         let ReplyBody::Bytes(body) = &reply.body else {
             panic!("not bytes")
         };

@@ -17,6 +17,7 @@ use crate::wire::spool::Spool;
 
 use super::choose::Matched;
 use super::proxy::states::UpstreamStates;
+use super::trace::Step;
 use super::worker::Worker;
 
 /// One request, from its head to its log line.
@@ -141,6 +142,14 @@ impl Request {
         match self.err_status {
             0 => self.status.get(),
             status => status,
+        }
+    }
+
+    /// Notes a step where steps are noted (`explain`).
+    #[inline]
+    pub fn note(&self, step: impl FnOnce() -> Step) {
+        if let Some(trace) = self.worker.effects.trace() {
+            trace.push(step());
         }
     }
 

@@ -9,6 +9,7 @@ use crate::config::model::{
     Condition, FileTest, Location, LogLevel, Return, ReturnBody, Rewrite, RewriteEnd, RewriteStep,
 };
 use crate::config::regex::{Captures, Regex};
+use crate::config::source::Span;
 use crate::config::template::{Part, Template};
 use crate::wire::escape::{Escape, Unescape, escape_uri, unescape_uri};
 
@@ -16,6 +17,7 @@ use super::choose::Matched;
 use super::phases::{discard, redirect, text};
 use super::reply::{Flow, Reply};
 use super::request::Request;
+use super::trace::{self, Step, Wanted};
 use super::{files, log, variables};
 
 /// How the phase left the request.
@@ -62,22 +64,31 @@ pub fn run(r: &mut Request) -> Result<Rewritten, Flow> {
 fn steps(r: &mut Request, level: &Arc<Location>, changed: &mut bool) -> Result<After, Flow> {
     for step in &level.rewrite {
         let after = match step {
-            RewriteStep::Return(directive) => return Err(do_return(r, directive)),
-            RewriteStep::Set { slot, value, .. } => {
+            RewriteStep::Return(directive) => {
+                note(r, directive.span, || "answers".to_owned());
+                return Err(do_return(r, directive));
+            }
+            RewriteStep::Set { slot, value, span } => {
                 let value = variables::evaluate(value, r);
+                note(r, *span, || format!("is now \"{}\"", text(&value)));
                 r.set_slot(*slot, Some(value));
                 After::Next
             }
             RewriteStep::Rewrite(directive) => rewrite(r, directive, changed)?,
             RewriteStep::If(block) => match holds(r, &block.condition)? {
                 true => {
+                    note(r, block.span, || "holds: its block applies".to_owned());
                     r.location = block.level.clone();
                     r.apply_location_limits();
                     steps(r, &block.level, changed)?
                 }
-                false => After::Next,
+                false => {
+                    note(r, block.span, || "does not hold".to_owned());
+                    After::Next
+                }
             },
-            RewriteStep::Break(_) => {
+            RewriteStep::Break(span) => {
+                note(r, *span, || "ends the rewriting".to_owned());
                 if std::mem::take(changed) {
                     r.valid_location = false;
                 }
@@ -160,6 +171,7 @@ fn matches(r: &mut Request, regex: &Arc<Regex>, subject: &Bytes) -> Result<bool,
 fn rewrite(r: &mut Request, directive: &Rewrite, changed: &mut bool) -> Result<After, Flow> {
     let subject = r.uri.clone();
     if !matches(r, &directive.regex, &subject)? {
+        note(r, directive.span, || "does not match".to_owned());
         return Ok(After::Next);
     }
     if let RewriteEnd::Redirect(status) = directive.end {
@@ -188,6 +200,7 @@ fn rewrite(r: &mut Request, directive: &Rewrite, changed: &mut bool) -> Result<A
     };
     r.args = std::mem::take(&mut args);
     r.uri = uri;
+    note(r, directive.span, || changed_to(r, directive));
     if r.uri.is_empty() {
         log::error(r, LogLevel::Error, "the rewritten URI has a zero length");
         return Err(Flow::Status(500));
@@ -207,7 +220,30 @@ fn redirect_to(r: &mut Request, directive: &Rewrite, status: u16) -> Flow {
         target.extend_from_slice(if directive.has_args { b"&" } else { b"?" });
         target.extend_from_slice(&r.args);
     }
+    note(r, directive.span, || {
+        format!("matches: {status} to \"{}\"", text(&target))
+    });
     redirect(r, status, target.freeze())
+}
+
+/// What a `rewrite` that matched made of the URI, and what comes next.
+fn changed_to(r: &Request, directive: &Rewrite) -> String {
+    let separator = if r.args.is_empty() { "" } else { "?" };
+    let next = match directive.end {
+        RewriteEnd::Continue | RewriteEnd::Redirect(_) => "the next directive goes on",
+        RewriteEnd::Last => "a location is searched again",
+        RewriteEnd::Break => "the location stays",
+    };
+    let (uri, args) = (text(&r.uri), text(&r.args));
+    format!("matches: the URI is now \"{uri}{separator}{args}\", {next}")
+}
+
+/// Notes what a directive did (`explain`).
+fn note(r: &Request, span: Span, outcome: impl FnOnce() -> String) {
+    r.note(|| Step::Rewrite {
+        directive: trace::place(&r.model, span),
+        outcome: outcome(),
+    });
 }
 
 /// Groups are escaped again where the URI had escapes, since they go where escapes are needed.
@@ -251,7 +287,15 @@ fn holds(r: &mut Request, condition: &Condition) -> Result<bool, Flow> {
         }
         Condition::File { test, path, negate } => {
             let path = variables::evaluate(path, r);
-            Ok(file_is(*test, &path) != *negate)
+            let found = file_is(*test, &path);
+            r.note(|| Step::File {
+                directive: None,
+                wanted: Wanted::from(*test),
+                path: trace::text(&path),
+                found,
+                result: if found { "so it is" } else { "not so" }.to_owned(),
+            });
+            Ok(found != *negate)
         }
     }
 }

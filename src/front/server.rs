@@ -1,26 +1,45 @@
-//! Binds the addresses of a model and serves them: actix-server accepts and runs the workers, our loop each connection.
+//! Serves a model on its sockets: actix-server accepts and runs the workers, our loop each connection.
+//!
+//! A reload loses no request. The workers go on with the new model: a connection that was open gets its next answer by it,
+//! with `Connection: close`, and is not cut before. Where sockets or the number of workers change, a second server takes over
+//! the sockets that stay, as nginx's new workers do, and the first ends when its last connection has ended.
 
 use std::cell::RefCell;
 use std::collections::HashMap;
 use std::io;
-use std::net::{Ipv4Addr, SocketAddr, TcpListener};
+use std::net::SocketAddr;
 use std::rc::Rc;
-use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
 
 use actix_rt::net::TcpStream;
 use actix_server::{Server, ServerHandle};
 use actix_service::fn_service;
 use tokio::sync::watch;
 
-use crate::config::model::{Listen, ListenAddress, Model};
+use crate::config::model::{Model, Server as ModelServer};
+use crate::wire::answer::Answer;
 use crate::wire::connection::Connection;
-use crate::wire::serve::{HeadRules, Registry, serve};
+use crate::wire::request_parser::HeadLimits;
+use crate::wire::serve::{Handler, HeadRules, Incoming, Registry, serve};
 use crate::wire::stream::Stream;
 
 use super::app::{AppService, Application, AtListen, application, head_limits};
+use super::bind;
+pub use super::bind::Bound;
+use super::bind::Key;
+use super::effects::Effects;
 use super::log::Logs;
 use super::proxy::Upstreams;
 use super::worker::{AddressMap, Product, Worker};
+
+/// How long requests under way may take once the front is told to end.
+const FAREWELL: Duration = Duration::from_secs(10);
+/// Connections that the accepting thread has taken reach their worker well within this.
+const HANDED_OVER: Duration = Duration::from_secs(1);
+/// A replaced server may take as long as its connections do: whoever ends the front ends it, too.
+const NO_BOUND: u64 = 365 * 24 * 3600;
 
 /// How the front is to run, beside what the file says.
 #[derive(Clone, Default)]
@@ -57,25 +76,35 @@ struct State {
     draining: bool,
 }
 
-/// A socket that is bound, with the index of its listen.
-pub struct Bound {
-    pub listen: usize,
-    pub socket: TcpListener,
-    /// The address it really has.
-    pub address: SocketAddr,
-}
-
-/// The running front server.
-pub struct Front {
-    pub server: Server,
-    pub control: Control,
+/// What all workers watch.
+#[derive(Clone)]
+struct Watched {
+    state: watch::Receiver<State>,
+    /// The state's generation, to be looked at without a lock.
+    generation: Arc<AtomicU64>,
 }
 
 /// Steers the running front.
 #[derive(Clone)]
 pub struct Control {
+    state: Arc<watch::Sender<State>>,
+    generation: Arc<AtomicU64>,
+    running: Arc<Mutex<Running>>,
+}
+
+struct Running {
     handle: ServerHandle,
-    state: watch::Sender<State>,
+    workers: usize,
+    sockets: Vec<Bound>,
+    /// Servers that were replaced and still have connections.
+    replaced: Vec<ServerHandle>,
+}
+
+/// What a reload did to the sockets.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Rebound {
+    pub opened: Vec<SocketAddr>,
+    pub closed: Vec<SocketAddr>,
 }
 
 /// Binds every address of `model`.
@@ -83,58 +112,10 @@ pub struct Control {
 /// # Errors
 /// The first address that cannot be bound; nothing stays bound then.
 pub fn bind(model: &Model, options: &FrontOptions) -> Result<Vec<Bound>, FrontError> {
-    let mut bound = Vec::new();
-    for (listen, at) in model.listens.iter().enumerate() {
-        let ListenAddress::Inet(configured) = options.listen_map.map(&at.address) else {
-            let source = io::Error::new(
-                io::ErrorKind::Unsupported,
-                "Unix sockets are not served yet",
-            );
-            return Err(FrontError::Bind {
-                address: format!("{:?}", at.address),
-                source,
-            });
-        };
-        let address = real_address(at, configured, options);
-        let socket = bind_one(at, address).map_err(|source| FrontError::Bind {
-            address: address.to_string(),
-            source,
-        })?;
-        let address = socket.local_addr().unwrap_or(address);
-        bound.push(Bound {
-            listen,
-            socket,
-            address,
-        });
-    }
-    Ok(bound)
+    bind::bind(model, options, &[])
 }
 
-fn real_address(at: &Listen, configured: SocketAddr, options: &FrontOptions) -> SocketAddr {
-    match at.options.wildcard && options.loopback_only {
-        true => SocketAddr::from((Ipv4Addr::LOCALHOST, configured.port())),
-        false => configured,
-    }
-}
-
-fn bind_one(at: &Listen, address: SocketAddr) -> io::Result<TcpListener> {
-    use socket2::{Domain, Protocol, Socket, Type};
-    let socket = Socket::new(
-        Domain::for_address(address),
-        Type::STREAM,
-        Some(Protocol::TCP),
-    )?;
-    socket.set_reuse_address(true)?;
-    if address.is_ipv6() {
-        socket.set_only_v6(at.options.ipv6only)?;
-    }
-    socket.bind(&address.into())?;
-    socket.listen(i32::try_from(at.options.backlog).unwrap_or(511))?;
-    socket.set_nonblocking(true)?;
-    Ok(socket.into())
-}
-
-/// Serves `model` on the sockets bound.
+/// Serves `model` on the sockets bound, in the background; needs a running [`actix_rt::System`].
 ///
 /// # Errors
 /// A worker or awc cannot be prepared.
@@ -143,49 +124,109 @@ pub fn start(
     logs: Arc<Logs>,
     bound: Vec<Bound>,
     options: FrontOptions,
-) -> Result<Front, FrontError> {
+) -> Result<Control, FrontError> {
     // Found out here rather than in a worker, where nobody would hear of it.
     Upstreams::new(AddressMap::default())?;
     let workers = model.process.workers.max(1);
-    let state = State {
+    let generation = Arc::new(AtomicU64::new(1));
+    let (sender, receiver) = watch::channel(State {
         model,
         logs,
         options: Arc::new(options),
         generation: 1,
         draining: false,
+    });
+    let watched = Watched {
+        state: receiver,
+        generation: generation.clone(),
     };
-    let (sender, receiver) = watch::channel(state);
+    let handle = serving(&bound, workers, &watched)?.run();
+    Ok(Control {
+        state: Arc::new(sender),
+        generation,
+        running: Arc::new(Mutex::new(Running {
+            handle,
+            workers,
+            sockets: bound,
+            replaced: Vec::new(),
+        })),
+    })
+}
+
+/// A server that is ready to run.
+struct Ready(actix_server::ServerBuilder);
+
+impl Ready {
+    fn run(self) -> ServerHandle {
+        let server = self.0.run();
+        let handle = server.handle();
+        actix_rt::spawn(server);
+        handle
+    }
+}
+
+fn serving(bound: &[Bound], workers: usize, watched: &Watched) -> Result<Ready, FrontError> {
     let mut builder = Server::build()
         .workers(workers)
         .disable_signals()
-        .shutdown_timeout(10)
+        .shutdown_timeout(NO_BOUND)
         .backlog(1024);
-    for Bound { listen, socket, .. } in bound {
-        let receiver = receiver.clone();
+    for (n, at) in bound.iter().enumerate() {
+        let Bound { key, socket, .. } = at.share()?;
+        let watched = watched.clone();
         let factory = move || {
-            let receiver = receiver.clone();
-            fn_service(move |stream: TcpStream| accept(receiver.clone(), listen, stream))
+            let (watched, key) = (watched.clone(), key.clone());
+            fn_service(move |stream: TcpStream| accept(watched.clone(), key.clone(), stream))
         };
         builder = builder
-            .listen(format!("front-{listen}"), socket, factory)
+            .listen(format!("front-{n}"), socket, factory)
             .map_err(FrontError::Start)?;
     }
-    let server = builder.run();
-    let control = Control {
-        handle: server.handle(),
-        state: sender,
-    };
-    Ok(Front { server, control })
+    Ok(Ready(builder))
 }
 
 impl Control {
-    /// Serves another model from now on: new connections at once, those under way to the end of their request.
-    pub fn reload(&self, model: Arc<Model>, logs: Arc<Logs>) {
+    /// Serves another model from now on; its addresses are bound and those that it lacks are closed.
+    ///
+    /// # Errors
+    /// An address cannot be bound: everything goes on as it is.
+    pub fn reload(&self, model: Arc<Model>, logs: Arc<Logs>) -> Result<Rebound, FrontError> {
+        let mut running = self.running.lock().unwrap_or_else(PoisonError::into_inner);
+        let options = self.state.borrow().options.clone();
+        let sockets = bind::bind(&model, &options, &running.sockets)?;
+        let without = |all: &[Bound], known: &[Bound]| -> Vec<SocketAddr> {
+            let addresses = all.iter().map(|at| at.address);
+            let is_known = |address: &SocketAddr| known.iter().any(|at| at.address == *address);
+            addresses.filter(|address| !is_known(address)).collect()
+        };
+        let rebound = Rebound {
+            opened: without(&sockets, &running.sockets),
+            closed: without(&running.sockets, &sockets),
+        };
+        let workers = model.process.workers.max(1);
+        let stays = rebound == Rebound::default() && workers == running.workers;
+        let watched = Watched {
+            state: self.state.subscribe(),
+            generation: self.generation.clone(),
+        };
+        let ready = match stays {
+            true => None,
+            false => Some(serving(&sockets, workers, &watched)?),
+        };
         self.state.send_modify(|state| {
             state.model = model;
             state.logs = logs;
             state.generation += 1;
+            self.generation.store(state.generation, Ordering::Release);
         });
+        if let Some(ready) = ready {
+            let old = std::mem::replace(&mut running.handle, ready.run());
+            running.workers = workers;
+            running.sockets = sockets;
+            running.replaced.push(old.clone());
+            actix_rt::spawn(let_go(old));
+        }
+        Ok(rebound)
     }
 
     /// Opens the logs anew.
@@ -196,58 +237,127 @@ impl Control {
         self.state.borrow().logs.reopen()
     }
 
-    /// Ends the front: at once, or after the requests under way (bounded by the server's own time-out).
+    /// Ends the front: at once, or after the requests under way, for which there is a bound.
     pub async fn stop(&self, graceful: bool) {
         self.state.send_modify(|state| state.draining = true);
-        self.handle.stop(graceful).await;
+        let handles: Vec<ServerHandle> = {
+            let running = self.running.lock().unwrap_or_else(PoisonError::into_inner);
+            let replaced = running.replaced.iter().cloned();
+            replaced.chain([running.handle.clone()]).collect()
+        };
+        let all = futures::future::join_all(handles.iter().map(|handle| handle.stop(graceful)));
+        let _ = tokio::time::timeout(FAREWELL, all).await;
     }
 }
 
-/// A worker thread's own part, by generation: old connections keep the one they began with.
-struct Local<S> {
-    generation: u64,
-    model: Arc<Model>,
-    worker: Rc<Worker>,
-    registry: Rc<Registry>,
-    application: Application<S>,
+/// Ends a server that was replaced, once nothing that it accepted is left.
+async fn let_go(old: ServerHandle) {
+    old.pause().await;
+    tokio::time::sleep(HANDED_OVER).await;
+    old.stop(true).await;
 }
 
-type LocalService = Local<AppService>;
+/// A worker thread's own part of a generation.
+struct Local {
+    generation: u64,
+    model: Arc<Model>,
+    options: Arc<FrontOptions>,
+    worker: Rc<Worker>,
+    application: Application<AppService>,
+}
 
 thread_local! {
-    static LOCAL: RefCell<HashMap<u64, Rc<LocalService>>> = RefCell::default();
+    static LOCAL: RefCell<HashMap<u64, Rc<Local>>> = RefCell::default();
+    /// The connections of this thread; `None` before the first.
+    static REGISTRY: RefCell<Option<Rc<Registry>>> = const { RefCell::new(None) };
 }
 
 /// Serves one accepted connection.
-async fn accept(
-    receiver: watch::Receiver<State>,
-    listen: usize,
-    stream: TcpStream,
-) -> Result<(), ()> {
-    let local = local(&receiver).await?;
+async fn accept(watched: Watched, key: Key, stream: TcpStream) -> Result<(), ()> {
+    let local = local(&watched.state).await?;
+    let (peer, address) = (stream.peer_addr().ok(), stream.local_addr().ok());
+    let Some(listen) = key.listen(&local.model, &local.options, address) else {
+        // Its address was given up a moment ago.
+        return Ok(());
+    };
     let Some(at) = local.model.listens.get(listen) else {
         return Ok(());
     };
-    let (peer, address) = (stream.peer_addr().ok(), stream.local_addr().ok());
     let connection = Rc::new(Connection::new(Stream::Tcp(stream), peer, address));
     connection.stream.set_nodelay();
-    let head = &at.default_server.head;
-    let rules = HeadRules {
-        limits: head_limits(head),
-        timeout: head.client_header_timeout,
+    let rules = head_rules(&at.default_server);
+    let handler = PerRequest {
+        watched: &watched,
+        key: &key,
+        address,
+        opened: local.generation,
+        current: RefCell::new((local, listen)),
     };
-    let handler = AtListen {
-        application: &local.application,
-        listen,
-        model: &local.model,
-        worker: &local.worker,
-    };
-    serve(connection, &rules, &local.registry, &handler).await;
+    serve(connection, &rules, &registry(&watched.state), &handler).await;
     Ok(())
 }
 
+/// How heads are read where this server is the address's default.
+pub fn head_rules(server: &ModelServer) -> HeadRules {
+    HeadRules {
+        limits: head_limits(&server.head),
+        timeout: server.head.client_header_timeout,
+    }
+}
+
+/// Answers each request of a connection by what is served when it comes.
+struct PerRequest<'a> {
+    watched: &'a Watched,
+    key: &'a Key,
+    address: Option<SocketAddr>,
+    /// The generation that the connection was opened in.
+    opened: u64,
+    current: RefCell<(Rc<Local>, usize)>,
+}
+
+impl PerRequest<'_> {
+    async fn current(&self) -> (Rc<Local>, usize) {
+        let known = self.current.borrow().clone();
+        if self.watched.generation.load(Ordering::Acquire) == known.0.generation {
+            return known;
+        }
+        let Ok(newer) = local(&self.watched.state).await else {
+            return known;
+        };
+        // An address that was given up goes on as it was, until the connection ends.
+        let listen = self.key.listen(&newer.model, &newer.options, self.address);
+        match listen {
+            Some(listen) => self.current.replace((newer.clone(), listen)),
+            None => return known,
+        };
+        (newer, listen.unwrap_or_default())
+    }
+
+    fn at<'a>(&self, local: &'a Local, listen: usize) -> AtListen<'a, AppService> {
+        AtListen {
+            application: &local.application,
+            listen,
+            model: &local.model,
+            worker: &local.worker,
+            last: self.opened != self.watched.generation.load(Ordering::Acquire),
+        }
+    }
+}
+
+impl Handler for PerRequest<'_> {
+    fn limits(&self, host: &[u8]) -> Option<HeadLimits> {
+        let current = self.current.borrow();
+        self.at(&current.0, current.1).limits(host)
+    }
+
+    async fn handle(&self, incoming: Incoming) -> Answer {
+        let (local, listen) = self.current().await;
+        self.at(&local, listen).handle(incoming).await
+    }
+}
+
 /// The worker's part for the current generation; made on its first connection.
-async fn local(receiver: &watch::Receiver<State>) -> Result<Rc<LocalService>, ()> {
+async fn local(receiver: &watch::Receiver<State>) -> Result<Rc<Local>, ()> {
     let generation = receiver.borrow().generation;
     if let Some(local) = LOCAL.with_borrow(|all| all.get(&generation).cloned()) {
         return Ok(local);
@@ -259,13 +369,14 @@ async fn local(receiver: &watch::Receiver<State>) -> Result<Rc<LocalService>, ()
         upstreams: Upstreams::new(state.options.dial_map.clone())
             .map_err(|error| ::log::error!("{error}"))?,
         story: state.options.story.clone(),
+        effects: Effects::Real,
     });
     let made = Rc::new(Local {
         generation: state.generation,
         model: state.model.clone(),
+        options: state.options.clone(),
         application: application().await?,
         worker,
-        registry: Rc::default(),
     });
     let kept = LOCAL.with_borrow_mut(|all| {
         all.entry(state.generation)
@@ -278,11 +389,25 @@ async fn local(receiver: &watch::Receiver<State>) -> Result<Rc<LocalService>, ()
     Ok(kept)
 }
 
-/// Waits for a newer generation, or the end, and lets the connections of this one go.
-async fn retire(mut receiver: watch::Receiver<State>, local: Rc<LocalService>) {
+/// Waits for a newer generation, or the end, and lets idle connections to upstreams go.
+async fn retire(mut receiver: watch::Receiver<State>, local: Rc<Local>) {
     let over = |state: &State| state.generation != local.generation || state.draining;
     let _ = receiver.wait_for(over).await;
     LOCAL.with_borrow_mut(|all| all.remove(&local.generation));
-    local.registry.drain();
     local.worker.upstreams.clear();
+}
+
+/// The connections of this thread, told to end when the front is.
+fn registry(receiver: &watch::Receiver<State>) -> Rc<Registry> {
+    if let Some(known) = REGISTRY.with_borrow(Clone::clone) {
+        return known;
+    }
+    let made = Rc::new(Registry::default());
+    REGISTRY.set(Some(made.clone()));
+    let (mut receiver, told) = (receiver.clone(), made.clone());
+    actix_rt::spawn(async move {
+        let _ = receiver.wait_for(|state| state.draining).await;
+        told.drain();
+    });
+    made
 }

@@ -1,6 +1,6 @@
 //! The story of a request in one line, for the terminal of a running lab.
 
-use crate::config::model::LocationKind;
+use crate::config::model::{Listen, ListenAddress, Location, LocationKind};
 
 use super::request::Request;
 
@@ -17,12 +17,14 @@ pub fn line(r: &Request) -> String {
     if r.head.bad.is_none() {
         line.push_str(&format!(" → {}", place(r)));
     }
-    for state in r.upstreams.tries.borrow().iter() {
+    let tries = r.upstreams.tries.borrow();
+    for (n, state) in tries.iter().enumerate() {
         line.push_str(&format!(" → {}", state.peer));
         if let Some(sent) = &r.upstream_line {
             line.push_str(&format!(" {sent}"));
         }
-        if state.status != 0 {
+        // The last one's answer is the answer, unless something took its place.
+        if state.status != 0 && (n + 1 < tries.len() || state.status != r.status.get()) {
             line.push_str(&format!(" said {}", state.status));
         }
     }
@@ -33,8 +35,14 @@ pub fn line(r: &Request) -> String {
 
 fn place(r: &Request) -> String {
     let location = &r.location;
+    let shown = location_name(location);
+    format!("{shown} ({})", r.model.sources.short(location.span))
+}
+
+/// As the file writes it: `location ^~ /api/`; a server's own level is `server`.
+pub fn location_name(location: &Location) -> String {
     let name = lossy(&location.name);
-    let shown = match &location.kind {
+    match &location.kind {
         LocationKind::Server => "server".to_owned(),
         LocationKind::Exact => format!("location = {name}"),
         LocationKind::Prefix { no_regex: true } => format!("location ^~ {name}"),
@@ -43,12 +51,20 @@ fn place(r: &Request) -> String {
             "location {} {name}",
             if regex.caseless { "~*" } else { "~" }
         ),
-    };
-    format!("{shown} ({})", r.model.sources.short(location.span))
+    }
+}
+
+/// The address of a listen, as the file means it.
+pub fn address(listen: Option<&Listen>) -> String {
+    match listen.map(|listen| &listen.address) {
+        Some(ListenAddress::Inet(address)) => address.to_string(),
+        Some(ListenAddress::Unix(path)) => format!("unix:{}", path.display()),
+        None => String::new(),
+    }
 }
 
 /// Bytes for a terminal: control characters are shown, not obeyed.
-fn lossy(bytes: &[u8]) -> String {
+pub fn lossy(bytes: &[u8]) -> String {
     String::from_utf8_lossy(bytes)
         .chars()
         .map(|c| if c.is_control() { '\u{fffd}' } else { c })

@@ -80,6 +80,16 @@ pub fn capture(r: &Request, n: usize) -> Option<&[u8]> {
 /// nginx computes most variables once a request. That shows where what they tell of changes later, so these keep
 /// their first value; all others are computed anew, which gives the same.
 pub fn append_variable(var: &Var, r: &Request, out: &mut BytesMut) -> bool {
+    let Some(trace) = r.worker.effects.trace() else {
+        return append_value(var, r, out);
+    };
+    let start = out.len();
+    let found = append_value(var, r, out);
+    trace.variable(var, &r.model, out.get(start..).filter(|_| found));
+    found
+}
+
+fn append_value(var: &Var, r: &Request, out: &mut BytesMut) -> bool {
     if !keeps_first_value(var) {
         return compute(var, r, out);
     }

@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use crate::config::model::ListenAddress;
 
+use super::effects::Effects;
 use super::log::Logs;
 use super::proxy::Upstreams;
 
@@ -13,6 +14,7 @@ pub struct Worker {
     pub logs: Arc<Logs>,
     pub upstreams: Upstreams,
     pub story: Option<Story>,
+    pub effects: Effects,
 }
 
 /// Hears the story of each request.

@@ -91,9 +91,9 @@ fn a_head_that_breaks_off_is_a_502() {
     });
     let program = start(&upstream.name());
     for place in ["buffered", "unbuffered"] {
-        for i in 0..HEADS.len() {
+        for (i, head) in HEADS.iter().enumerate() {
             let answer = program.get(&format!("/{place}/{i}"));
-            assert_eq!(answer.status(), 502, "{place}, {:?}", HEADS[i]);
+            assert_eq!(answer.status(), 502, "{place}, {head:?}");
             let wanted =
                 "upstream prematurely closed connection while reading response header from upstream"
                     .to_owned()

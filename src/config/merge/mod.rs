@@ -2,6 +2,7 @@
 
 mod core;
 mod listens;
+mod lost;
 mod proxy;
 mod upstreams;
 
@@ -173,6 +174,7 @@ impl Merge<'_> {
             name: Bytes::new(),
             children,
             rewrite,
+            lost: lost::lost(&core, &proxy.proxy, outer),
             core,
             proxy: proxy.proxy,
             span,
@@ -270,6 +272,7 @@ impl Merge<'_> {
             name: draft.head.name,
             children,
             rewrite,
+            lost: lost::lost(&core, &proxy.proxy, outer),
             core,
             proxy: proxy.proxy,
             span: draft.head.span,

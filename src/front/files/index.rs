@@ -8,6 +8,7 @@ use crate::config::model::LogLevel;
 use super::super::log;
 use super::super::reply::Flow;
 use super::super::request::Request;
+use super::super::trace::Wanted;
 use super::super::variables;
 use super::mapping::{self, Mapped};
 
@@ -26,7 +27,15 @@ pub(super) fn serve(r: &Request) -> Flow {
         if path.name.get(folder) == Some(&b'/') {
             return redirect(r, path.name.split_off(folder).freeze());
         }
-        let Err(error) = mapping::kind(&path.name) else {
+        let kind = mapping::kind(&path.name);
+        super::note(
+            r,
+            None,
+            Wanted::Index,
+            &path.name,
+            kind.map(|kind| kind.is_dir()),
+        );
+        let Err(error) = kind else {
             let uri = index_uri(r, path, folder);
             return redirect(r, uri);
         };

@@ -16,12 +16,16 @@ mod try_files;
 pub use mapping::{as_path, content_type, file_name};
 pub use try_files::try_files;
 
+use rustix::io::Errno;
+
 use crate::config::model::LogLevel;
+use crate::config::source::Span;
 use crate::wire::head::Method;
 
 use super::log;
 use super::reply::Flow;
 use super::request::Request;
+use super::trace::{self, Step, Wanted};
 
 /// The content of a location without a handler of its own: nginx's index and static modules, in that order.
 pub fn content(r: &mut Request) -> Flow {
@@ -44,6 +48,28 @@ fn forbidden(r: &Request) -> Flow {
         error_about(r, LogLevel::Error, before, &path.name, "\" is forbidden");
     }
     Flow::Status(403)
+}
+
+/// Notes what was looked for and what was there (`explain`).
+fn note(
+    r: &Request,
+    directive: Option<Span>,
+    wanted: Wanted,
+    path: &[u8],
+    found: Result<bool, Errno>,
+) {
+    r.note(|| Step::File {
+        directive: directive.map(|span| trace::place(&r.model, span)),
+        wanted,
+        path: trace::text(path),
+        found: found == Ok(wanted == Wanted::Folder),
+        result: match found {
+            Ok(true) => "a folder is there".to_owned(),
+            Ok(false) => "a file is there".to_owned(),
+            Err(Errno::NOENT) => "not there".to_owned(),
+            Err(error) => log::os_error(&error.into()),
+        },
+    });
 }
 
 /// An error line that names a path: paths need not be UTF-8, and are logged byte by byte.

@@ -17,6 +17,7 @@ use crate::wire::head::Method;
 use super::super::log;
 use super::super::reply::{Flow, Reply, ReplyBody};
 use super::super::request::Request;
+use super::super::trace::Wanted;
 use super::mapping::{self, as_path, content_type};
 
 /// Answers with the file that the URI means.
@@ -27,9 +28,21 @@ pub(super) fn serve(r: &mut Request) -> Flow {
     };
     let file = match open(&path) {
         Ok(file) => file,
-        Err(error) => return failed(r, &path, &error),
+        Err(error) => {
+            let cause = Errno::from_io_error(&error).unwrap_or(Errno::NOENT);
+            super::note(
+                r,
+                r.location.core.root.span,
+                Wanted::Content,
+                &path,
+                Err(cause),
+            );
+            return failed(r, &path, &error);
+        }
     };
     let metadata = file.metadata();
+    let of = r.location.core.root.span;
+    super::note(r, of, Wanted::Content, &path, Ok(metadata.is_dir()));
     if metadata.is_dir() {
         return add_slash(r);
     }

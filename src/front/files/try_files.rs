@@ -1,14 +1,17 @@
 //! `try_files`: the first candidate that exists becomes the URI, else the fallback decides (nginx's try_files module).
 
 use bytes::{Bytes, BytesMut};
+use rustix::fs::FileType;
 use rustix::io::Errno;
 
 use crate::config::model::{LogLevel, Root, TryFallback, TryFiles};
+use crate::config::source::Span;
 use crate::config::template::Template;
 
 use super::super::log;
 use super::super::reply::Flow;
 use super::super::request::Request;
+use super::super::trace::Wanted;
 use super::super::variables;
 use super::mapping;
 
@@ -54,7 +57,7 @@ fn find(r: &Request, directive: &TryFiles) -> Found {
     for candidate in &directive.candidates {
         path.name.truncate(path.root);
         append(r, root, &candidate.name, &mut path.name);
-        if !exists(r, &path.name, candidate.directory) {
+        if !exists(r, directive.span, &path.name, candidate.directory) {
             continue;
         }
         let name = path.name.freeze().split_off(path.root);
@@ -96,8 +99,21 @@ fn append(r: &Request, root: &Root, template: &Template, out: &mut BytesMut) {
 }
 
 /// Whether a folder (or anything but a folder) of this name exists.
-fn exists(r: &Request, path: &[u8], directory: bool) -> bool {
-    match mapping::kind(path) {
+fn exists(r: &Request, of: Span, path: &[u8], directory: bool) -> bool {
+    let kind = mapping::kind(path);
+    let wanted = if directory {
+        Wanted::Folder
+    } else {
+        Wanted::File
+    };
+    super::note(
+        r,
+        Some(of),
+        wanted,
+        path,
+        kind.map(|kind: FileType| kind.is_dir()),
+    );
+    match kind {
         Ok(kind) => kind.is_dir() == directory,
         Err(Errno::NOENT | Errno::NOTDIR | Errno::NAMETOOLONG) => false,
         Err(error) => {

@@ -4,8 +4,11 @@ use bytes::{Bytes, BytesMut};
 
 use crate::config::model::{ProxyTarget, ProxyVersion, SetHeader};
 use crate::front::request::Request;
+use crate::front::trace::Origin;
 use crate::front::variables;
 use crate::wire::escape::{Escape, escape_uri};
+
+use super::notes::Notes;
 
 /// What the target of a `proxy_pass` is for one request.
 pub struct Target {
@@ -56,6 +59,7 @@ pub fn build(
     set_body: Option<&Bytes>,
 ) -> UpstreamHead {
     let proxy = &r.location.proxy;
+    let mut notes = Notes::of(r);
     let mut out = BytesMut::with_capacity(r.head.raw.len() + 256);
     let method = match &proxy.method {
         Some(template) => variables::evaluate(template, r),
@@ -69,10 +73,14 @@ pub fn build(
         ProxyVersion::Http10 => b" HTTP/1.0\r\n",
         ProxyVersion::Http11 => b" HTTP/1.1\r\n",
     });
+    notes.line(&out, 0, || Notes::pass(r));
     for header in proxy.set_headers.iter() {
+        let start = out.len();
         set_header(&mut out, header, r);
+        notes.line(&out, start, || Notes::set(r, header));
     }
     let is_set = |name: &[u8]| proxy.set_headers.iter().any(|h| *h.lower == *name);
+    let start = out.len();
     match framing {
         BodyFraming::Length(n) if !is_set(b"content-length") => {
             out.extend_from_slice(format!("Content-Length: {n}\r\n").as_bytes());
@@ -82,6 +90,7 @@ pub fn build(
         }
         _ => {}
     }
+    notes.line(&out, start, || Origin::Body);
     if proxy.pass_request_headers {
         for (name, value) in r.head.pairs() {
             if OWN.iter().any(|own| own.eq_ignore_ascii_case(name))
@@ -90,14 +99,18 @@ pub fn build(
                     .iter()
                     .any(|h| h.lower.eq_ignore_ascii_case(name))
             {
+                notes.left_out(r, name);
                 continue;
             }
+            let start = out.len();
             out.extend_from_slice(name);
             out.extend_from_slice(b": ");
             out.extend_from_slice(value);
             out.extend_from_slice(b"\r\n");
+            notes.line(&out, start, || Origin::Client);
         }
     }
+    notes.finish(r, target, framing);
     out.extend_from_slice(b"\r\n");
     if let Some(body) = set_body {
         out.extend_from_slice(body);

@@ -5,6 +5,7 @@
 mod answer;
 mod exchange;
 mod head;
+mod notes;
 mod passing;
 mod peers;
 mod pool;
@@ -98,7 +99,7 @@ pub async fn content(r: &mut Request) -> Flow {
         _ => None,
     };
     let head = head::build(r, &target, framing, set_body.as_ref());
-    if r.worker.story.is_some() {
+    if r.worker.story.is_some() || !r.worker.effects.happen() {
         r.upstream_line = Some(head.shown());
     }
     tries::try_peers(r, &target.upstream, &head, live).await
@@ -124,7 +125,10 @@ async fn read_body(r: &mut Request) -> Result<(), Flow> {
     if r.body.is_done() {
         return Ok(());
     }
-    let memory = r.location.core.client_body_buffer_size;
+    let memory = r
+        .worker
+        .effects
+        .body_memory(r.location.core.client_body_buffer_size);
     let folder = r.location.core.client_body_temp_path.clone();
     let mut spool = r.buffered_body.take().unwrap_or_default();
     loop {

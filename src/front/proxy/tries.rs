@@ -11,9 +11,9 @@ use bytes::Bytes;
 use tokio::net::{TcpStream, UnixStream};
 
 use crate::config::model::{ListenAddress, LogLevel, NextUpstream, Peer, Upstream};
-use crate::front::log;
 use crate::front::reply::Flow;
 use crate::front::request::Request;
+use crate::front::{log, trace};
 use crate::wire::head::Method;
 use crate::wire::spool::Spool;
 use crate::wire::stream::Stream;
@@ -106,6 +106,10 @@ pub async fn try_peers(
         let Some(peer) = choice.next() else {
             return no_live_peer(r, upstream, head);
         };
+        r.note(|| trace::peer_step(r, upstream, peer));
+        if !worker.effects.happen() {
+            return unasked(r, &upstream.peers[peer]);
+        }
         let exchange = match start(r, upstream, &upstream.peers[peer], head, live) {
             Ok(exchange) => exchange,
             Err(status) => return Flow::Status(status),
@@ -141,6 +145,15 @@ pub async fn try_peers(
             return flow;
         }
     }
+}
+
+/// Explained requests end here: what comes next is the upstream's to say.
+fn unasked(r: &Request, peer: &Peer) -> Flow {
+    r.upstreams.tries.borrow_mut().push(UpstreamState {
+        peer: peer.name.clone(),
+        ..UpstreamState::default()
+    });
+    Flow::Silent(0)
 }
 
 fn no_live_peer(r: &Request, upstream: &Upstream, head: &UpstreamHead) -> Flow {

@@ -71,7 +71,7 @@ fn run_once(case: &Case, program: &Program, prefix: &Path) -> Result<Transcript,
 }
 
 /// Writes the configuration and the files.
-fn lay_out(case: &Case, prefix: &Path, ports: &Ports) -> Result<(), OracleError> {
+pub fn lay_out(case: &Case, prefix: &Path, ports: &Ports) -> Result<(), OracleError> {
     if prefix.exists() {
         fs::remove_dir_all(prefix).map_err(OracleError::io("clearing the prefix"))?;
     }

@@ -31,6 +31,12 @@ impl Options {
         }
     }
 
+    /// No case is left out.
+    #[allow(dead_code, reason = "one of the test programs asks")]
+    pub fn is_whole(&self) -> bool {
+        self.filters.is_empty() && !self.list
+    }
+
     fn wants(&self, name: &str) -> bool {
         self.filters.is_empty()
             || self

@@ -1,0 +1,82 @@
+//! `proxy-lab explain URL`: how the file answers a request, told without sending it.
+
+mod request;
+mod text;
+
+use std::net::{IpAddr, Ipv4Addr, SocketAddr};
+use std::process::ExitCode;
+use std::sync::Arc;
+
+use clap::Args;
+
+use crate::config::LoadOptions;
+use crate::front::explain::{Question, explain};
+use crate::front::worker::Product;
+
+use super::{Arguments, CliError};
+use request::Wanted;
+
+/// What is asked for.
+#[derive(Debug, Args)]
+#[command(
+    after_help = "Examples:\n  proxy-lab explain /api/users\n  proxy-lab explain http://localhost:3000/api/users?page=2\n  proxy-lab explain /api/ -H 'Host: example.org' -H 'X-Forwarded-For: 203.0.113.9'\n  proxy-lab explain /api/upload -X PUT -d 'some text'\n  proxy-lab -c /etc/nginx/nginx.conf explain http://example.org/\n\nNothing is sent, logged or written. What only an upstream's answer can tell is left open.\nThe fields of --json are described in docs/explain.md."
+)]
+pub struct ExplainArguments {
+    /// A path, such as /api/users, or a whole URL, whose host and port choose the address that is asked.
+    #[arg(value_name = "URL", required_unless_present = "raw")]
+    pub url: Option<String>,
+    /// A header field, as curl takes it; may be given several times. `Name:` sends none of that name.
+    #[arg(short = 'H', long = "header", value_name = "NAME: VALUE")]
+    pub headers: Vec<String>,
+    /// The method: GET, or POST where there is data.
+    #[arg(short = 'X', long = "request", value_name = "METHOD")]
+    pub method: Option<String>,
+    /// The body of the request; `@FILE` takes it from a file.
+    #[arg(short = 'd', long = "data", value_name = "DATA")]
+    pub data: Option<String>,
+    /// The bytes of a whole request instead, from a file (`-` is the standard input).
+    #[arg(long, value_name = "FILE", conflicts_with_all = ["headers", "method", "data"])]
+    pub raw: Option<std::path::PathBuf>,
+    /// For programs: one JSON object.
+    #[arg(long)]
+    pub json: bool,
+}
+
+/// Explains one request on the standard output.
+///
+/// # Errors
+/// The file cannot be used, nothing listens there, or what was asked is no request.
+pub fn run(
+    arguments: &Arguments,
+    wanted: &ExplainArguments,
+    load: &LoadOptions,
+) -> Result<ExitCode, CliError> {
+    let model = Arc::new(super::serve::load_model(load, arguments.colours())?);
+    let Wanted { listen, local, raw } = request::make(wanted, &model).map_err(CliError::Explain)?;
+    let question = Question {
+        listen,
+        raw,
+        peer: SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), CLIENT_PORT),
+        local,
+        product: arguments
+            .product
+            .as_deref()
+            .map(Product::new)
+            .unwrap_or_default(),
+    };
+    let shown = String::from_utf8_lossy(&question.raw).into_owned();
+    let explained = actix_rt::System::new()
+        .block_on(explain(&model, question))
+        .map_err(|error| CliError::Explain(error.to_string()))?;
+    let output = if wanted.json {
+        let json = serde_json::to_string_pretty(&explained);
+        json.map_err(|error| CliError::Explain(error.to_string()))? + "\n"
+    } else {
+        text::render(&explained, &model, &shown)
+    };
+    super::print(&output)?;
+    Ok(ExitCode::SUCCESS)
+}
+
+/// `$remote_port` of a client that there is not.
+const CLIENT_PORT: u16 = 50000;

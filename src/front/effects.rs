@@ -1,0 +1,53 @@
+//! What answering a request does beside making bytes, behind one small interface: a server does it, `explain` only
+//! writes down that it would.
+//!
+//! Reading is no effect: files are looked at and the clock is read in both. Peers are chosen by the worker's own
+//! balancer, and whoever explains has a worker of its own: no running server's counts move.
+
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use super::trace::Trace;
+
+/// How a worker's requests may act on the world.
+#[derive(Debug, Default)]
+pub enum Effects {
+    /// A server: everything happens.
+    #[default]
+    Real,
+    /// Nothing happens: no log line, no temporary file, no connection; every step is noted instead.
+    Explained(Trace),
+}
+
+impl Effects {
+    /// Where steps are noted, if they are.
+    #[inline]
+    pub fn trace(&self) -> Option<&Trace> {
+        match self {
+            Effects::Real => None,
+            Effects::Explained(trace) => Some(trace),
+        }
+    }
+
+    /// Upstreams are asked, and log lines written.
+    pub fn happen(&self) -> bool {
+        matches!(self, Effects::Real)
+    }
+
+    /// The number of the next `multipart/byteranges`, counted in the whole process from 1.
+    pub fn next_boundary(&self) -> u64 {
+        static NEXT: AtomicU64 = AtomicU64::new(1);
+        match self {
+            Effects::Real => NEXT.fetch_add(1, Ordering::Relaxed),
+            Effects::Explained(_) => NEXT.load(Ordering::Relaxed),
+        }
+    }
+
+    /// How much of a request's body stays in memory before a temporary file is made.
+    pub fn body_memory(&self, configured: usize) -> usize {
+        if self.happen() {
+            configured
+        } else {
+            usize::MAX
+        }
+    }
+}

@@ -1,0 +1,437 @@
+//! What `explain` foretells is what the lab then does: for every request of the differential cases.
+//!
+//! Each request is explained first and then sent, on a connection of its own. Compared are the whole head of the answer
+//! and its text, or the request that the backend receives, byte for byte, and the story with the location. `-- NAME…`
+//! picks cases.
+
+#[path = "support/oracle/mod.rs"]
+#[allow(dead_code)]
+mod oracle;
+
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, Condvar, Mutex, PoisonError};
+use std::time::{Duration, Instant};
+
+use oracle::OracleError;
+use oracle::backend::{Backends, Received};
+use oracle::bytes;
+use oracle::case::{Case, ConnectionSpec, ReadUntil, StepSpec};
+use oracle::client::{self, Seen};
+use oracle::framing::{PATIENCE, find};
+use oracle::ports::Ports;
+use oracle::suite::{self, Options};
+use proxy_lab::config::model::{ListenAddress, Model};
+use proxy_lab::config::{self, LoadOptions};
+use proxy_lab::front::explain::{BodyShown, Ending, Explanation, Question, explain};
+use proxy_lab::front::log::Logs;
+use proxy_lab::front::server::{self, FrontOptions};
+use proxy_lab::front::trace::{Step, text};
+use proxy_lab::front::worker::Product;
+
+/// Requests that were compared, and those among them that an upstream answers.
+static COMPARED: AtomicUsize = AtomicUsize::new(0);
+static PROXIED: AtomicUsize = AtomicUsize::new(0);
+/// Requests whose sending the case itself spreads over its steps, or breaks off.
+static SKIPPED: AtomicUsize = AtomicUsize::new(0);
+
+fn main() -> ExitCode {
+    let options = Options::from_args();
+    let code = suite::main(&options, |case| {
+        judge(case).map(|found| (!found.is_empty()).then(|| found.join("\n")))
+    });
+    let of = |count: &AtomicUsize| count.load(Ordering::Relaxed);
+    let (compared, proxied, skipped) = (of(&COMPARED), of(&PROXIED), of(&SKIPPED));
+    println!("{compared} requests explained and sent ({proxied} to a backend), {skipped} left out");
+    if options.is_whole() && (compared < 1000 || skipped * 20 > compared) {
+        eprintln!("too few requests were compared: is the suite read as it should be?");
+        return ExitCode::FAILURE;
+    }
+    code
+}
+
+/// What disagrees in a case.
+fn judge(case: &Case) -> Result<Vec<String>, OracleError> {
+    let folder = format!(
+        "explain-{}/{}",
+        std::process::id(),
+        case.name.replace('/', "-")
+    );
+    let root = PathBuf::from(env!("CARGO_TARGET_TMPDIR"));
+    let prefix = root.join(folder);
+    let mut ports = Ports::for_texts(case.texts())?;
+    oracle::run::lay_out(case, &prefix, &ports)?;
+    let backends = Backends::start(std::mem::take(&mut ports.backends))?;
+    let lab = Lab::start(&prefix)?;
+    let mut found = Vec::new();
+    for connection in &case.spec.connection {
+        for spec in requests(connection) {
+            let complaint = compare(&lab, &spec, &ports, &backends)?;
+            found.extend(complaint.map(|text| format!("  {}: {text}", connection.name)));
+        }
+    }
+    lab.stop();
+    std::fs::remove_dir_all(&prefix).map_err(OracleError::io("removing the prefix"))?;
+    let _ = std::fs::remove_dir(root.join(format!("explain-{}", std::process::id())));
+    Ok(found)
+}
+
+/// The requests of a connection, each as a connection of its own.
+fn requests(connection: &ConnectionSpec) -> Vec<ConnectionSpec> {
+    let mut all = Vec::new();
+    let mut begun = String::new();
+    for step in connection.steps() {
+        let Some(send) = &step.send else { continue };
+        begun.push_str(send);
+        if step.methods().is_empty() && !step.eof && !step.close {
+            // The rest of the request comes with a later step.
+            continue;
+        }
+        all.push(ConnectionSpec {
+            request: Vec::new(),
+            send: None,
+            step: vec![StepSpec {
+                send: Some(std::mem::take(&mut begun)),
+                answers: step.answers.clone(),
+                ..StepSpec::default()
+            }],
+            ..connection.clone()
+        });
+    }
+    SKIPPED.fetch_add(usize::from(!begun.is_empty()), Ordering::Relaxed);
+    all
+}
+
+/// Explains a request, sends it, and says what differs.
+fn compare(
+    lab: &Lab,
+    spec: &ConnectionSpec,
+    ports: &Ports,
+    backends: &Backends,
+) -> Result<Option<String>, OracleError> {
+    let send = spec
+        .step
+        .first()
+        .and_then(|step| step.send.clone())
+        .unwrap_or_default();
+    let raw = bytes::parse(&send, &ports.names)?;
+    let foretold = lab.explain(&raw, ports.of(&spec.to).unwrap_or(ports.first))?;
+    if foretold.outcome == Ending::Incomplete {
+        SKIPPED.fetch_add(1, Ordering::Relaxed);
+        return Ok(None);
+    }
+    lab.stories.clear();
+    let seen = client::converse(spec, ports, backends)?;
+    let received = backends.settle()?;
+    let story = lab.stories.of(&foretold.story)?;
+    COMPARED.fetch_add(1, Ordering::Relaxed);
+    Ok(
+        differs(lab, &foretold, &story, &seen, &received, spec).map(|what| {
+            format!(
+                "{what}\n    sent {}\n    explained {} and {:?}",
+                bytes::render(&raw),
+                foretold.story,
+                foretold.outcome
+            )
+        }),
+    )
+}
+
+fn differs(
+    lab: &Lab,
+    foretold: &Explanation,
+    story: &str,
+    seen: &[Seen],
+    received: &[Received],
+    spec: &ConnectionSpec,
+) -> Option<String> {
+    // What follows in the same write is another request's.
+    let alone = spec
+        .step
+        .first()
+        .is_some_and(|step| step.methods().len() == 1);
+    let answer = answer_of(seen);
+    match &foretold.outcome {
+        Ending::Answer { status, head, body } => {
+            if alone && !received.is_empty() {
+                return Some("a backend was asked, which explain did not foretell".into());
+            }
+            if !story.starts_with(&format!("{} → {status},", foretold.story)) {
+                return Some(format!("the lab's story is {story}"));
+            }
+            answer_differs(head, body, &answer)
+        }
+        Ending::Upstream { address, .. } => {
+            PROXIED.fetch_add(1, Ordering::Relaxed);
+            let line = foretold.story.rsplit(" → ").next().unwrap_or_default();
+            let request = line.split_once(' ').map_or("", |(_, request)| request);
+            // Whose turn it is, and who failed lately, is the running server's to know.
+            let told = std::iter::once(address.clone()).chain(fellows(foretold));
+            let told: Vec<String> = told.map(|peer| format!(" → {peer} {request}")).collect();
+            if !told.iter().any(|told| story.contains(told)) && !story.contains(" → 502") {
+                return Some(format!("the lab's story is {story}"));
+            }
+            // Asking itself, the lab alone sees that request.
+            let first = received.first().filter(|_| !lab.listens_on(address))?;
+            upstream_differs(foretold, &first.bytes, spec)
+        }
+        Ending::Closed { status } => {
+            if !answer.is_empty() {
+                return Some(format!("an answer came: {}", bytes::render(&answer)));
+            }
+            (!story.contains(&format!(" → {status},")))
+                .then(|| format!("the lab's story is {story}"))
+        }
+        Ending::Incomplete => None,
+    }
+}
+
+/// The peers that might be asked instead.
+fn fellows(foretold: &Explanation) -> Vec<String> {
+    let mut steps = foretold.steps.iter().rev();
+    let others = steps.find_map(|step| match step {
+        Step::Peer { others, .. } => Some(others),
+        _ => None,
+    });
+    let live = others
+        .into_iter()
+        .flatten()
+        .filter(|other| other.reason != "marked `down`");
+    live.map(|other| other.name.clone()).collect()
+}
+
+/// The bytes of the answer, without interim ones.
+fn answer_of(seen: &[Seen]) -> Vec<u8> {
+    let received = seen.iter().find_map(|seen| match seen {
+        Seen::Received(bytes) => Some(bytes.clone()),
+        _ => None,
+    });
+    let mut bytes = received.unwrap_or_default();
+    while bytes.starts_with(b"HTTP/1.1 100 ") {
+        let end = find(&bytes, b"\r\n\r\n").map_or(bytes.len(), |at| at + 4);
+        bytes.drain(..end);
+    }
+    bytes
+}
+
+fn answer_differs(head: &[String], body: &BodyShown, answer: &[u8]) -> Option<String> {
+    let end = match head {
+        [] => 0,
+        _ => find(answer, b"\r\n\r\n").map_or(answer.len(), |at| at + 4),
+    };
+    let (answer_head, rest) = answer.split_at(end);
+    let lines: Vec<String> = answer_head
+        .split(|&b| b == b'\n')
+        .map(|line| text(line.strip_suffix(b"\r").unwrap_or(line)))
+        .filter(|line| !line.is_empty())
+        .collect();
+    let same =
+        |(a, b): (&String, &String)| a == b || a.starts_with("Date: ") && b.starts_with("Date: ");
+    if lines.len() != head.len() || !lines.iter().zip(head).all(same) {
+        return Some(format!("the head of the answer is {lines:#?}"));
+    }
+    match body {
+        BodyShown::None | BodyShown::File { .. } => None,
+        BodyShown::Text {
+            text: shown,
+            length,
+        } => {
+            let sent = rest.get(..usize::try_from(*length).ok()?)?;
+            let whole = *length as usize <= proxy_lab::front::explain::SHOWN;
+            let lines = sent.split(|&b| b == b'\n');
+            let lines = lines.map(|line| text(line.strip_suffix(b"\r").unwrap_or(line)));
+            let sent = lines.collect::<Vec<_>>().join("\n");
+            (whole && sent != *shown).then(|| format!("the text of the answer is {sent}"))
+        }
+    }
+}
+
+fn upstream_differs(
+    foretold: &Explanation,
+    received: &[u8],
+    spec: &ConnectionSpec,
+) -> Option<String> {
+    let told = foretold.steps.iter().rev().find_map(|step| match step {
+        Step::Upstream { lines, body, .. } => Some((lines, body)),
+        _ => None,
+    });
+    let Some((lines, body)) = told else {
+        return Some("nothing was told of the request to the upstream".into());
+    };
+    let end = find(received, b"\r\n\r\n").unwrap_or(received.len());
+    let (head, rest) = received.split_at(end);
+    let told: Vec<&String> = lines.iter().map(|line| &line.text).collect();
+    let told = told
+        .iter()
+        .map(|line| line.as_str())
+        .collect::<Vec<_>>()
+        .join("\r\n");
+    let head = String::from_utf8_lossy(head);
+    let shown: Vec<String> = head
+        .split("\r\n")
+        .map(|line| text(line.as_bytes()))
+        .collect();
+    if told != shown.join("\r\n") && !varies(foretold) {
+        return Some(format!("the backend received {shown:#?}"));
+    }
+    // Some backends answer before they have the body.
+    let reads = spec
+        .backend
+        .iter()
+        .all(|answer| answer.full().read == ReadUntil::Body);
+    match body {
+        Some(length) if reads && rest.len() as u64 != length + 4 => Some(format!(
+            "the backend received {} bytes of a body",
+            rest.len().saturating_sub(4)
+        )),
+        _ => None,
+    }
+}
+
+/// A value of the clock, of chance or of a counter was used.
+fn varies(foretold: &Explanation) -> bool {
+    let varying = |step: &Step| matches!(step, Step::Variable { varies: true, .. });
+    foretold.steps.iter().any(varying)
+}
+
+/// The front server in this process, with what it tells of each request.
+struct Lab {
+    model: Arc<Model>,
+    stories: Arc<Stories>,
+    stop: tokio::sync::mpsc::Sender<()>,
+    thread: std::thread::JoinHandle<()>,
+}
+
+#[derive(Default)]
+struct Stories {
+    told: Mutex<Vec<String>>,
+    changed: Condvar,
+}
+
+impl Stories {
+    fn clear(&self) {
+        self.told
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .clear();
+    }
+
+    fn tell(&self, line: &str) {
+        let mut told = self.told.lock().unwrap_or_else(PoisonError::into_inner);
+        told.push(line.to_owned());
+        self.changed.notify_all();
+    }
+
+    /// The story, of those since the last `clear`, that begins as the one foretold (a proxy may ask the lab itself), else
+    /// the first. Waits for one; the client has seen the answer, so that no other is on its way.
+    fn of(&self, foretold: &str) -> Result<String, OracleError> {
+        let end = Instant::now() + PATIENCE;
+        let mut told = self.told.lock().unwrap_or_else(PoisonError::into_inner);
+        loop {
+            if let Some(first) = told.first() {
+                let same = told.iter().find(|story| story.starts_with(foretold));
+                return Ok(same.unwrap_or(first).clone());
+            }
+            let left = end.saturating_duration_since(Instant::now());
+            if left == Duration::ZERO {
+                return Err(OracleError::Timeout("the story of a request".into()));
+            }
+            let waited = self.changed.wait_timeout(told, left);
+            told = waited.unwrap_or_else(PoisonError::into_inner).0;
+        }
+    }
+}
+
+impl Lab {
+    fn start(prefix: &Path) -> Result<Self, OracleError> {
+        let failed = |what: String| OracleError::Server {
+            program: "lab".into(),
+            what,
+        };
+        let load = LoadOptions {
+            file: prefix.join("nginx.conf"),
+            prefix: prefix.into(),
+            ..LoadOptions::default()
+        };
+        let model = Arc::new(config::load(&load).map_err(|error| failed(error.to_string()))?);
+        let stories = Arc::new(Stories::default());
+        let told = stories.clone();
+        let options = FrontOptions {
+            product: Product::new("nginx/1.22.1"),
+            story: Some(Arc::new(move |line: &str| told.tell(line))),
+            ..FrontOptions::default()
+        };
+        let logs = Arc::new(Logs::open(&model, false).map_err(|error| failed(error.to_string()))?);
+        let bound = server::bind(&model, &options).map_err(|error| failed(error.to_string()))?;
+        let (sender, receiver) = std::sync::mpsc::channel();
+        let served = model.clone();
+        let (stop, mut stopped) = tokio::sync::mpsc::channel::<()>(1);
+        let thread = std::thread::spawn(move || {
+            actix_rt::System::new().block_on(async move {
+                match server::start(served, logs, bound, options) {
+                    Ok(control) => {
+                        let _ = sender.send(Ok(()));
+                        let _ = stopped.recv().await;
+                        control.stop(false).await;
+                    }
+                    Err(error) => {
+                        let _ = sender.send(Err(error.to_string()));
+                    }
+                }
+            });
+        });
+        let started = receiver.recv();
+        started
+            .map_err(|error| failed(error.to_string()))?
+            .map_err(failed)?;
+        Ok(Lab {
+            model,
+            stories,
+            stop,
+            thread,
+        })
+    }
+
+    fn explain(&self, raw: &[u8], port: u16) -> Result<Explanation, OracleError> {
+        let failed = |what: String| OracleError::Server {
+            program: "explain".into(),
+            what,
+        };
+        let at = self
+            .model
+            .listens
+            .iter()
+            .enumerate()
+            .find_map(|(i, l)| match l.address {
+                ListenAddress::Inet(address) if address.port() == port => Some((i, address)),
+                _ => None,
+            });
+        let (listen, mut local) = at.ok_or_else(|| failed(format!("nothing listens on {port}")))?;
+        if local.ip().is_unspecified() {
+            local.set_ip([127, 0, 0, 1].into());
+        }
+        let question = Question {
+            listen,
+            raw: raw.to_vec(),
+            peer: ([127, 0, 0, 1], 50000).into(),
+            local,
+            product: Product::new("nginx/1.22.1"),
+        };
+        actix_rt::System::new()
+            .block_on(explain(&self.model, question))
+            .map_err(|error| failed(format!("{error}, for {}", bytes::render(raw))))
+    }
+
+    fn listens_on(&self, address: &str) -> bool {
+        let mut listens = self.model.listens.iter();
+        listens.any(
+            |listen| matches!(listen.address, ListenAddress::Inet(a) if a.to_string() == address),
+        )
+    }
+
+    fn stop(self) {
+        let _ = self.stop.try_send(());
+        let _ = self.thread.join();
+    }
+}
