@@ -7,8 +7,8 @@ use std::io::{ErrorKind, Read};
 use std::net::TcpStream;
 use std::time::Duration;
 
-/// Longest wait for the next byte of either side.
-pub const PATIENCE: Duration = Duration::from_secs(6);
+/// Longest wait for the next byte of either side: well above the 5 s of `lingering_timeout`.
+pub const PATIENCE: Duration = Duration::from_secs(15);
 
 /// How a stream ended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
