@@ -140,18 +140,6 @@ impl Lesson {
         self.ports[0] = port;
     }
 
-    /// Starts the whole lab with these arguments, in lab mode.
-    pub fn start_lab(&self, arguments: &[&str]) -> Server {
-        Server::start(self.lab(arguments), self.root(), self.front())
-    }
-
-    /// The lab with these arguments, to be run in the copy's folder.
-    pub fn lab(&self, arguments: &[&str]) -> Command {
-        let mut command = Command::new(env!("CARGO_BIN_EXE_proxy-lab"));
-        command.current_dir(self.root()).args(arguments);
-        command
-    }
-
     /// Starts real nginx with the README's command, as an ordinary user: `command` is nginx, still without arguments, and that
     /// user must be allowed to run it.
     pub fn start_nginx(&self, mut command: Command) -> Server {
