@@ -16,7 +16,7 @@ use crate::front::log::{Logs, os_error};
 use crate::front::server::{self, Control, FrontOptions};
 use crate::front::worker::Product;
 
-use super::{Arguments, CliError};
+use super::{Arguments, CliError, output};
 
 /// The first line that a process in the background prints once it serves.
 const READY: &str = "ready";
@@ -28,7 +28,7 @@ pub fn run(arguments: &Arguments, load: &LoadOptions) -> Result<ExitCode, CliErr
         return into_background();
     }
     if let Some(warning) = super::limits::raise(model.process.worker_connections) {
-        eprintln!("nginx: [warn] {warning}");
+        output::complain(format_args!("nginx: [warn] {warning}"));
     }
     let options = FrontOptions {
         product: arguments
@@ -43,7 +43,7 @@ pub fn run(arguments: &Arguments, load: &LoadOptions) -> Result<ExitCode, CliErr
     let pid = PidFile::write(&model.process.pid)?;
     if arguments.daemonized {
         let _ = rustix::process::setsid();
-        println!("{READY}");
+        output::answer(READY);
     }
     let again = (load.clone(), arguments.colours());
     let served = actix_rt::System::new().block_on(async move {
@@ -67,7 +67,7 @@ pub fn load_model(load: &LoadOptions, colour: bool) -> Result<Model, CliError> {
     };
     match config::load(load) {
         Ok(model) => {
-            eprint!("{}", rendered(&model.warnings, &model.sources));
+            output::show(rendered(&model.warnings, &model.sources));
             Ok(model)
         }
         Err(error) => {
@@ -105,7 +105,7 @@ async fn signals(control: &Control, load: &LoadOptions, colour: bool) -> Result<
             3 => reload(control, load, colour),
             _ => {
                 if let Err(error) = control.reopen_logs() {
-                    eprintln!("nginx: [emerg] {error}");
+                    output::complain(format_args!("nginx: [emerg] {error}"));
                 }
             }
         }
@@ -125,7 +125,7 @@ fn reload(control: &Control, load: &LoadOptions, colour: bool) {
         Ok(control.reload(Arc::new(model), Arc::new(logs))?)
     });
     if let Err(error) = applied {
-        eprintln!("{error}");
+        output::complain(error);
     }
 }
 
