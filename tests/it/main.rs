@@ -6,6 +6,7 @@ mod support;
 mod backends_that_fail;
 mod broken_files;
 mod command_line;
+mod connections;
 mod forwarded;
 mod large_bodies;
 mod observed;
