@@ -14,3 +14,4 @@ mod slow_clients;
 mod static_files;
 mod traversal;
 mod upstream_sockets;
+mod worker_connections;
