@@ -150,6 +150,19 @@ impl Logs {
         Ok(())
     }
 
+    /// Writes a line that belongs to no request to the logs of the main context.
+    pub fn process_error(
+        &self,
+        logs: &[crate::config::model::ErrorLog],
+        level: LogLevel,
+        message: &str,
+    ) {
+        let mut line = start_of_line(level);
+        line.extend_from_slice(message.as_bytes());
+        line.push(b'\n');
+        self.write_error(logs, level, &line);
+    }
+
     fn write_error(&self, logs: &[crate::config::model::ErrorLog], level: LogLevel, line: &[u8]) {
         let mut on_terminal = false;
         for log in logs.iter().filter(|log| level <= log.level) {

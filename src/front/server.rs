@@ -4,7 +4,7 @@
 //! with `Connection: close`, and is not cut before. Where sockets or the number of workers change, a second server takes over
 //! the sockets that stay, as nginx's new workers do, and the first ends when its last connection has ended.
 
-use std::cell::RefCell;
+use std::cell::{Cell, RefCell};
 use std::collections::HashMap;
 use std::io;
 use std::net::SocketAddr;
@@ -18,7 +18,7 @@ use actix_server::{Server, ServerHandle};
 use actix_service::fn_service;
 use tokio::sync::watch;
 
-use crate::config::model::{Model, Server as ModelServer};
+use crate::config::model::{LogLevel, Model, Server as ModelServer};
 use crate::wire::answer::Answer;
 use crate::wire::connection::Connection;
 use crate::wire::request_parser::HeadLimits;
@@ -32,6 +32,7 @@ use super::bind::Key;
 use super::effects::Effects;
 use super::log::Logs;
 use super::proxy::Upstreams;
+use super::room::Room;
 use super::worker::{AddressMap, Product, Worker};
 
 /// How long requests under way may take once the front is told to end.
@@ -268,6 +269,8 @@ struct Local {
 
 thread_local! {
     static LOCAL: RefCell<HashMap<u64, Rc<Local>>> = RefCell::default();
+    /// How many connections this thread holds, to clients and to upstreams.
+    static TAKEN: Rc<Cell<usize>> = Rc::default();
     /// The connections of this thread; `None` before the first.
     static REGISTRY: RefCell<Option<Rc<Registry>>> = const { RefCell::new(None) };
 }
@@ -281,6 +284,11 @@ async fn accept(watched: Watched, key: Key, stream: TcpStream) -> Result<(), ()>
         return Ok(());
     };
     let Some(at) = local.model.listens.get(listen) else {
+        return Ok(());
+    };
+    let room = &local.worker.room;
+    let Some(_place) = room.take() else {
+        room.log(LogLevel::Alert, &room.not_enough());
         return Ok(());
     };
     let connection = Rc::new(Connection::new(Stream::Tcp(stream), peer, address));
@@ -363,7 +371,14 @@ async fn local(receiver: &watch::Receiver<State>) -> Result<Rc<Local>, ()> {
         return Ok(local);
     }
     let state = receiver.borrow().clone();
+    let room = Room::new(
+        state.model.clone(),
+        state.logs.clone(),
+        registry(receiver),
+        TAKEN.with(Rc::clone),
+    );
     let worker = Rc::new(Worker {
+        room,
         product: state.options.product.clone(),
         logs: state.logs.clone(),
         upstreams: Upstreams::new(state.options.dial_map.clone())

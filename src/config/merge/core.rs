@@ -124,7 +124,8 @@ impl Merge<'_> {
                 "always" => LingeringClose::Always,
                 _ => LingeringClose::On,
             },
-            lingering_time: chain.time("lingering_time"),
+            // nginx counts this one in whole seconds.
+            lingering_time: Duration::from_secs(chain.time("lingering_time").as_secs()),
             lingering_timeout: chain.time("lingering_timeout"),
             sendfile: chain.flag("sendfile"),
             tcp_nopush: chain.flag("tcp_nopush"),

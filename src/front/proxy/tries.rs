@@ -13,6 +13,7 @@ use tokio::net::{TcpStream, UnixStream};
 use crate::config::model::{ListenAddress, LogLevel, NextUpstream, Peer, Upstream};
 use crate::front::reply::Flow;
 use crate::front::request::Request;
+use crate::front::room::Place;
 use crate::front::{log, trace};
 use crate::wire::head::Method;
 use crate::wire::spool::Spool;
@@ -56,17 +57,7 @@ impl Attempt {
 
     /// `http://127.0.0.1:5000/users`, as nginx's log names it.
     pub fn url(&self) -> String {
-        let peer = self.peer();
-        let separator = if matches!(peer.address, ListenAddress::Unix(_)) {
-            ":"
-        } else {
-            ""
-        };
-        format!(
-            "http://{}{separator}{}",
-            peer.name,
-            String::from_utf8_lossy(&self.uri)
-        )
+        url_of(self.peer(), &self.uri)
     }
 
     fn log(&self, r: &Request, level: LogLevel, message: &str) {
@@ -86,6 +77,16 @@ impl Attempt {
             && !(sent && self.live)
             && (timeout.is_zero() || self.begun.elapsed() < timeout)
     }
+}
+
+fn url_of(peer: &Peer, uri: &[u8]) -> String {
+    let separator = if matches!(peer.address, ListenAddress::Unix(_)) {
+        ":"
+    } else {
+        ""
+    };
+    let uri = String::from_utf8_lossy(uri);
+    format!("http://{}{separator}{uri}", peer.name)
 }
 
 /// Tries peers until one answers or nginx would give up.
@@ -271,7 +272,10 @@ fn start(
         }
         None => {
             let address = upstreams.dial_map.map(&peer.address);
-            Err(Box::pin(connect(address)) as exchange::Connecting)
+            let Some(place) = r.worker.room.take() else {
+                return Err(no_room(r, peer, head));
+            };
+            Err(Box::pin(connect(address, place)) as exchange::Connecting)
         }
     };
     Ok(Rc::new(RefCell::new(Exchange::new(Start {
@@ -290,12 +294,23 @@ fn start(
     }))))
 }
 
-async fn connect(address: ListenAddress) -> std::io::Result<PeerConnection> {
+/// `worker_connections` are taken: logs it, and gives the status.
+fn no_room(r: &Request, peer: &Peer, head: &UpstreamHead) -> u16 {
+    let message = format!(
+        "{} while connecting to upstream",
+        r.worker.room.not_enough()
+    );
+    let url = url_of(peer, &head.uri);
+    log::error_at(r, LogLevel::Alert, &message, Some(&url));
+    500
+}
+
+async fn connect(address: ListenAddress, place: Place) -> std::io::Result<PeerConnection> {
     let stream = match address {
         ListenAddress::Inet(address) => Stream::Tcp(TcpStream::connect(address).await?),
         ListenAddress::Unix(path) => Stream::Unix(UnixStream::connect(path).await?),
     };
-    Ok(PeerConnection::new(stream))
+    Ok(PeerConnection::new(stream, place))
 }
 
 /// Sends and waits for the answer's head, while the client stays; then awc takes over.
