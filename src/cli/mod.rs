@@ -6,6 +6,7 @@ mod explain;
 mod lab;
 mod limits;
 mod paths;
+mod reload;
 mod serve;
 pub mod validate;
 
