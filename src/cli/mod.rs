@@ -7,6 +7,7 @@ mod lab;
 mod limits;
 mod output;
 mod paths;
+mod reload;
 mod serve;
 pub mod validate;
 

@@ -150,17 +150,12 @@ impl Logs {
         Ok(())
     }
 
-    /// Writes a line that belongs to no request to the logs of the main context.
-    pub fn process_error(
-        &self,
-        logs: &[crate::config::model::ErrorLog],
-        level: LogLevel,
-        message: &str,
-    ) {
+    /// Writes a line that concerns no request to the process's own error logs.
+    pub fn process(&self, model: &Model, level: LogLevel, message: &str) {
         let mut line = start_of_line(level);
         line.extend_from_slice(message.as_bytes());
         line.push(b'\n');
-        self.write_error(logs, level, &line);
+        self.write_error(&model.process.error_log, level, &line);
     }
 
     fn write_error(&self, logs: &[crate::config::model::ErrorLog], level: LogLevel, line: &[u8]) {

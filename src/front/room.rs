@@ -72,8 +72,7 @@ impl Room {
 
     /// Writes a line that belongs to no request.
     pub fn log(&self, level: LogLevel, message: &str) {
-        self.logs
-            .process_error(&self.model.process.error_log, level, message);
+        self.logs.process(&self.model, level, message);
     }
 
     fn end_idle(&self) -> usize {

@@ -37,6 +37,8 @@ use super::worker::{AddressMap, Product, Worker};
 
 /// How long requests under way may take once the front is told to end.
 const FAREWELL: Duration = Duration::from_secs(10);
+/// The accepting thread hears of a pause well within this; before, a socket must not be closed under it.
+const PAUSED: Duration = Duration::from_millis(20);
 /// Connections that the accepting thread has taken reach their worker well within this.
 const HANDED_OVER: Duration = Duration::from_secs(1);
 /// A replaced server may take as long as its connections do: whoever ends the front ends it, too.
@@ -97,8 +99,10 @@ struct Running {
     handle: ServerHandle,
     workers: usize,
     sockets: Vec<Bound>,
-    /// Servers that were replaced and still have connections.
+    /// Servers that were replaced and may still have connections.
     replaced: Vec<ServerHandle>,
+    /// Sockets of addresses that were given up a moment ago.
+    leaving: Vec<Bound>,
 }
 
 /// What a reload did to the sockets.
@@ -150,6 +154,7 @@ pub fn start(
             workers,
             sockets: bound,
             replaced: Vec::new(),
+            leaving: Vec::new(),
         })),
     })
 }
@@ -194,7 +199,8 @@ impl Control {
     pub fn reload(&self, model: Arc<Model>, logs: Arc<Logs>) -> Result<Rebound, FrontError> {
         let mut running = self.running.lock().unwrap_or_else(PoisonError::into_inner);
         let options = self.state.borrow().options.clone();
-        let sockets = bind::bind(&model, &options, &running.sockets)?;
+        let held: Vec<&Bound> = running.sockets.iter().chain(&running.leaving).collect();
+        let sockets = bind::bind(&model, &options, &held)?;
         let without = |all: &[Bound], known: &[Bound]| -> Vec<SocketAddr> {
             let addresses = all.iter().map(|at| at.address);
             let is_known = |address: &SocketAddr| known.iter().any(|at| at.address == *address);
@@ -222,12 +228,23 @@ impl Control {
         });
         if let Some(ready) = ready {
             let old = std::mem::replace(&mut running.handle, ready.run());
+            let known = std::mem::replace(&mut running.sockets, sockets);
             running.workers = workers;
-            running.sockets = sockets;
             running.replaced.push(old.clone());
-            actix_rt::spawn(let_go(old));
+            running.leaving.extend(known);
+            let Running {
+                sockets, leaving, ..
+            } = &mut *running;
+            leaving.retain(|at| !sockets.iter().any(|kept| kept.is_same(at)));
+            actix_rt::spawn(let_go(old, self.running.clone()));
         }
         Ok(rebound)
+    }
+
+    /// Writes a line to the error logs of what is served.
+    pub fn log(&self, level: LogLevel, message: &str) {
+        let state = self.state.borrow();
+        state.logs.process(&state.model, level, message);
     }
 
     /// Opens the logs anew.
@@ -252,8 +269,15 @@ impl Control {
 }
 
 /// Ends a server that was replaced, once nothing that it accepted is left.
-async fn let_go(old: ServerHandle) {
+async fn let_go(old: ServerHandle, running: Arc<Mutex<Running>>) {
     old.pause().await;
+    tokio::time::sleep(PAUSED).await;
+    // What was wanted again meanwhile is no longer among these.
+    let leaving = {
+        let mut running = running.lock().unwrap_or_else(PoisonError::into_inner);
+        std::mem::take(&mut running.leaving)
+    };
+    leaving.into_iter().for_each(Bound::close);
     tokio::time::sleep(HANDED_OVER).await;
     old.stop(true).await;
 }

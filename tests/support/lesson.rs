@@ -198,7 +198,7 @@ pub struct Server {
 
 impl Server {
     /// Starts `command` in `folder` and returns when `address` takes connections.
-    fn start(mut command: Command, folder: &Path, address: SocketAddr) -> Self {
+    pub fn start(mut command: Command, folder: &Path, address: SocketAddr) -> Self {
         let mut child = command
             .current_dir(folder)
             .stdin(Stdio::null())
@@ -228,6 +228,24 @@ impl Server {
                 start.elapsed() < PATIENCE,
                 "nobody listens on {address}: {heard}"
             );
+        }
+    }
+
+    /// Waits until the server says a line with `text`, and returns what it said up to and with it.
+    pub fn wait_for(&self, text: &str) -> String {
+        let until = Instant::now() + PATIENCE;
+        let mut heard = String::new();
+        loop {
+            let left = until.saturating_duration_since(Instant::now());
+            match self.said.recv_timeout(left) {
+                Ok(line) => {
+                    heard.push_str(&line);
+                    if line.contains(text) {
+                        return heard;
+                    }
+                }
+                Err(_) => panic!("the server never says {text:?}: {heard}"),
+            }
         }
     }
 
