@@ -6,7 +6,8 @@ use std::sync::Arc;
 use bytes::{Bytes, BytesMut};
 
 use crate::config::model::{
-    Condition, FileTest, Location, LogLevel, Return, ReturnBody, Rewrite, RewriteEnd, RewriteStep,
+    Condition, FileTest, Location, LocationKind, LogLevel, Return, ReturnBody, Rewrite, RewriteEnd,
+    RewriteStep, SetTarget,
 };
 use crate::config::regex::{Captures, Regex};
 use crate::config::template::{Part, Template};
@@ -63,16 +64,26 @@ fn steps(r: &mut Request, level: &Arc<Location>, changed: &mut bool) -> Result<A
     for step in &level.rewrite {
         let after = match step {
             RewriteStep::Return(directive) => return Err(do_return(r, directive)),
-            RewriteStep::Set { slot, value, .. } => {
+            RewriteStep::Set { target, value, .. } => {
                 let value = variables::evaluate(value, r);
-                r.set_slot(*slot, Some(value));
+                match target {
+                    SetTarget::Slot(slot) => r.set_slot(*slot, Some(value)),
+                    SetTarget::Args => {
+                        r.args = value;
+                        r.args_given = true;
+                        r.uri_as_received = false;
+                    }
+                }
                 After::Next
             }
             RewriteStep::Rewrite(directive) => rewrite(r, directive, changed)?,
             RewriteStep::If(block) => match holds(r, &block.condition)? {
                 true => {
-                    r.location = block.level.clone();
-                    r.apply_location_limits();
+                    // In a server's own level it changes nothing but these directives.
+                    if !matches!(r.location.kind, LocationKind::Server) {
+                        r.location = block.level.clone();
+                        r.apply_location_limits();
+                    }
                     steps(r, &block.level, changed)?
                 }
                 false => After::Next,
@@ -130,6 +141,13 @@ fn own_answer(r: &Request, status: u16, body: Bytes) -> Flow {
     Reply::text(status, files::content_type(r, &r.uri), body).into_flow()
 }
 
+/// With `rewrite_log on`, what is done is told in the error log.
+fn note(r: &Request, message: impl Fn() -> String) {
+    if r.location.core.rewrite_log {
+        log::error(r, LogLevel::Notice, &message());
+    }
+}
+
 /// The groups of a match become the request's.
 fn matches(r: &mut Request, regex: &Arc<Regex>, subject: &Bytes) -> Result<bool, Flow> {
     match regex.captures(subject) {
@@ -139,9 +157,15 @@ fn matches(r: &mut Request, regex: &Arc<Regex>, subject: &Bytes) -> Result<bool,
                 captures,
                 subject: subject.clone(),
             });
+            note(r, || {
+                format!("\"{}\" matches \"{}\"", regex.pattern, text(subject))
+            });
             Ok(true)
         }
         Ok(None) => {
+            note(r, || {
+                format!("\"{}\" does not match \"{}\"", regex.pattern, text(subject))
+            });
             r.captures = Captures::new();
             Ok(false)
         }
@@ -186,8 +210,16 @@ fn rewrite(r: &mut Request, directive: &Rewrite, changed: &mut bool) -> Result<A
         None if directive.add_args => r.args.clone(),
         None => Bytes::new(),
     };
+    r.args_given |= directive.args.is_some() || !r.args.is_empty();
     r.args = std::mem::take(&mut args);
     r.uri = uri;
+    note(r, || {
+        format!(
+            "rewritten data: \"{}\", args: \"{}\"",
+            text(&r.uri),
+            text(&r.args)
+        )
+    });
     if r.uri.is_empty() {
         log::error(r, LogLevel::Error, "the rewritten URI has a zero length");
         return Err(Flow::Status(500));
@@ -207,6 +239,7 @@ fn redirect_to(r: &mut Request, directive: &Rewrite, status: u16) -> Flow {
         target.extend_from_slice(if directive.has_args { b"&" } else { b"?" });
         target.extend_from_slice(&r.args);
     }
+    note(r, || format!("rewritten redirect: \"{}\"", text(&target)));
     redirect(r, status, target.freeze())
 }
 
