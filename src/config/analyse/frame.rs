@@ -10,7 +10,7 @@ pub use super::generic::{Set, Value, default_of};
 use crate::config::diagnostics::Order;
 use crate::config::lexer::Word;
 use crate::config::model::{
-    AccessLog, AddHeader, ErrorLog, ErrorPage, IndexFile, ListenAddress, ListenOptions,
+    AccessLog, AddHeader, Condition, ErrorLog, ErrorPage, IndexFile, ListenAddress, ListenOptions,
     LocationKind, LogFile, LogFormat, MimeTypes, Peer, ProxyRedirect, RewriteStep, Root, TryFiles,
 };
 use crate::config::regex::Regex;
@@ -63,10 +63,25 @@ pub struct Level {
     /// `keepalive_timeout` and its second value.
     pub keepalive: Option<(Duration, Option<u64>)>,
     pub internal: bool,
-    pub rewrite: Vec<RewriteStep>,
+    pub rewrite: Vec<RewriteDraft>,
     pub pass: Option<PassDraft>,
     /// `proxy_redirect off`, or rules.
     pub redirect: Option<RedirectDraft>,
+}
+
+/// One directive of the rewrite phase.
+#[derive(Debug)]
+pub enum RewriteDraft {
+    Step(RewriteStep),
+    If(Box<IfDraft>),
+}
+
+/// An `if`, whose block is merged as a location of its own.
+#[derive(Debug)]
+pub struct IfDraft {
+    pub condition: Condition,
+    pub level: Level,
+    pub span: Span,
 }
 
 #[derive(Debug)]

@@ -146,6 +146,8 @@ impl Merge<'_> {
             port_in_redirect: chain.flag("port_in_redirect"),
             server_name_in_redirect: chain.flag("server_name_in_redirect"),
             recursive_error_pages: chain.flag("recursive_error_pages"),
+            rewrite_log: chain.flag("rewrite_log"),
+            uninitialized_variable_warn: chain.flag("uninitialized_variable_warn"),
             log_not_found: chain.flag("log_not_found"),
             chunked_transfer_encoding: chain.flag("chunked_transfer_encoding"),
             reset_timedout_connection: chain.flag("reset_timedout_connection"),
