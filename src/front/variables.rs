@@ -390,12 +390,12 @@ fn append_upstream_http(name: &[u8], r: &Request, out: &mut BytesMut) -> bool {
     let Some(head) = head.as_ref() else {
         return false;
     };
-    put(
-        out,
-        head.pairs()
-            .find(|(field, _)| is_named(field, name))
-            .map(|(_, value)| value),
-    )
+    let found = head.pairs().find(|(field, _)| is_named(field, name));
+    match found {
+        Some((_, value)) => put(out, Some(value)),
+        // nginx adds these two, empty, where an answer has none.
+        None => matches!(name, b"server" | b"date"),
+    }
 }
 
 fn append_upstream_cookie(name: &[u8], r: &Request, out: &mut BytesMut) -> bool {
