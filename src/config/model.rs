@@ -12,6 +12,9 @@ use std::time::Duration;
 
 use bytes::Bytes;
 
+pub use super::proxying::{
+    Bind, CookieFlag, CookieFlags, CookieFrom, CookieName, CookieRewrite, IgnoreHeaders, Resolver,
+};
 use super::regex::Regex;
 use super::source::{Sources, Span};
 use super::template::Template;
@@ -385,6 +388,8 @@ pub struct Core {
     /// `chunked_transfer_encoding`, on by default.
     pub chunked_transfer_encoding: bool,
     pub reset_timedout_connection: bool,
+    pub resolver: Option<Arc<Resolver>>,
+    pub resolver_timeout: Duration,
     /// `msie_padding`, on by default.
     pub msie_padding: bool,
 }
@@ -550,6 +555,16 @@ pub struct Proxy {
     /// Zero is no limit.
     pub next_upstream_timeout: Duration,
     pub ignore_client_abort: bool,
+    pub cookie_domains: Arc<[CookieRewrite]>,
+    pub cookie_paths: Arc<[CookieRewrite]>,
+    pub cookie_flags: Arc<[CookieFlags]>,
+    /// The local address of connections to upstreams.
+    pub bind: Option<Bind>,
+    pub ignore_headers: IgnoreHeaders,
+    /// `proxy_force_ranges`: `Range` applies to answers of upstreams.
+    pub force_ranges: bool,
+    /// `proxy_limit_rate`: bytes a second read from an upstream; 0 is no limit.
+    pub limit_rate: u64,
     pub socket_keepalive: bool,
 }
 
@@ -625,14 +640,23 @@ pub struct NextUpstream {
 /// An `upstream` block, or the implicit one of a literal address.
 #[derive(Debug)]
 pub struct Upstream {
+    /// [`Upstream::MADE`] for one that a request made.
     pub id: usize,
     pub name: String,
+    /// What a URL with variables must say to mean this one; the port is 0 for a block.
+    pub host: Bytes,
+    pub port: u16,
     /// True for the one that a `proxy_pass http://host:port` makes.
     pub implicit: bool,
     pub peers: Vec<Peer>,
     /// `keepalive N`: idle connections kept by each worker; `None` keeps none.
     pub keepalive: Option<Keepalive>,
     pub span: Span,
+}
+
+impl Upstream {
+    /// The `id` of upstreams that a request makes for itself, of addresses that variables or a name server gave.
+    pub const MADE: usize = usize::MAX;
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

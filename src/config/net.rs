@@ -34,6 +34,20 @@ pub struct Url {
     pub addresses: Vec<(ListenAddress, String)>,
 }
 
+impl Url {
+    /// `$proxy_host` and `$proxy_port`.
+    pub fn shown(&self) -> (Bytes, Bytes) {
+        if self.unix {
+            return (Bytes::from_static(b"localhost"), Bytes::new());
+        }
+        if self.no_port || self.port == 80 {
+            return (self.host.clone(), Bytes::from_static(b"80"));
+        }
+        let host = [&self.host[..], b":", &self.port_text].concat();
+        (host.into(), self.port_text.clone())
+    }
+}
+
 /// nginx's text of an address.
 pub fn text(address: &ListenAddress) -> String {
     match address {
@@ -209,6 +223,36 @@ pub fn ipv4(text: &[u8]) -> Option<Ipv4Addr> {
         *octet = u8::try_from(values::number(part)?).ok()?;
     }
     parts.next().is_none().then(|| Ipv4Addr::from(octets))
+}
+
+/// An address in numbers, with a port or without (then it is 0): nginx's `ngx_parse_addr_port`.
+pub fn address_port(text: &[u8]) -> Option<SocketAddr> {
+    let colon = match text.last() {
+        Some(b']') => None,
+        _ => text.iter().rposition(|&b| b == b':'),
+    };
+    let several = text.iter().filter(|&&b| b == b':').count() > 1;
+    let (address, port) = match colon {
+        Some(colon) if !several || text.get(colon.checked_sub(1)?) == Some(&b']') => {
+            let port = values::number(text.get(colon + 1..)?)?;
+            let port = u16::try_from(port).ok().filter(|&port| port > 0)?;
+            (text.get(..colon)?, port)
+        }
+        _ => (text, 0),
+    };
+    let inner = address
+        .strip_prefix(b"[")
+        .and_then(|inner| inner.strip_suffix(b"]"));
+    let ip = match ipv4(address) {
+        Some(ip) => IpAddr::V4(ip),
+        None => IpAddr::V6(
+            std::str::from_utf8(inner.unwrap_or(address))
+                .ok()?
+                .parse()
+                .ok()?,
+        ),
+    };
+    Some(SocketAddr::new(ip, port))
 }
 
 /// The addresses of a name, of the families that this machine has (glibc's `AI_ADDRCONFIG`, which nginx asks for).

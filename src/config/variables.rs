@@ -19,6 +19,8 @@ pub enum Var {
     UpstreamHttp(Bytes),
     /// `$upstream_cookie_NAME`
     UpstreamCookie(Bytes),
+    /// `$upstream_trailer_NAME`
+    UpstreamTrailer(Bytes),
     /// A variable of the file's own, by slot (`set`, `map`, named captures).
     Slot(u16),
 }
@@ -60,6 +62,7 @@ builtins! {
     ProxyAddXForwardedFor "proxy_add_x_forwarded_for",
     ProxyHost "proxy_host",
     ProxyInternalBodyLength "proxy_internal_body_length",
+    ProxyInternalChunked "proxy_internal_chunked",
     ProxyPort "proxy_port",
     ProxyProtocolAddr "proxy_protocol_addr",
     ProxyProtocolPort "proxy_protocol_port",
@@ -91,6 +94,9 @@ builtins! {
     UpstreamAddr "upstream_addr",
     UpstreamBytesReceived "upstream_bytes_received",
     UpstreamBytesSent "upstream_bytes_sent",
+    UpstreamCacheEtag "upstream_cache_etag",
+    UpstreamCacheLastModified "upstream_cache_last_modified",
+    UpstreamCacheStatus "upstream_cache_status",
     UpstreamConnectTime "upstream_connect_time",
     UpstreamHeaderTime "upstream_header_time",
     UpstreamResponseLength "upstream_response_length",
@@ -117,7 +123,6 @@ const REFUSED: &[&str] = &[
     "memcached_key",
     "modern_browser",
     "msie",
-    "proxy_internal_chunked",
     "realip_remote_addr",
     "realip_remote_port",
     "secure_link",
@@ -153,9 +158,6 @@ const REFUSED: &[&str] = &[
     "uid_got",
     "uid_reset",
     "uid_set",
-    "upstream_cache_etag",
-    "upstream_cache_last_modified",
-    "upstream_cache_status",
 ];
 
 /// What is known of a name.
@@ -173,16 +175,14 @@ pub fn known(name: &str) -> Option<Known> {
             .get(index)
             .map(|(_, builtin)| Known::Var(Var::Builtin(*builtin)));
     }
-    if REFUSED.contains(&name)
-        || name.starts_with("sent_trailer_")
-        || name.starts_with("upstream_trailer_")
-    {
+    if REFUSED.contains(&name) || name.starts_with("sent_trailer_") {
         return Some(Known::Refused);
     }
     type Make = fn(Bytes) -> Var;
-    let prefixes: [(&str, Make); 6] = [
+    let prefixes: [(&str, Make); 7] = [
         ("upstream_http_", Var::UpstreamHttp),
         ("upstream_cookie_", Var::UpstreamCookie),
+        ("upstream_trailer_", Var::UpstreamTrailer),
         ("sent_http_", Var::SentHttp),
         ("http_", Var::Http),
         ("cookie_", Var::Cookie),

@@ -8,7 +8,7 @@ use bytes::{Bytes, BytesMut};
 use crate::config::model::{LingeringClose, ListenAddress, ServerTokens};
 use crate::config::template::{Part, Template};
 use crate::config::variables::Var;
-use crate::wire::answer::{Answer, Body, Lingering, PieceOf, SendPolicy};
+use crate::wire::answer::{Answer, Body, Lingering, PieceOf, Rate, SendPolicy};
 use crate::wire::body::CONTINUE;
 use crate::wire::date;
 use crate::wire::digits::put_decimal;
@@ -38,6 +38,12 @@ pub fn apply(r: &mut Request, mut reply: Reply) -> Result<Answer, u16> {
             *at += headers.len();
         }
         reply.headers = headers;
+    }
+    if let Some((content_type, charset)) = r.carried_type.take() {
+        let is_proxied = reply.status_line.is_some();
+        if reply.content_type == content_type || is_proxied && reply.content_type.is_empty() {
+            (reply.content_type, reply.charset) = (content_type, charset);
+        }
     }
     r.status.set(reply.status);
     conditional::apply(r, &mut reply).inspect_err(|_| r.filter_finalized = true)?;
@@ -185,6 +191,10 @@ pub fn policy(r: &Request) -> SendPolicy {
         sendfile: core.sendfile,
         tcp_nopush: core.tcp_nopush,
         reset_timedout: core.reset_timedout_connection,
+        rate: (r.limit_rate > 0).then(|| Rate {
+            bytes: r.limit_rate,
+            since: variables::started(r),
+        }),
     }
 }
 

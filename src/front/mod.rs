@@ -12,6 +12,7 @@ mod files;
 mod filter;
 pub mod log;
 mod pages;
+mod part;
 mod phases;
 pub mod proxy;
 mod ranges;

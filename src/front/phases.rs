@@ -250,6 +250,7 @@ fn internal_redirect(r: &mut Request, uri: Bytes, args: Bytes) -> Result<(), u16
     r.uri_as_received = false;
     r.valid_location = true;
     r.add_uri_to_alias = false;
+    r.forget_contexts();
     Ok(())
 }
 
@@ -276,6 +277,7 @@ fn named_location(r: &mut Request, name: &Bytes) -> Result<(), u16> {
         place: trace::place(&r.model, location.span),
     });
     r.internal = true;
+    r.forget_contexts();
     r.location = location;
     r.apply_location_limits();
     Ok(())

@@ -7,6 +7,7 @@ use crate::wire::answer::PieceOf;
 use crate::wire::date::parse_http_time;
 use crate::wire::head::Known;
 
+use super::part::Part;
 use super::reply::{Reply, ReplyBody};
 use super::request::Request;
 
@@ -21,16 +22,18 @@ pub fn apply(r: &mut Request, reply: &mut Reply) -> Result<(), u16> {
     let Some(length) = reply.content_length else {
         return Ok(());
     };
-    let max_ranges = r.location.core.max_ranges;
+    let max_ranges = match r.location.core.max_ranges {
+        Some(n) if n > 0 && reply.single_range => Some(1),
+        None if reply.single_range => Some(1),
+        other => other,
+    };
     if r.head.version < 1000 || reply.status != 200 || !reply.allow_ranges || max_ranges == Some(0)
     {
         return Ok(());
     }
     let asked = match requested(r, reply) {
-        // What arrives with time, or was cut already, is not cut here.
-        Some(_) if matches!(reply.body, ReplyBody::Stream(_) | ReplyBody::Pieces(..)) => {
-            Asked::Ignored
-        }
+        // What was cut already is not cut here.
+        Some(_) if matches!(reply.body, ReplyBody::Pieces(..)) => Asked::Ignored,
         Some(value) => parse(value, length, max_ranges.unwrap_or(u64::MAX)),
         None => Asked::Ignored,
     };
@@ -208,6 +211,11 @@ fn single(reply: &mut Reply, (start, end): Range, length: u64) {
             ReplyBody::Pieces(file, vec![PieceOf::File(start, end - start)])
         }
         ReplyBody::Bytes(bytes) => ReplyBody::Bytes(slice(&bytes, (start, end))),
+        ReplyBody::Stream(whole) => ReplyBody::Stream(Box::new(Part {
+            whole,
+            skip: start,
+            left: end - start,
+        })),
         other => other,
     };
 }

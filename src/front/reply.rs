@@ -51,6 +51,8 @@ pub struct Reply {
     pub body: ReplyBody,
     /// `Range` applies (static files).
     pub allow_ranges: bool,
+    /// Of several ranges none is sent: the body arrives once, in its order.
+    pub single_range: bool,
     /// Conditions apply (static files, `return`; not proxied answers).
     pub conditional: bool,
     /// The status line and `error_page`'s status are final: filters that look at a 200 must not.

@@ -73,10 +73,12 @@ pub struct Request {
     /// What happened with upstreams, in order.
     pub upstreams: Rc<UpstreamStates>,
     /// `$proxy_host`, `$proxy_port` of the proxy that is answering.
-    pub proxy_host: Bytes,
-    pub proxy_port: Bytes,
+    pub proxy_host: Option<Bytes>,
+    pub proxy_port: Option<Bytes>,
     /// `$proxy_internal_body_length`: the length of the body to an upstream; `None` is chunked or none.
     pub proxy_body_length: Option<u64>,
+    /// `$proxy_internal_chunked`
+    pub proxy_chunked: bool,
     /// The body, once read as a whole.
     pub buffered_body: Option<Spool>,
     /// `GET /users`, as sent to the upstream.
@@ -91,6 +93,10 @@ pub struct Request {
     pub discarding: bool,
     /// Fields that stay for whatever answer comes next (`Content-Range` of a 416), as nginx's list of headers does.
     pub carried: Vec<(Bytes, Bytes)>,
+    /// Type and charset that stay for an answer that has no type of its own (`X-Accel-Redirect`).
+    pub carried_type: Option<(Bytes, Bytes)>,
+    /// Bytes a second to the client; 0 is no limit.
+    pub limit_rate: u64,
     pub request_id: std::cell::OnceCell<Bytes>,
     /// Variables that keep the value they had when first asked for.
     pub first_values: RefCell<Vec<(Var, Option<Bytes>)>>,
@@ -123,6 +129,14 @@ impl Request {
         if let Some(place) = self.slots.get_mut().get_mut(usize::from(slot)) {
             *place = value;
         }
+    }
+
+    /// What a module knew of the request is gone when it goes on in another location (nginx clears its contexts).
+    pub fn forget_contexts(&mut self) {
+        self.proxy_host = None;
+        self.proxy_port = None;
+        self.proxy_body_length = None;
+        self.proxy_chunked = false;
     }
 
     /// What a location says about connections: after so many requests, or so much time, the connection ends.

@@ -19,7 +19,8 @@ pub fn line(r: &Request) -> String {
     }
     let tries = r.upstreams.tries.borrow();
     for (n, state) in tries.iter().enumerate() {
-        line.push_str(&format!(" → {}", state.peer));
+        let Some(peer) = &state.peer else { continue };
+        line.push_str(&format!(" → {peer}"));
         if let Some(sent) = &r.upstream_line {
             line.push_str(&format!(" {sent}"));
         }

@@ -204,6 +204,7 @@ impl Trace {
             Var::SentHttp(name) => format!("sent_http_{}", text(name)),
             Var::UpstreamHttp(name) => format!("upstream_http_{}", text(name)),
             Var::UpstreamCookie(name) => format!("upstream_cookie_{}", text(name)),
+            Var::UpstreamTrailer(name) => format!("upstream_trailer_{}", text(name)),
             Var::Slot(slot) => model
                 .slots
                 .get(usize::from(*slot))

@@ -7,7 +7,6 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 use bytes::{Bytes, BytesMut};
 
 use crate::config::model::{ListenAddress, LogLevel, Root, SlotSource};
-use crate::config::regex::Captures;
 use crate::config::template::{Part, Template};
 use crate::config::variables::{Builtin, Var};
 use crate::wire::date;
@@ -38,33 +37,6 @@ pub fn append(template: &Template, r: &Request, out: &mut BytesMut) {
             }
             Part::Capture(n) => {
                 out.extend_from_slice(capture(r, usize::from(*n)).unwrap_or_default())
-            }
-        }
-    }
-}
-
-/// Fills in a template whose groups come from another match than the request's.
-pub fn append_with(
-    template: &Template,
-    r: &Request,
-    captures: &Captures,
-    subject: &[u8],
-    out: &mut BytesMut,
-) {
-    for part in &template.parts {
-        match part {
-            Part::Literal(text) => out.extend_from_slice(text),
-            Part::Variable(var) => {
-                append_variable(var, r, out);
-            }
-            Part::Capture(n) => {
-                if let Some((start, end)) = captures.get(usize::from(*n)).copied().flatten() {
-                    out.extend_from_slice(
-                        subject
-                            .get(start as usize..end as usize)
-                            .unwrap_or_default(),
-                    );
-                }
             }
         }
     }
@@ -137,6 +109,8 @@ fn compute(var: &Var, r: &Request, out: &mut BytesMut) -> bool {
         Var::SentHttp(name) => append_sent(name, r, out),
         Var::UpstreamHttp(name) => append_upstream_http(name, r, out),
         Var::UpstreamCookie(name) => append_upstream_cookie(name, r, out),
+        // nginx 1.22 keeps none of a proxied answer.
+        Var::UpstreamTrailer(_) => false,
         Var::Slot(slot) => append_slot(*slot, r, out),
     }
 }
@@ -221,7 +195,7 @@ fn append_builtin(builtin: Builtin, r: &Request, out: &mut BytesMut) -> bool {
         Builtin::Hostname => put(out, Some(hostname().as_bytes())),
         Builtin::Https => put(out, Some(b"")),
         Builtin::IsArgs => put(out, Some(if r.args.is_empty() { b"" } else { b"?" })),
-        Builtin::LimitRate => put(out, Some(b"0")),
+        Builtin::LimitRate => number(out, r.limit_rate),
         Builtin::Msec => print_time(out, unix_time()),
         Builtin::NginxVersion => put(out, Some(b"1.22.1")),
         Builtin::Pid => number(out, u64::from(std::process::id())),
@@ -234,12 +208,13 @@ fn append_builtin(builtin: Builtin, r: &Request, out: &mut BytesMut) -> bool {
             }),
         ),
         Builtin::ProxyAddXForwardedFor => forwarded_for(r, out),
-        Builtin::ProxyHost => !r.proxy_host.is_empty() && put(out, Some(&r.proxy_host)),
-        Builtin::ProxyPort => !r.proxy_port.is_empty() && put(out, Some(&r.proxy_port)),
+        Builtin::ProxyHost => put(out, r.proxy_host.as_deref()),
+        Builtin::ProxyPort => put(out, r.proxy_port.as_deref()),
         Builtin::ProxyInternalBodyLength => match r.proxy_body_length {
             Some(n) => number(out, n),
             None => false,
         },
+        Builtin::ProxyInternalChunked => r.proxy_chunked && put(out, Some(b"chunked")),
         Builtin::ProxyProtocolAddr
         | Builtin::ProxyProtocolPort
         | Builtin::ProxyProtocolServerAddr
@@ -297,13 +272,17 @@ fn append_builtin(builtin: Builtin, r: &Request, out: &mut BytesMut) -> bool {
         },
         Builtin::TimeIso8601 => put(out, Some(date::iso8601(now()).as_bytes())),
         Builtin::TimeLocal => log_time(out),
-        Builtin::UpstreamAddr => {
-            upstream(r, out, |s, out| out.extend_from_slice(s.peer.as_bytes()))
-        }
+        Builtin::UpstreamAddr => upstream(r, out, |s, out| {
+            out.extend_from_slice(s.peer.as_deref().unwrap_or_default().as_bytes())
+        }),
         Builtin::UpstreamBytesReceived => {
             upstream(r, out, |s, out| put_decimal(out, s.bytes_received))
         }
         Builtin::UpstreamBytesSent => upstream(r, out, |s, out| put_decimal(out, s.bytes_sent)),
+        // Without a cache there is nothing to say.
+        Builtin::UpstreamCacheEtag
+        | Builtin::UpstreamCacheLastModified
+        | Builtin::UpstreamCacheStatus => false,
         Builtin::UpstreamConnectTime => upstream(r, out, |s, out| seconds(out, s.connect_time)),
         Builtin::UpstreamHeaderTime => upstream(r, out, |s, out| seconds(out, s.header_time)),
         Builtin::UpstreamResponseLength => {
@@ -436,12 +415,12 @@ fn append_upstream_http(name: &[u8], r: &Request, out: &mut BytesMut) -> bool {
     let Some(head) = head.as_ref() else {
         return false;
     };
-    put(
-        out,
-        head.pairs()
-            .find(|(field, _)| is_named(field, name))
-            .map(|(_, value)| value),
-    )
+    let found = head.pairs().find(|(field, _)| is_named(field, name));
+    match found {
+        Some((_, value)) => put(out, Some(value)),
+        // nginx adds these two, empty, where an answer has none.
+        None => matches!(name, b"server" | b"date"),
+    }
 }
 
 fn append_upstream_cookie(name: &[u8], r: &Request, out: &mut BytesMut) -> bool {
@@ -562,6 +541,11 @@ pub fn now() -> i64 {
     unix_time().as_secs() as i64
 }
 
+/// When the request began, in seconds since 1970.
+pub fn started(r: &Request) -> i64 {
+    unix_time().saturating_sub(r.started.elapsed()).as_secs() as i64
+}
+
 fn unix_time() -> Duration {
     SystemTime::now()
         .duration_since(UNIX_EPOCH)
@@ -594,18 +578,25 @@ fn seconds(out: &mut BytesMut, time: Option<Duration>) {
     }
 }
 
-/// A value for each try, separated by commas.
+/// A value for each try, separated by commas, and by a colon where another location went on.
 fn upstream(
     r: &Request,
     out: &mut BytesMut,
     mut each: impl FnMut(&UpstreamState, &mut BytesMut),
 ) -> bool {
     let tries = r.upstreams.tries.borrow();
-    for (i, state) in tries.iter().enumerate() {
-        if i > 0 {
-            out.extend_from_slice(if state.after_redirect { b" : " } else { b", " });
+    let mut separator: &[u8] = b"";
+    for state in tries.iter() {
+        if state.peer.is_none() {
+            separator = b" : ";
+            continue;
         }
+        out.extend_from_slice(separator);
         each(state, out);
+        separator = b", ";
+    }
+    if separator == b" : " {
+        out.extend_from_slice(separator);
     }
     !tries.is_empty()
 }

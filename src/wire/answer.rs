@@ -43,6 +43,7 @@ impl Answer {
             sendfile: false,
             tcp_nopush: false,
             reset_timedout: false,
+            rate: None,
         };
         Self {
             head: Bytes::new(),
@@ -72,6 +73,17 @@ pub struct SendPolicy {
     pub sendfile: bool,
     pub tcp_nopush: bool,
     pub reset_timedout: bool,
+    /// `limit_rate`; `None` is no limit.
+    pub rate: Option<Rate>,
+}
+
+/// A bound on what a client gets: so many bytes for each second that began since the request's.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Rate {
+    /// Bytes a second.
+    pub bytes: u64,
+    /// The second of the request's start, since 1970.
+    pub since: i64,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -42,6 +42,8 @@ pub struct Connection {
     pub local: Option<SocketAddr>,
     /// A write failed: nothing more can be sent.
     pub broken: Cell<bool>,
+    /// Nothing more may be sent before the timer expires (`limit_rate`).
+    pub delayed: Cell<bool>,
     /// Between two requests, waiting for the next.
     pub idle: Cell<bool>,
 }
@@ -74,6 +76,7 @@ impl Connection {
             peer,
             local,
             broken: Cell::new(false),
+            delayed: Cell::new(false),
             idle: Cell::new(false),
         }
     }

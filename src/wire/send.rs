@@ -13,6 +13,7 @@ use super::answer::{
     Answer, Body, BodyStream, End, OpenFile, Outcome, PieceOf, ReadAhead, SendPolicy, StreamCut,
 };
 use super::connection::Connection;
+use super::pace;
 use super::spool::Spool;
 
 /// Files up to this size are read and sent together with the head: one call instead of two.
@@ -56,6 +57,7 @@ pub async fn send(connection: &Rc<Connection>, answer: &mut Answer) -> Outcome {
         Body::Stream(stream) => send_stream(connection, answer, head, stream).await,
     };
     connection.timer.clear();
+    connection.delayed.set(false);
     let sent = connection.sent.get();
     Outcome {
         sent,
@@ -77,14 +79,30 @@ fn poll_write(
     cx: &mut Context<'_>,
     slices: &[IoSlice<'_>],
 ) -> Poll<Result<usize, End>> {
-    match connection.stream.poll_write(cx, slices) {
+    let written = match &policy.rate {
+        None => connection.stream.poll_write(cx, slices),
+        Some(rate) => {
+            let most = ready!(pace::poll_allowance(connection, rate, cx));
+            let slices = pace::first(slices, most);
+            connection.stream.poll_write(cx, &slices)
+        }
+    };
+    match written {
         Poll::Ready(Ok(0)) | Poll::Ready(Err(_)) => Poll::Ready(Err(failed(connection))),
         Poll::Ready(Ok(n)) => {
-            connection.sent.set(connection.sent.get() + n as u64);
-            connection.timer.clear();
+            count(connection, policy, n as u64);
             Poll::Ready(Ok(n))
         }
         Poll::Pending => poll_send_timer(connection, policy, cx).map(Err),
+    }
+}
+
+/// Counts bytes that left.
+fn count(connection: &Connection, policy: &SendPolicy, n: u64) {
+    connection.sent.set(connection.sent.get() + n);
+    connection.timer.clear();
+    if let Some(rate) = &policy.rate {
+        pace::delay(connection, rate, n);
     }
 }
 
@@ -222,7 +240,13 @@ async fn send_file(
             continue;
         }
         let sent = std::future::poll_fn(|cx| {
-            let chunk = len.min(SENDFILE_CHUNK);
+            let most = match &policy.rate {
+                None => SENDFILE_CHUNK,
+                Some(rate) => {
+                    ready!(pace::poll_allowance(connection, rate, cx)).min(SENDFILE_CHUNK)
+                }
+            };
+            let chunk = len.min(most);
             match connection
                 .stream
                 .poll_write_with(cx, |socket| sendfile_call(socket, file, offset, chunk))
@@ -238,8 +262,7 @@ async fn send_file(
         match sent {
             Ok(0) => return End::Cut,
             Ok(n) => {
-                connection.sent.set(connection.sent.get() + n);
-                connection.timer.clear();
+                count(connection, policy, n);
                 offset += n;
                 len -= n;
                 if n >= SENDFILE_CHUNK {
@@ -338,6 +361,9 @@ impl Flow {
                         let was_full = std::mem::replace(&mut client_full, true);
                         if pulled || !was_full {
                             continue;
+                        }
+                        if stream.watches_client() && connection.poll_left(cx).is_ready() {
+                            return Poll::Ready(failed(connection));
                         }
                         return Poll::Pending;
                     }

@@ -143,6 +143,8 @@ fn case(seed: u64) -> Case {
         error_log: false,
         file: site::FILES.iter().map(file).collect(),
         link: Vec::new(),
+        dns: Default::default(),
+        unix_backend: Default::default(),
         folder: vec!["html/hollow".into()],
         connection: (0..CONNECTIONS)
             .map(|n| requests::connection(&mut rng, &site, n))

@@ -12,8 +12,11 @@ pub struct Site {
     pub paths: Vec<String>,
 }
 
-/// `map` and the rewrite module.
-const REWRITING: bool = false;
+/// `map`.
+const MAP: bool = false;
+
+/// The rewrite module.
+const REWRITING: bool = true;
 
 /// Files that every site has: path under the prefix, and text.
 pub const FILES: &[(&str, &str)] = &[
@@ -159,7 +162,7 @@ impl Maker<'_> {
              $sent_http_content_type|$sent_http_location|$upstream_status|$upstream_response_length|$http_x_test';",
         );
         self.line("access_log logs/access.log all;");
-        if REWRITING {
+        if MAP {
             self.open("map $arg_x $mapped");
             self.line("default none;");
             self.line("a one;");

@@ -7,11 +7,13 @@ use std::time::Duration;
 use bytes::Bytes;
 
 pub use super::generic::{Set, Value, default_of};
+use super::proxy_cookies::RulesDraft;
 use crate::config::diagnostics::Order;
 use crate::config::lexer::Word;
 use crate::config::model::{
-    AccessLog, AddHeader, Condition, ErrorLog, ErrorPage, IndexFile, ListenAddress, ListenOptions,
-    LocationKind, LogFile, LogFormat, MimeTypes, Peer, ProxyRedirect, RewriteStep, Root, TryFiles,
+    AccessLog, AddHeader, Bind, Condition, CookieFlags, CookieRewrite, ErrorLog, ErrorPage,
+    IndexFile, ListenAddress, ListenOptions, LocationKind, LogFile, LogFormat, MimeTypes, Peer,
+    ProxyRedirect, Resolver, RewriteStep, Root, TryFiles,
 };
 use crate::config::regex::Regex;
 use crate::config::source::Span;
@@ -67,6 +69,12 @@ pub struct Level {
     pub pass: Option<PassDraft>,
     /// `proxy_redirect off`, or rules.
     pub redirect: Option<RedirectDraft>,
+    pub cookie_domains: Option<RulesDraft<CookieRewrite>>,
+    pub cookie_paths: Option<RulesDraft<CookieRewrite>>,
+    pub cookie_flags: Option<RulesDraft<CookieFlags>>,
+    /// `proxy_bind`; the inner `None` is `off`.
+    pub bind: Option<(Option<Bind>, Span)>,
+    pub resolver: Option<Arc<Resolver>>,
 }
 
 /// One directive of the rewrite phase.
@@ -172,6 +180,8 @@ pub struct Shared {
     pub user: Option<(String, Option<String>)>,
     pub user_span: Option<Span>,
     pub main_error_logs: Vec<ErrorLog>,
+    /// How many `resolver` lines there were.
+    pub resolvers: usize,
 }
 
 impl Shared {

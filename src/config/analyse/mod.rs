@@ -13,6 +13,8 @@ pub mod location;
 pub mod log;
 pub mod main;
 pub mod proxy;
+pub mod proxy_cookies;
+pub mod resolver;
 pub mod rewrite;
 pub mod server;
 pub mod template;

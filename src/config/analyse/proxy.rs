@@ -1,4 +1,4 @@
-//! `proxy_pass` and `proxy_redirect`.
+//! `proxy_pass`, `proxy_redirect` and `proxy_bind`.
 
 use std::sync::Arc;
 
@@ -8,8 +8,8 @@ use super::frame::{PassDraft, PassTarget, RedirectDraft};
 use super::template::Piece;
 use super::{Analyser, Outcome, duplicate, emerg, invalid_parameter, not_implemented};
 use crate::config::diagnostics::Diagnostic;
-use crate::config::model::{LocationKind, ProxyRedirect, RedirectFrom};
-use crate::config::net::{Url, Want};
+use crate::config::model::{Bind, LocationKind, ProxyRedirect, RedirectFrom};
+use crate::config::net::{self, Url, Want};
 use crate::config::parser::Directive;
 use crate::config::table::Contexts;
 use crate::config::template::Template;
@@ -66,7 +66,7 @@ pub fn pass(analyser: &mut Analyser, directive: &Directive) -> Outcome {
         _ if !read.uri.is_empty() => return Err(uri_part(directive, &read)),
         _ => Bytes::new(),
     };
-    let (host, port) = shown(&read);
+    let (host, port) = read.shown();
     let uri = (!read.uri.is_empty()).then_some(read.uri);
     let target = PassTarget::Literal {
         upstream,
@@ -77,18 +77,6 @@ pub fn pass(analyser: &mut Analyser, directive: &Directive) -> Outcome {
     };
     analyser.frame().level.pass = Some(PassDraft { url, target, span });
     Ok(())
-}
-
-/// `$proxy_host` and `$proxy_port`.
-fn shown(url: &Url) -> (Bytes, Bytes) {
-    if url.unix {
-        return (Bytes::from_static(b"localhost"), Bytes::new());
-    }
-    if url.no_port || url.port == 80 {
-        return (url.host.clone(), Bytes::from_static(b"80"));
-    }
-    let host = [&url.host[..], b":", &url.port_text].concat();
-    (host.into(), url.port_text.clone())
 }
 
 fn uri_part(directive: &Directive, url: &Url) -> Diagnostic {
@@ -184,4 +172,43 @@ pub fn expand(pass: &PassDraft) -> Option<ProxyRedirect> {
         from: RedirectFrom::Prefix(Template::literal(from)),
         to: Template::literal(to),
     })
+}
+
+/// `proxy_bind ADDRESS [transparent] | off`
+pub fn bind(analyser: &mut Analyser, directive: &Directive) -> Outcome {
+    if let Some((_, first)) = &analyser.frame().level.bind {
+        let first = *first;
+        return Err(duplicate(directive, Some(first)));
+    }
+    let word = directive.arg();
+    let span = directive.name.span;
+    if directive.args.len() == 1 && word.is("off") {
+        analyser.frame().level.bind = Some((None, span));
+        return Ok(());
+    }
+    let template = analyser.template(directive, word)?;
+    let bind = match template.as_literal() {
+        None => Bind::Template(template),
+        Some(text) => {
+            let address = net::address_port(text).ok_or_else(|| {
+                emerg(directive, format!("invalid address \"{}\"", word.text()))
+                    .at(word.span)
+                    .label("expected an address of this machine (`127.0.0.2`), or `off`")
+            })?;
+            Bind::Address(address, text.clone())
+        }
+    };
+    match directive.args.get(1) {
+        Some(word) if word.is("transparent") => {
+            return Err(not_implemented(
+                directive,
+                word.span,
+                "the parameter \"transparent\"",
+            ));
+        }
+        Some(word) => return Err(invalid_parameter(directive, word)),
+        None => {}
+    }
+    analyser.frame().level.bind = Some((Some(bind), span));
+    Ok(())
 }

@@ -9,7 +9,7 @@ use super::Merge;
 use crate::config::analyse::frame::{Chain, Level, LocationHead};
 use crate::config::model::{
     AccessLog, AddHeader, Core, ErrorLog, ErrorPage, IfModifiedSince, IndexFile, LingeringClose,
-    LogFile, LogLevel, LogTarget, MimeTypes, Root, ServerTokens, TryFiles,
+    LogFile, LogLevel, LogTarget, MimeTypes, Resolver, Root, ServerTokens, TryFiles,
 };
 use crate::config::template::Template;
 
@@ -28,6 +28,7 @@ pub struct Parts {
     error_logs: Vec<ErrorLog>,
     keepalive: Option<(Duration, Option<u64>)>,
     internal: bool,
+    resolver: Option<Arc<Resolver>>,
 }
 
 impl Parts {
@@ -50,6 +51,7 @@ impl Parts {
             error_logs: take(&mut level.error_logs),
             keepalive: level.keepalive,
             internal: level.internal,
+            resolver: level.resolver.take(),
         }
     }
 }
@@ -105,6 +107,10 @@ impl Merge<'_> {
                 self.default_error_logs()
             }),
             internal: own.internal || head.is_some() && outer.is_some_and(|outer| outer.internal),
+            resolver: own
+                .resolver
+                .or_else(|| outer.and_then(|outer| outer.resolver.clone())),
+            resolver_timeout: chain.time("resolver_timeout"),
             client_max_body_size: chain.number("client_max_body_size"),
             client_body_buffer_size: chain.size("client_body_buffer_size"),
             client_body_timeout: chain.time("client_body_timeout"),

@@ -4,6 +4,7 @@ mod core;
 mod listens;
 mod lost;
 mod proxy;
+mod proxy_rules;
 mod upstreams;
 
 use std::collections::HashMap;

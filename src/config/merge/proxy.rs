@@ -5,6 +5,7 @@ use std::sync::Arc;
 use bytes::Bytes;
 
 use super::Merge;
+use super::proxy_rules::{CookieParts, ignore_headers};
 use crate::config::analyse::frame::{
     Chain, Level, PassDraft, PassTarget, RedirectDraft, Set, Value,
 };
@@ -13,7 +14,7 @@ use crate::config::analyse::proxy::expand;
 use crate::config::diagnostics::Diagnostic;
 use crate::config::lexer::Word;
 use crate::config::model::{
-    NextUpstream, Proxy, ProxyPass, ProxyRedirect, ProxyTarget, ProxyVersion, SetHeader,
+    Bind, NextUpstream, Proxy, ProxyPass, ProxyRedirect, ProxyTarget, ProxyVersion, SetHeader,
 };
 use crate::config::template::{Part, Template};
 use crate::config::variables::{Builtin, Var};
@@ -34,6 +35,8 @@ const HIDDEN: [&str; 8] = [
 pub struct Parts {
     pass: Option<PassDraft>,
     redirect: Option<RedirectDraft>,
+    cookies: CookieParts,
+    bind: Option<Option<Bind>>,
 }
 
 impl Parts {
@@ -41,6 +44,8 @@ impl Parts {
         Self {
             pass: level.pass.take(),
             redirect: level.redirect.take(),
+            cookies: CookieParts::take(level),
+            bind: level.bind.take().map(|(bind, _)| bind),
         }
     }
 }
@@ -88,6 +93,7 @@ impl Merge<'_> {
             Some(outer) => outer.proxy.hide_headers.clone(),
             None => hide_headers(chain),
         };
+        let cookies = own.cookies.merge(outer.map(|outer| &outer.proxy));
         let proxy = Proxy {
             pass: own.pass.and_then(|pass| self.pass(pass)),
             set_headers,
@@ -119,6 +125,15 @@ impl Merge<'_> {
             next_upstream_tries: chain.number("proxy_next_upstream_tries"),
             next_upstream_timeout: chain.time("proxy_next_upstream_timeout"),
             ignore_client_abort: chain.flag("proxy_ignore_client_abort"),
+            cookie_domains: cookies.domains,
+            cookie_paths: cookies.paths,
+            cookie_flags: cookies.flags,
+            bind: own
+                .bind
+                .unwrap_or_else(|| outer.and_then(|outer| outer.proxy.bind.clone())),
+            ignore_headers: ignore_headers(chain),
+            force_ranges: chain.flag("proxy_force_ranges"),
+            limit_rate: chain.number("proxy_limit_rate"),
             socket_keepalive: chain.flag("proxy_socket_keepalive"),
         };
         ProxyState {

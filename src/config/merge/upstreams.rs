@@ -39,6 +39,8 @@ impl Merge<'_> {
         Upstream {
             id,
             name: shown,
+            host: draft.host.clone(),
+            port: draft.port,
             implicit: !draft.explicit,
             peers,
             keepalive: keepalive(&draft),

@@ -2,7 +2,7 @@
 
 use super::Row;
 use super::prelude::*;
-use crate::config::analyse::{core, files, location, log, server, types};
+use crate::config::analyse::{core, files, location, log, resolver, server, types};
 
 pub const MODULES: &[Module] = &[
     ("ngx_http_core_module", HTTP_CORE_ROWS),
@@ -203,8 +203,10 @@ const HTTP_CORE_ROWS: &[Row] = &[
     row("open_file_cache_events", ALL, ONE, Flag)
         .default("off")
         .accepted(),
-    row("resolver", ALL, SOME, Custom),
-    row("resolver_timeout", ALL, ONE, Msec).default("30s"),
+    row("resolver", ALL, SOME, Custom).done(resolver::resolver),
+    row("resolver_timeout", ALL, ONE, Msec)
+        .default("30s")
+        .value(),
     row("gzip_vary", ALL, ONE, Flag).default("off").accepted(),
     row("gzip_http_version", ALL, ONE, Enum(&["1.0", "1.1"]))
         .default("1.1")

@@ -2,7 +2,7 @@
 
 use super::Row;
 use super::prelude::*;
-use crate::config::analyse::proxy;
+use crate::config::analyse::{proxy, proxy_cookies};
 
 pub const MODULES: &[Module] = &[("ngx_http_proxy_module", PROXY_ROWS)];
 
@@ -11,9 +11,15 @@ const PROXY_ROWS: &[Row] = &[
     row("proxy_redirect", ALL, ONE_TWO, Custom)
         .default("default")
         .done(proxy::redirect),
-    row("proxy_cookie_domain", ALL, ONE_TWO, Custom).default("off"),
-    row("proxy_cookie_path", ALL, ONE_TWO, Custom).default("off"),
-    row("proxy_cookie_flags", ALL, ONE_TO_FOUR, Custom).default("off"),
+    row("proxy_cookie_domain", ALL, ONE_TWO, Custom)
+        .default("off")
+        .done(proxy_cookies::domain),
+    row("proxy_cookie_path", ALL, ONE_TWO, Custom)
+        .default("off")
+        .done(proxy_cookies::path),
+    row("proxy_cookie_flags", ALL, ONE_TO_FOUR, Custom)
+        .default("off")
+        .done(proxy_cookies::flags),
     row("proxy_store", ALL, ONE, Custom).default("off"),
     row("proxy_store_access", ALL, ONE_TO_THREE, Custom).default("user:rw"),
     row("proxy_buffering", ALL, ONE, Flag).default("on").value(),
@@ -23,7 +29,7 @@ const PROXY_ROWS: &[Row] = &[
     row("proxy_ignore_client_abort", ALL, ONE, Flag)
         .default("off")
         .value(),
-    row("proxy_bind", ALL, ONE_TWO, Custom),
+    row("proxy_bind", ALL, ONE_TWO, Custom).done(proxy::bind),
     row("proxy_socket_keepalive", ALL, ONE, Flag)
         .default("off")
         .value(),
@@ -66,8 +72,10 @@ const PROXY_ROWS: &[Row] = &[
     row("proxy_busy_buffers_size", ALL, ONE, Size)
         .default("8k")
         .value(),
-    row("proxy_force_ranges", ALL, ONE, Flag).default("off"),
-    row("proxy_limit_rate", ALL, ONE, Size).default("0"),
+    row("proxy_force_ranges", ALL, ONE, Flag)
+        .default("off")
+        .value(),
+    row("proxy_limit_rate", ALL, ONE, Size).default("0").value(),
     row("proxy_cache", ALL, ONE, Custom).default("off"),
     row("proxy_cache_key", ALL, ONE, Custom),
     row("proxy_cache_path", HTTP, TWO_MORE, Custom),
@@ -162,7 +170,8 @@ const PROXY_ROWS: &[Row] = &[
             "Set-Cookie",
             "Vary",
         ]),
-    ),
+    )
+    .value(),
     row("proxy_http_version", ALL, ONE, Enum(&["1.0", "1.1"]))
         .default("1.0")
         .value(),

@@ -7,22 +7,29 @@ use bytes::{Buf, Bytes, BytesMut};
 use futures::Stream;
 
 use crate::config::model::{ProxyRedirect, RedirectFrom};
+use crate::front::choose::Matched;
 use crate::front::reply::{Reply, ReplyBody};
 use crate::front::request::Request;
 use crate::front::variables;
 use crate::wire::answer::{BodyStream, ReadAhead, StreamCut};
+use crate::wire::date::parse_http_time;
 use crate::wire::head::{AnswerHead, Known};
 
+use super::cookies;
 use super::transport::Shared;
 
 /// The head of the reply (nginx's `ngx_http_upstream_process_headers`).
-pub fn reply(r: &Request, head: &AnswerHead) -> Reply {
+pub fn reply(r: &mut Request, head: &AnswerHead) -> Reply {
     let mut reply = Reply {
         conditional: false,
         ..Reply::new(head.status)
     };
     reply.status_line = Some(head.status_line.share(&head.raw));
-    let hidden = &r.location.proxy.hide_headers;
+    let location = r.location.clone();
+    let force_ranges = location.proxy.force_ranges;
+    reply.allow_ranges = force_ranges;
+    reply.single_range = force_ranges;
+    let hidden = &location.proxy.hide_headers;
     for field in &head.fields {
         let name = field.name.of(&head.raw);
         if hidden.iter().any(|h| h.eq_ignore_ascii_case(name)) {
@@ -38,11 +45,23 @@ pub fn reply(r: &Request, head: &AnswerHead) -> Reply {
             | Known::ContentLength => {}
             Known::Status => {}
             Known::ContentType => content_type(&mut reply, value),
+            Known::AcceptRanges if force_ranges => {}
+            Known::Etag => {
+                reply.etag = Some(value.clone());
+                reply.headers.push((name, value));
+            }
             Known::LastModified => {
+                if force_ranges {
+                    reply.last_modified = parse_http_time(&value);
+                }
                 reply.last_modified_in_headers = true;
                 reply.headers.push((name, value));
             }
-            Known::Location => location(r, &mut reply, name, value),
+            Known::Location => redirected(r, &mut reply, name, value),
+            Known::SetCookie => {
+                let value = cookies::rewrite(r, value);
+                reply.headers.push((name, value));
+            }
             Known::Refresh => {
                 let value = refresh(r, value);
                 reply.headers.push((name, value));
@@ -63,6 +82,29 @@ pub fn reply(r: &Request, head: &AnswerHead) -> Reply {
     reply.has_server = reply.has_server || passes(b"server");
     reply.has_date = reply.has_date || passes(b"date");
     reply
+}
+
+/// Keeps the fields that stay with whatever an `X-Accel-Redirect` leads to.
+pub fn carry(r: &mut Request, head: &AnswerHead) {
+    for field in &head.fields {
+        let value = field.value.share(&head.raw);
+        let value = match field.known {
+            Known::ContentType => {
+                let mut parsed = Reply::new(0);
+                content_type(&mut parsed, value);
+                r.carried_type = Some((parsed.content_type, parsed.charset));
+                continue;
+            }
+            Known::SetCookie => cookies::rewrite(r, value),
+            Known::AcceptRanges if r.location.proxy.force_ranges => continue,
+            Known::ContentDisposition
+            | Known::CacheControl
+            | Known::Expires
+            | Known::AcceptRanges => value,
+            _ => continue,
+        };
+        r.carried.push((field.name.share(&head.raw), value));
+    }
 }
 
 /// The type, with a `charset` parameter parsed off as nginx does.
@@ -112,7 +154,7 @@ fn content_type(reply: &mut Reply, value: Bytes) {
     }
 }
 
-fn location(r: &Request, reply: &mut Reply, name: Bytes, value: Bytes) {
+fn redirected(r: &mut Request, reply: &mut Reply, name: Bytes, value: Bytes) {
     let rewritten = rewrite(r, &value, 0);
     // Only a rewritten one, or one that is absolute already, is the filter's to complete.
     if rewritten.is_some() || !value.starts_with(b"/") {
@@ -122,7 +164,7 @@ fn location(r: &Request, reply: &mut Reply, name: Bytes, value: Bytes) {
 }
 
 /// `Refresh: 5; url=…` is rewritten like `Location`.
-fn refresh(r: &Request, value: Bytes) -> Bytes {
+fn refresh(r: &mut Request, value: Bytes) -> Bytes {
     let at = value
         .windows(4)
         .position(|w| w.eq_ignore_ascii_case(b"url="));
@@ -131,35 +173,37 @@ fn refresh(r: &Request, value: Bytes) -> Bytes {
 }
 
 /// `proxy_redirect`: the first rule that matches the value behind `prefix`.
-fn rewrite(r: &Request, value: &Bytes, prefix: usize) -> Option<Bytes> {
-    r.location
+fn rewrite(r: &mut Request, value: &Bytes, prefix: usize) -> Option<Bytes> {
+    let location = r.location.clone();
+    location
         .proxy
         .redirect
         .iter()
         .find_map(|rule| apply(r, rule, value, prefix))
 }
 
-fn apply(r: &Request, rule: &ProxyRedirect, value: &Bytes, prefix: usize) -> Option<Bytes> {
-    let subject = value.get(prefix..)?;
-    match &rule.from {
+fn apply(r: &mut Request, rule: &ProxyRedirect, value: &Bytes, prefix: usize) -> Option<Bytes> {
+    let subject = value.slice(prefix.min(value.len())..);
+    let rest = match &rule.from {
         RedirectFrom::Prefix(template) => {
             let pattern = variables::evaluate(template, r);
-            let rest = subject.strip_prefix(&*pattern)?;
-            let mut out = BytesMut::from(value.get(..prefix)?);
-            out.extend_from_slice(&variables::evaluate(&rule.to, r));
-            out.extend_from_slice(rest);
-            Some(out.freeze())
+            subject.strip_prefix(&*pattern)?
         }
+        // Whatever it matched, the whole is replaced.
         RedirectFrom::Regex(regex) => {
-            let captures = regex.captures(subject).ok().flatten()?;
-            let (start, end) = (*captures.first()?)?;
-            let mut out = BytesMut::from(value.get(..prefix)?);
-            out.extend_from_slice(subject.get(..start as usize)?);
-            variables::append_with(&rule.to, r, &captures, subject, &mut out);
-            out.extend_from_slice(subject.get(end as usize..)?);
-            Some(out.freeze())
+            let captures = regex.captures(&subject).ok().flatten()?;
+            r.set_captures(Matched {
+                regex: regex.clone(),
+                captures,
+                subject: subject.clone(),
+            });
+            &[]
         }
-    }
+    };
+    let mut out = BytesMut::from(value.get(..prefix)?);
+    variables::append(&rule.to, r, &mut out);
+    out.extend_from_slice(rest);
+    Some(out.freeze())
 }
 
 /// Told once how an exchange ended: whether its body came whole.
@@ -201,6 +245,13 @@ impl Hold {
         }
         let full = self.first + (end - self.first) / self.size.max(1) * self.size.max(1);
         full.saturating_sub(passed)
+    }
+}
+
+/// A body that nobody reads (a filter answers in its place) ends its exchange too.
+impl Drop for ProxiedBody {
+    fn drop(&mut self) {
+        self.end(false);
     }
 }
 

@@ -2,7 +2,7 @@
 
 use bytes::{Bytes, BytesMut};
 
-use crate::config::model::{ProxyTarget, ProxyVersion, SetHeader};
+use crate::config::model::{ProxyVersion, SetHeader};
 use crate::front::request::Request;
 use crate::front::trace::Origin;
 use crate::front::variables;
@@ -12,7 +12,6 @@ use super::notes::Notes;
 
 /// What the target of a `proxy_pass` is for one request.
 pub struct Target {
-    pub upstream: std::sync::Arc<crate::config::model::Upstream>,
     /// The URI part: `None` where there is none.
     pub uri: Option<Bytes>,
     /// How many bytes of the normalised URI it replaces.
@@ -178,27 +177,4 @@ fn request_target(r: &Request, target: &Target) -> Bytes {
         out.extend_from_slice(&r.args);
     }
     out.freeze()
-}
-
-/// The literal target of a `proxy_pass`, if it is one.
-pub fn literal(target: &ProxyTarget) -> Option<(Target, &Bytes, &Bytes)> {
-    match target {
-        ProxyTarget::Literal {
-            upstream,
-            host,
-            port,
-            uri,
-            location_len,
-        } => Some((
-            Target {
-                upstream: upstream.clone(),
-                uri: uri.clone(),
-                location_len: *location_len,
-                whole: false,
-            },
-            host,
-            port,
-        )),
-        ProxyTarget::Dynamic(_) => None,
-    }
 }

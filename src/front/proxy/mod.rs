@@ -2,21 +2,29 @@
 //!
 //! Nothing else in the project speaks to an upstream.
 
+mod accel;
 mod answer;
+mod cookies;
 mod exchange;
 mod head;
 mod notes;
 mod passing;
 mod peers;
 mod pool;
+mod resolver;
 pub mod states;
 mod target;
 mod transport;
 mod tries;
+mod tunnel;
 
+use std::future::Future;
 use std::rc::Rc;
+use std::sync::Arc;
 
-use crate::config::model::{LogLevel, ProxyVersion};
+use bytes::Bytes;
+
+use crate::config::model::{LogLevel, ProxyVersion, Upstream};
 use crate::wire::body::BodyError;
 
 use super::log;
@@ -26,6 +34,8 @@ use super::variables;
 use head::BodyFraming;
 use peers::Balancer;
 use pool::Pool;
+use resolver::Names;
+use target::Whom;
 pub use transport::ClientError;
 use transport::UpstreamClient;
 
@@ -34,6 +44,7 @@ pub struct Upstreams {
     client: UpstreamClient,
     pool: Rc<Pool>,
     balancer: Balancer,
+    names: Names,
     /// Where upstream addresses really lead (grading maps them to private ports).
     pub dial_map: super::worker::AddressMap,
 }
@@ -46,6 +57,7 @@ impl Upstreams {
             client: UpstreamClient::new()?,
             pool: Rc::default(),
             balancer: Balancer::default(),
+            names: Names::default(),
             dial_map,
         })
     }
@@ -58,8 +70,9 @@ impl Upstreams {
 
 /// The content handler of a location with `proxy_pass`.
 pub async fn content(r: &mut Request) -> Flow {
-    let target = match target::resolve(r) {
-        Ok(target) => target,
+    r.upstreams.forget_answer();
+    let (whom, target) = match target::resolve(r) {
+        Ok(resolved) => resolved,
         Err(status) => return Flow::Status(status),
     };
     let proxy = &r.location.proxy;
@@ -98,11 +111,67 @@ pub async fn content(r: &mut Request) -> Flow {
         BodyFraming::Length(n) => Some(n),
         _ => None,
     };
+    r.proxy_chunked = framing == BodyFraming::Chunked;
     let head = head::build(r, &target, framing, set_body.as_ref());
     if r.worker.story.is_some() || !r.worker.effects.happen() {
         r.upstream_line = Some(head.shown());
     }
-    tries::try_peers(r, &target.upstream, &head, live).await
+    r.upstreams.begin();
+    let upstream = match whom {
+        Whom::Upstream(upstream) => upstream,
+        Whom::Name { host, port } => match Box::pin(look_up(r, &host, port)).await {
+            Ok(upstream) => upstream,
+            Err(flow) => return flow,
+        },
+    };
+    tries::try_peers(r, &upstream, &head, live).await
+}
+
+/// Asks the name servers for a host that no upstream is called.
+async fn look_up(r: &mut Request, host: &Bytes, port: u16) -> Result<Arc<Upstream>, Flow> {
+    let core = &r.location.core;
+    let shown = String::from_utf8_lossy(host);
+    let Some(resolver) = &core.resolver else {
+        log::error(
+            r,
+            LogLevel::Error,
+            &format!("no resolver defined to resolve {shown}"),
+        );
+        return Err(Flow::Status(502));
+    };
+    // nginx writes the name in lower case, and where it stands at that.
+    r.proxy_host = r
+        .proxy_host
+        .take()
+        .map(|host| Bytes::from(host.to_ascii_lowercase()));
+    let name = shown.strip_suffix('.').unwrap_or(&shown);
+    let name = name.to_ascii_lowercase();
+    let host = &Bytes::from(name.clone());
+    let names = &r.worker.upstreams.names;
+    let watch = !r.location.proxy.ignore_client_abort;
+    let mut asking = std::pin::pin!(names.find(resolver, host, port, core.resolver_timeout));
+    let answer = std::future::poll_fn(|cx| {
+        if let std::task::Poll::Ready(answer) = asking.as_mut().poll(cx) {
+            return std::task::Poll::Ready(Some(answer));
+        }
+        if watch && r.body.is_done() && r.connection.poll_left(cx).is_ready() {
+            return std::task::Poll::Ready(None);
+        }
+        std::task::Poll::Pending
+    })
+    .await;
+    match answer {
+        Some(Ok(addresses)) => Ok(target::found(r, host, addresses)),
+        Some(Err(reason)) => {
+            let message = format!("{name} could not be resolved ({reason})");
+            log::error(r, LogLevel::Error, &message);
+            Err(Flow::Status(502))
+        }
+        None => {
+            log::error(r, LogLevel::Info, "client prematurely closed connection");
+            Err(Flow::Silent(499))
+        }
+    }
 }
 
 /// Takes what came with the head of a body that goes on as it comes.

@@ -5,15 +5,17 @@ use bytes::BytesMut;
 
 use crate::config::model::LogLevel;
 use crate::front::log;
-use crate::front::reply::{Flow, Reply};
+use crate::front::reply::{Flow, Reply, ReplyBody};
 use crate::front::request::Request;
 use crate::wire::answer::ReadAhead;
 use crate::wire::head::{AnswerHead, Known, Method};
 
+use super::accel;
 use super::answer::{self, Hold, ProxiedBody};
 use super::peers::Choice;
 use super::transport::Shared;
 use super::tries::{Attempt, Fault};
+use super::tunnel::Tunnel;
 
 /// What became of an answer.
 pub enum Answered {
@@ -54,6 +56,19 @@ pub fn answered(
         }
     }
     choice.report(false);
+    if let Some(flow) = accel::redirect(r, &head) {
+        let empty = attempt.exchange.borrow().has_no_body();
+        release(r, attempt)(&attempt.exchange, empty);
+        return Answered::Flow(flow);
+    }
+    accel::limit_rate(r, &head);
+    if !accel::buffering(r, &head) {
+        // What goes on at once is not slowed down.
+        r.limit_rate = 0;
+    }
+    if head.status == 101 && r.head.field(Known::Upgrade).is_some() {
+        return Answered::Flow(tunnel(r, attempt, &head));
+    }
     let body = body_of(r, attempt, &head, response);
     Answered::Flow(reply_with(r, &head, body))
 }
@@ -68,7 +83,28 @@ fn carry_challenge(r: &mut Request, head: &AnswerHead) {
         .extend(challenge.map(|field| (field.name.share(&head.raw), field.value.share(&head.raw))));
 }
 
-fn reply_with(r: &Request, head: &AnswerHead, body: Option<ProxiedBody>) -> Flow {
+/// From here on the connection speaks another protocol.
+fn tunnel(r: &mut Request, attempt: &Attempt, head: &AnswerHead) -> Flow {
+    let Some((upstream, early)) = attempt.exchange.borrow_mut().take_raw() else {
+        return Flow::Status(502);
+    };
+    r.keep_alive = false;
+    let mut reply = answer::reply(r, head);
+    reply.upgrade = true;
+    reply.body = ReplyBody::Stream(Box::new(Tunnel {
+        upstream,
+        client: r.connection.clone(),
+        early,
+        from_client: BytesMut::new(),
+        limits: attempt.exchange.borrow().limits(),
+        exchange: attempt.exchange.clone(),
+        context: log::Context::of(r),
+        url: attempt.url(),
+    }));
+    reply.into_flow()
+}
+
+fn reply_with(r: &mut Request, head: &AnswerHead, body: Option<ProxiedBody>) -> Flow {
     let mut reply = answer::reply(r, head);
     let announced = body.as_ref().map(|b| b.exchange.borrow().announced());
     reply.content_length = match announced {
@@ -95,9 +131,30 @@ fn bare(r: &mut Request, attempt: &Attempt, response: ClientResponse) -> Flow {
     let finish = Box::new(|exchange: &Shared, _| exchange.borrow_mut().ended());
     answer::attach(
         &mut reply,
-        stream(r, attempt.exchange.clone(), response, None, finish),
+        stream(
+            r,
+            attempt.exchange.clone(),
+            response,
+            r.location.proxy.buffering,
+            None,
+            finish,
+        ),
     );
     reply.into_flow()
+}
+
+/// Ends an exchange, and keeps its connection where it came to its end.
+fn release(r: &Request, attempt: &Attempt) -> impl Fn(&Shared, bool) + 'static {
+    let pool = r.worker.upstreams.pool.clone();
+    let (upstream, address) = (attempt.upstream.clone(), attempt.peer().address.clone());
+    move |exchange: &Shared, whole: bool| {
+        let mut exchange = exchange.borrow_mut();
+        exchange.ended();
+        let connection = exchange.take_connection();
+        if let (true, Some(rules), Some(connection)) = (whole, &upstream.keepalive, connection) {
+            pool.put(upstream.id, address.clone(), connection, rules);
+        }
+    }
 }
 
 /// The body, or `None` where none follows; then the connection is free already.
@@ -107,16 +164,7 @@ fn body_of(
     head: &AnswerHead,
     response: ClientResponse,
 ) -> Option<ProxiedBody> {
-    let pool = r.worker.upstreams.pool.clone();
-    let (upstream, address) = (attempt.upstream.clone(), attempt.peer().address.clone());
-    let finish = move |exchange: &Shared, whole: bool| {
-        let mut exchange = exchange.borrow_mut();
-        exchange.ended();
-        let connection = exchange.take_connection();
-        if let (true, Some(rules), Some(connection)) = (whole, &upstream.keepalive, connection) {
-            pool.put(upstream.id, address, connection, rules);
-        }
-    };
+    let finish = release(r, attempt);
     let exchange = &attempt.exchange;
     let empty = exchange.borrow().has_no_body();
     if empty || r.method == Method::Head {
@@ -124,8 +172,9 @@ fn body_of(
         return None;
     }
     let proxy = &r.location.proxy;
+    let buffering = accel::buffering(r, head);
     // Chunks are passed on as they come; other bodies by nginx's full buffers.
-    let hold = (proxy.buffering && !exchange.borrow().is_chunked()).then(|| Hold {
+    let hold = (buffering && !exchange.borrow().is_chunked()).then(|| Hold {
         first: proxy.buffer_size.saturating_sub(head.raw.len()),
         size: proxy.buffers.1,
         held: BytesMut::new(),
@@ -143,6 +192,7 @@ fn body_of(
         r,
         exchange.clone(),
         response,
+        buffering,
         hold,
         Box::new(logged),
     ))
@@ -152,12 +202,13 @@ fn stream(
     r: &Request,
     exchange: Shared,
     response: ClientResponse,
+    buffering: bool,
     hold: Option<Hold>,
     finish: answer::Finish,
 ) -> ProxiedBody {
     exchange.borrow_mut().begin_body();
     let proxy = &r.location.proxy;
-    let ahead = match proxy.buffering {
+    let ahead = match buffering {
         true => ReadAhead {
             memory: proxy.buffers.0 * proxy.buffers.1 + proxy.buffer_size,
             file: proxy.max_temp_file_size,
@@ -173,7 +224,7 @@ fn stream(
         exchange,
         response,
         ahead,
-        buffering: proxy.buffering,
+        buffering,
         watch_client: !proxy.ignore_client_abort,
         finish: Some(finish),
         hold,

@@ -45,12 +45,16 @@ pub struct Choice {
 impl Balancer {
     /// Begins to choose for a request.
     pub fn begin(&self, upstream: &std::sync::Arc<Upstream>, limit: u64) -> Choice {
-        let group = self
-            .groups
-            .borrow_mut()
-            .entry(upstream.id)
-            .or_insert_with(|| Rc::new(RefCell::new(Group::new(&upstream.peers))))
-            .clone();
+        let fresh = || Rc::new(RefCell::new(Group::new(&upstream.peers)));
+        let group = match upstream.id {
+            Upstream::MADE => fresh(),
+            id => self
+                .groups
+                .borrow_mut()
+                .entry(id)
+                .or_insert_with(fresh)
+                .clone(),
+        };
         let live = upstream.peers.iter().filter(|p| !p.down).count() as u64;
         let tries = if limit > 0 { live.min(limit) } else { live };
         Choice {

@@ -1,6 +1,6 @@
 //! What happened with each upstream that a request tried: what `$upstream_…` variables and the story tell.
 
-use std::cell::{Cell, RefCell};
+use std::cell::RefCell;
 use std::rc::Rc;
 use std::time::Duration;
 
@@ -10,8 +10,6 @@ use crate::wire::head::AnswerHead;
 #[derive(Debug, Default)]
 pub struct UpstreamStates {
     pub tries: RefCell<Vec<UpstreamState>>,
-    /// How many of them belong to requests to upstreams before this one.
-    earlier: Cell<usize>,
     /// The head of the last answer.
     pub head: RefCell<Option<Rc<AnswerHead>>>,
 }
@@ -19,10 +17,9 @@ pub struct UpstreamStates {
 /// One try.
 #[derive(Debug, Clone, Default)]
 pub struct UpstreamState {
-    /// `$upstream_addr`: the peer, or the upstream's name where no peer could be chosen.
-    pub peer: String,
-    /// The first try of another `proxy_pass` than the tries before it had: an internal redirect lies between.
-    pub after_redirect: bool,
+    /// `$upstream_addr`: the peer, or the upstream's name where no peer could be chosen. `None` parts the tries of one
+    /// location from those of the next.
+    pub peer: Option<String>,
     /// 0 while there is none.
     pub status: u16,
     pub connect_time: Option<Duration>,
@@ -34,16 +31,17 @@ pub struct UpstreamState {
 }
 
 impl UpstreamStates {
-    /// A request to an upstream begins; what was tried before belongs to one before an internal redirect.
+    /// Another location begins to ask: what came before is parted from what comes.
     pub fn begin(&self) {
-        self.earlier.set(self.tries.borrow().len());
+        let mut tries = self.tries.borrow_mut();
+        if !tries.is_empty() {
+            tries.push(UpstreamState::default());
+        }
     }
 
-    /// A try begins.
-    pub fn push(&self, mut state: UpstreamState) {
-        let mut tries = self.tries.borrow_mut();
-        state.after_redirect = !tries.is_empty() && tries.len() == self.earlier.get();
-        tries.push(state);
+    /// No answer counts until the next one comes.
+    pub fn forget_answer(&self) {
+        *self.head.borrow_mut() = None;
     }
 
     /// Changes the try under way.

@@ -6,97 +6,130 @@ use std::sync::Arc;
 use bytes::Bytes;
 
 use crate::config::model::{ListenAddress, LogLevel, Peer, ProxyTarget, Upstream};
+use crate::config::net::{self, Want};
 use crate::front::request::Request;
 use crate::front::{log, variables};
 
-use super::head::{self, Target};
+use super::head::Target;
+
+/// Who is to be asked.
+pub enum Whom {
+    Upstream(Arc<Upstream>),
+    /// A name that no upstream has: its addresses must be asked for.
+    Name {
+        host: Bytes,
+        port: u16,
+    },
+}
 
 /// The upstream and URI of this request; also sets `$proxy_host` and `$proxy_port`.
 ///
 /// # Errors
 /// The status to answer with where variables give no usable URL.
-pub fn resolve(r: &mut Request) -> Result<Target, u16> {
+pub fn resolve(r: &mut Request) -> Result<(Whom, Target), u16> {
     let location = r.location.clone();
     let Some(pass) = &location.proxy.pass else {
         return Err(500);
     };
-    if let Some((target, host, port)) = head::literal(&pass.target) {
-        r.proxy_host = host.clone();
-        r.proxy_port = port.clone();
-        return Ok(target);
+    match &pass.target {
+        ProxyTarget::Literal {
+            upstream,
+            host,
+            port,
+            uri,
+            location_len,
+        } => {
+            r.proxy_host = Some(host.clone());
+            r.proxy_port = Some(port.clone());
+            let target = Target {
+                uri: uri.clone(),
+                location_len: *location_len,
+                whole: false,
+            };
+            Ok((Whom::Upstream(upstream.clone()), target))
+        }
+        ProxyTarget::Dynamic(template) => {
+            let url = variables::evaluate(template, r);
+            dynamic(r, &url)
+        }
     }
-    let ProxyTarget::Dynamic(template) = &pass.target else {
-        return Err(500);
-    };
-    let url = variables::evaluate(template, r);
-    dynamic(r, &url)
 }
 
-/// Reads a URL that variables made: a known upstream's name, or an address in numbers.
-fn dynamic(r: &mut Request, url: &Bytes) -> Result<Target, u16> {
-    let shown = String::from_utf8_lossy(url).into_owned();
-    let Some(rest) = url
-        .get(..7)
-        .filter(|s| s.eq_ignore_ascii_case(b"http://"))
-        .map(|_| url.slice(7..))
-    else {
-        log::error(
-            r,
-            LogLevel::Error,
-            &format!("invalid URL prefix in \"{shown}\""),
-        );
-        return Err(500);
+/// Reads a URL that variables made.
+fn dynamic(r: &mut Request, url: &Bytes) -> Result<(Whom, Target), u16> {
+    // They are there, and empty, until the URL says what they are.
+    r.proxy_host = Some(Bytes::new());
+    r.proxy_port = Some(Bytes::new());
+    let refuse = |r: &Request, message: String| {
+        log::error(r, LogLevel::Error, &message);
+        Err(500)
     };
-    let end = rest
-        .iter()
-        .position(|&b| b == b'/' || b == b'?')
-        .unwrap_or(rest.len());
-    let (host, uri) = (rest.slice(..end), rest.slice(end..));
-    let name = String::from_utf8_lossy(&host).into_owned();
-    r.proxy_host = host.clone();
-    r.proxy_port = Bytes::copy_from_slice(
-        name.rsplit_once(':')
-            .map_or("80", |(_, port)| port)
-            .as_bytes(),
-    );
-    let uri = match uri.first() {
+    let begins = |scheme: &str| {
+        url.len() > scheme.len()
+            && url
+                .get(..scheme.len())
+                .is_some_and(|s| s.eq_ignore_ascii_case(scheme.as_bytes()))
+    };
+    if begins("https://") {
+        return refuse(r, "https protocol requires SSL support".to_owned());
+    }
+    if !begins("http://") {
+        let shown = String::from_utf8_lossy(url);
+        return refuse(r, format!("invalid URL prefix in \"{shown}\""));
+    }
+    let rest = url.slice(7..);
+    let want = Want {
+        uri: true,
+        no_resolve: true,
+        default_port: 80,
+        ..Want::default()
+    };
+    let read = match net::parse(&rest, want) {
+        Ok(read) => read,
+        Err(reason) => {
+            let shown = String::from_utf8_lossy(&rest);
+            return refuse(r, format!("{reason} in upstream \"{shown}\""));
+        }
+    };
+    let (host, port) = read.shown();
+    (r.proxy_host, r.proxy_port) = (Some(host), Some(port));
+    let uri = match read.uri.first() {
         None => None,
-        Some(b'?') => Some(Bytes::from([b"/", &uri[..]].concat())),
-        Some(_) => Some(uri),
+        Some(b'?') => Some(Bytes::from([b"/", &read.uri[..]].concat())),
+        Some(_) => Some(read.uri.clone()),
     };
-    let upstream = match r.model.upstreams.iter().find(|u| u.name == name) {
-        Some(upstream) => upstream.clone(),
-        None => numeric(r, &name)?,
-    };
-    let whole = uri.is_some();
-    Ok(Target {
-        upstream,
+    let target = Target {
+        whole: uri.is_some(),
         uri,
         location_len: 0,
-        whole,
-    })
+    };
+    let known = r.model.upstreams.iter().find(|upstream| {
+        upstream.host.eq_ignore_ascii_case(&read.host)
+            && (upstream.port == read.port || upstream.port == 0 && read.no_port)
+    });
+    let whom = match (known, read.addresses.into_iter().next()) {
+        (Some(upstream), _) => Whom::Upstream(upstream.clone()),
+        (None, Some(address)) => Whom::Upstream(made(r, &read.host, vec![address])),
+        (None, None) => Whom::Name {
+            host: read.host,
+            port: read.port,
+        },
+    };
+    Ok((whom, target))
 }
 
-/// An upstream of one address.
-fn numeric(r: &Request, name: &str) -> Result<Arc<Upstream>, u16> {
-    let with_port = if name.parse::<std::net::IpAddr>().is_ok() {
-        format!("{name}:80")
-    } else {
-        name.to_owned()
-    };
-    let Ok(address) = with_port.parse::<SocketAddr>() else {
-        let host = name.split(':').next().unwrap_or(name);
-        log::error(
-            r,
-            LogLevel::Error,
-            &format!("no resolver defined to resolve {host}"),
-        );
-        return Err(502);
-    };
+/// The upstream of addresses that were found for a name.
+pub fn found(r: &Request, host: &Bytes, addresses: Vec<SocketAddr>) -> Arc<Upstream> {
+    let named = |address: SocketAddr| (ListenAddress::Inet(address), address.to_string());
+    made(r, host, addresses.into_iter().map(named).collect())
+}
+
+/// An upstream for one request; nothing is remembered of how its peers do.
+fn made(r: &Request, host: &Bytes, addresses: Vec<(ListenAddress, String)>) -> Arc<Upstream> {
     let span = r.location.span;
-    let peer = Peer {
-        name: address.to_string(),
-        address: ListenAddress::Inet(address),
+    let peer = |(address, name)| Peer {
+        name,
+        address,
         weight: 1,
         max_fails: 1,
         fail_timeout: std::time::Duration::from_secs(10),
@@ -104,12 +137,14 @@ fn numeric(r: &Request, name: &str) -> Result<Arc<Upstream>, u16> {
         down: false,
         span,
     };
-    Ok(Arc::new(Upstream {
-        id: usize::MAX,
-        name: name.to_owned(),
+    Arc::new(Upstream {
+        id: Upstream::MADE,
+        name: String::from_utf8_lossy(host).into_owned(),
+        host: host.clone(),
+        port: 0,
         implicit: true,
-        peers: vec![peer],
+        peers: addresses.into_iter().map(peer).collect(),
         keepalive: None,
         span,
-    }))
+    })
 }

@@ -1,6 +1,8 @@
 //! Tries one peer after another until one answers, or until nginx would give up.
 
 use std::cell::RefCell;
+use std::io;
+use std::net::SocketAddr;
 use std::rc::Rc;
 use std::sync::Arc;
 use std::task::Poll;
@@ -8,13 +10,14 @@ use std::time::Instant;
 
 use awc::ClientResponse;
 use bytes::Bytes;
-use tokio::net::{TcpStream, UnixStream};
+use tokio::net::{TcpSocket, TcpStream, UnixStream};
 
-use crate::config::model::{ListenAddress, LogLevel, NextUpstream, Peer, Upstream};
+use crate::config::model::{Bind, ListenAddress, LogLevel, NextUpstream, Peer, Upstream};
+use crate::config::net;
 use crate::front::reply::Flow;
 use crate::front::request::Request;
 use crate::front::room::Place;
-use crate::front::{log, trace};
+use crate::front::{log, trace, variables};
 use crate::wire::head::Method;
 use crate::wire::spool::Spool;
 use crate::wire::stream::Stream;
@@ -64,6 +67,19 @@ impl Attempt {
         log::error_at(r, level, message, Some(&self.url()));
     }
 
+    /// The system refused the connect without sending anything: nginx then names the address.
+    fn fails_at_once(&self, error: &io::Error) -> bool {
+        use io::ErrorKind as Kind;
+        matches!(self.peer().address, ListenAddress::Unix(_))
+            || matches!(
+                error.kind(),
+                Kind::NetworkUnreachable
+                    | Kind::AddrNotAvailable
+                    | Kind::PermissionDenied
+                    | Kind::InvalidInput
+            )
+    }
+
     /// Whether nginx would ask another peer after this one's fault.
     pub fn may_retry(&self, r: &Request, choice: &Choice, fault: Fault) -> bool {
         let proxy = &r.location.proxy;
@@ -102,7 +118,6 @@ pub async fn try_peers(
         .balancer
         .begin(upstream, r.location.proxy.next_upstream_tries);
     let begun = Instant::now();
-    r.upstreams.begin();
     loop {
         let Some(peer) = choice.next() else {
             return no_live_peer(r, upstream, head);
@@ -151,7 +166,7 @@ pub async fn try_peers(
 /// Explained requests end here: what comes next is the upstream's to say.
 fn unasked(r: &Request, peer: &Peer) -> Flow {
     r.upstreams.tries.borrow_mut().push(UpstreamState {
-        peer: peer.name.clone(),
+        peer: Some(peer.name.clone()),
         ..UpstreamState::default()
     });
     Flow::Silent(0)
@@ -159,11 +174,11 @@ fn unasked(r: &Request, peer: &Peer) -> Flow {
 
 fn no_live_peer(r: &Request, upstream: &Upstream, head: &UpstreamHead) -> Flow {
     let state = UpstreamState {
-        peer: upstream.name.clone(),
+        peer: Some(upstream.name.clone()),
         status: 502,
         ..UpstreamState::default()
     };
-    r.upstreams.push(state);
+    r.upstreams.tries.borrow_mut().push(state);
     let url = format!(
         "http://{}{}",
         upstream.name,
@@ -188,7 +203,21 @@ fn failed(
     if let Failure::Upload(error) = failure {
         return Some(body_failed(r, error));
     }
-    attempt.log(r, LogLevel::Error, &failure.to_string());
+    if let Failure::Bind { .. } = failure {
+        attempt.log(r, LogLevel::Crit, &failure.to_string());
+        return Some(Flow::Status(500));
+    }
+    match failure {
+        Failure::Connect(error) if attempt.fails_at_once(error) => {
+            let message = format!(
+                "connect() to {} failed ({}) while connecting to upstream",
+                attempt.peer().name,
+                log::os_error(error)
+            );
+            attempt.log(r, level_of(error), &message);
+        }
+        _ => attempt.log(r, LogLevel::Error, &failure.to_string()),
+    }
     let (fault, status) = classify(failure);
     if choice.report(true) {
         attempt.log(r, LogLevel::Warn, "upstream server temporarily disabled");
@@ -199,6 +228,20 @@ fn failed(
     }
     r.upstreams.last(|s| s.status = status);
     (!attempt.may_retry(r, choice, fault)).then_some(Flow::Status(status))
+}
+
+/// nginx's level for a `connect()` that fails at once.
+fn level_of(error: &io::Error) -> LogLevel {
+    use io::ErrorKind as Kind;
+    match error.kind() {
+        Kind::ConnectionRefused
+        | Kind::WouldBlock
+        | Kind::ConnectionReset
+        | Kind::NetworkDown
+        | Kind::NetworkUnreachable
+        | Kind::HostUnreachable => LogLevel::Error,
+        _ => LogLevel::Crit,
+    }
 }
 
 /// What went wrong with a peer, in `proxy_next_upstream`'s words.
@@ -256,8 +299,8 @@ fn start(
         }
         _ => Upload::None,
     };
-    r.upstreams.push(UpstreamState {
-        peer: peer.name.clone(),
+    r.upstreams.tries.borrow_mut().push(UpstreamState {
+        peer: Some(peer.name.clone()),
         ..UpstreamState::default()
     });
     let upstreams = &r.worker.upstreams;
@@ -275,7 +318,8 @@ fn start(
             let Some(place) = r.worker.room.take() else {
                 return Err(no_room(r, peer, head));
             };
-            Err(Box::pin(connect(address, place)) as exchange::Connecting)
+            let local = proxy.bind.as_ref().and_then(|bind| local_address(r, bind));
+            Err(Box::pin(connect(address, local, place)) as exchange::Connecting)
         }
     };
     Ok(Rc::new(RefCell::new(Exchange::new(Start {
@@ -305,11 +349,50 @@ fn no_room(r: &Request, peer: &Peer, head: &UpstreamHead) -> u16 {
     500
 }
 
-async fn connect(address: ListenAddress, place: Place) -> std::io::Result<PeerConnection> {
-    let stream = match address {
-        ListenAddress::Inet(address) => Stream::Tcp(TcpStream::connect(address).await?),
-        ListenAddress::Unix(path) => Stream::Unix(UnixStream::connect(path).await?),
+/// `proxy_bind`; `None` where its value is empty or no address.
+fn local_address(r: &Request, bind: &Bind) -> Option<(SocketAddr, Bytes)> {
+    let template = match bind {
+        Bind::Address(address, text) => return Some((*address, text.clone())),
+        Bind::Template(template) => template,
     };
+    let text = variables::evaluate(template, r);
+    if text.is_empty() {
+        return None;
+    }
+    let address = net::address_port(&text);
+    if address.is_none() {
+        let shown = String::from_utf8_lossy(&text);
+        log::error(
+            r,
+            LogLevel::Error,
+            &format!("invalid local address \"{shown}\""),
+        );
+    }
+    address.map(|address| (address, text))
+}
+
+async fn connect(
+    address: ListenAddress,
+    local: Option<(SocketAddr, Bytes)>,
+    place: Place,
+) -> Result<PeerConnection, exchange::Failure> {
+    let stream = match (address, local) {
+        (ListenAddress::Inet(address), None) => TcpStream::connect(address).await.map(Stream::Tcp),
+        (ListenAddress::Inet(address), Some((local, text))) => {
+            let socket = match address {
+                SocketAddr::V4(_) => TcpSocket::new_v4(),
+                SocketAddr::V6(_) => TcpSocket::new_v6(),
+            };
+            let socket = socket.map_err(Failure::Connect)?;
+            socket.bind(local).map_err(|error| Failure::Bind {
+                local: String::from_utf8_lossy(&text).into_owned(),
+                error,
+            })?;
+            socket.connect(address).await.map(Stream::Tcp)
+        }
+        (ListenAddress::Unix(path), _) => UnixStream::connect(path).await.map(Stream::Unix),
+    };
+    let stream = stream.map_err(Failure::Connect)?;
     Ok(PeerConnection::new(stream, place))
 }
 

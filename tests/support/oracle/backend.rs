@@ -6,7 +6,10 @@ use super::framing::{End, Incoming, PATIENCE, field_values};
 use socket2::SockRef;
 use std::collections::VecDeque;
 use std::io::Write;
-use std::net::{Shutdown, SocketAddr, TcpListener, TcpStream};
+use std::net::{IpAddr, Ipv4Addr, Shutdown, SocketAddr, TcpListener, TcpStream};
+use std::os::fd::OwnedFd;
+use std::os::unix::net::{UnixListener, UnixStream};
+use std::path::PathBuf;
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
@@ -26,6 +29,8 @@ pub struct Received {
     /// The how manieth request of its connection, from 1.
     pub on_connection: usize,
     pub bytes: Vec<u8>,
+    /// The proxy's address, where it is not 127.0.0.1.
+    pub from: Option<IpAddr>,
     /// What happened besides.
     pub note: Option<&'static str>,
 }
@@ -34,6 +39,7 @@ pub struct Received {
 pub struct Backends {
     shared: Arc<Shared>,
     addresses: Vec<SocketAddr>,
+    paths: Vec<PathBuf>,
 }
 
 #[derive(Default)]
@@ -73,7 +79,21 @@ impl Backends {
             let shared = Arc::clone(&shared);
             std::thread::spawn(move || accept(&listener, index + 1, &shared));
         }
-        Ok(Backends { shared, addresses })
+        Ok(Backends {
+            shared,
+            addresses,
+            paths: Vec::new(),
+        })
+    }
+
+    /// One backend more, on a Unix socket.
+    pub fn listen_unix(&mut self, listener: UnixListener) {
+        let path = listener.local_addr().ok();
+        let path = path.and_then(|address| address.as_pathname().map(PathBuf::from));
+        self.paths.extend(path);
+        let index = self.addresses.len() + self.paths.len();
+        let shared = Arc::clone(&self.shared);
+        std::thread::spawn(move || accept_unix(&listener, index, &shared));
     }
 
     /// Sets what is answered from now on.
@@ -133,6 +153,9 @@ impl Drop for Backends {
         for address in &self.addresses {
             // Wakes the accepting thread, which then ends.
             let _ = TcpStream::connect(address);
+        }
+        for path in &self.paths {
+            let _ = UnixStream::connect(path);
         }
     }
 }
@@ -196,18 +219,35 @@ fn accept(listener: &TcpListener, backend: usize, shared: &Arc<Shared>) {
         if shared.lock().stopping {
             return;
         }
-        let Ok(stream) = stream else { continue };
-        let shared = Arc::clone(shared);
-        std::thread::spawn(move || {
-            let mut busy = false;
-            if let Err(error) = serve(stream, backend, &shared, &mut busy) {
-                shared.lock().failure.get_or_insert(error);
-            }
-            if busy {
-                shared.busy(false);
-            }
-        });
+        if let Ok(stream) = stream {
+            begin(stream, backend, shared);
+        }
     }
+}
+
+fn accept_unix(listener: &UnixListener, backend: usize, shared: &Arc<Shared>) {
+    for stream in listener.incoming() {
+        if shared.lock().stopping {
+            return;
+        }
+        if let Ok(stream) = stream {
+            // Read, written and shut down alike.
+            begin(TcpStream::from(OwnedFd::from(stream)), backend, shared);
+        }
+    }
+}
+
+fn begin(stream: TcpStream, backend: usize, shared: &Arc<Shared>) {
+    let shared = Arc::clone(shared);
+    std::thread::spawn(move || {
+        let mut busy = false;
+        if let Err(error) = serve(stream, backend, &shared, &mut busy) {
+            shared.lock().failure.get_or_insert(error);
+        }
+        if busy {
+            shared.busy(false);
+        }
+    });
 }
 
 /// Serves one connection. `busy` tells whether an exchange is under way when it returns.
@@ -217,9 +257,10 @@ fn serve(
     shared: &Shared,
     busy: &mut bool,
 ) -> Result<(), OracleError> {
-    stream
-        .set_nodelay(true)
-        .map_err(OracleError::io("set_nodelay"))?;
+    let peer = stream.peer_addr().ok().map(|address| address.ip());
+    let from = peer.filter(|ip| *ip != Ipv4Addr::LOCALHOST);
+    // Unix sockets have no such delay.
+    let _ = stream.set_nodelay(true);
     let mut writer = stream.try_clone().map_err(OracleError::io("try_clone"))?;
     let mut incoming = Incoming::new(stream)?;
     for on_connection in 1.. {
@@ -238,6 +279,7 @@ fn serve(
         shared.note(Received {
             backend,
             on_connection,
+            from,
             bytes: if answer.read == ReadUntil::Each {
                 incoming.take_understood()
             } else {
@@ -251,6 +293,7 @@ fn serve(
             shared.note(Received {
                 backend,
                 on_connection,
+                from,
                 bytes: incoming.take(),
                 note: (!whole).then_some("closed by the proxy before the request was whole"),
             });
@@ -267,11 +310,30 @@ fn serve(
                 shared.note(Received {
                     backend,
                     on_connection,
+                    from,
                     bytes: incoming.take(),
                     note: Some(match incoming.end {
                         Some(End::Reset) => "reset by the proxy",
                         _ => "closed by the proxy",
                     }),
+                });
+                return Ok(());
+            }
+            Then::Echo => {
+                loop {
+                    let before = incoming.bytes.len();
+                    let more = incoming.fill()?;
+                    let new = incoming.bytes.get(before..).unwrap_or_default();
+                    if !more || writer.write_all(new).is_err() {
+                        break;
+                    }
+                }
+                shared.note(Received {
+                    backend,
+                    on_connection,
+                    from,
+                    bytes: incoming.take(),
+                    note: Some("echoed, then closed by the proxy"),
                 });
                 return Ok(());
             }

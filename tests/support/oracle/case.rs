@@ -1,6 +1,7 @@
 //! A case as its files say it: a configuration, files to serve, and conversations to hold.
 
 use super::OracleError;
+use super::names::NameSpec;
 use serde::Deserialize;
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -42,6 +43,12 @@ pub struct CaseSpec {
     /// Symbolic links to make: path and target.
     #[serde(default)]
     pub link: Vec<LinkSpec>,
+    /// Unix sockets under the prefix that backends listen on, counted after those of `@BACKEND…@`.
+    #[serde(default)]
+    pub unix_backend: Vec<String>,
+    /// What the name server at `@DNS@` knows.
+    #[serde(default)]
+    pub dns: Vec<NameSpec>,
     /// Empty folders to make.
     #[serde(default)]
     pub folder: Vec<String>,
@@ -173,6 +180,8 @@ pub enum Then {
     Reset,
     /// Reads on until the proxy closes.
     Wait,
+    /// Sends back every byte until the proxy closes.
+    Echo,
 }
 
 fn default_port() -> String {

@@ -8,6 +8,7 @@ pub mod bytes;
 pub mod case;
 pub mod client;
 pub mod framing;
+pub mod names;
 pub mod ports;
 pub mod run;
 pub mod server;

@@ -7,7 +7,7 @@ use super::OracleError;
 use socket2::{Domain, Socket, Type};
 use std::collections::BTreeSet;
 use std::hash::{BuildHasher, RandomState};
-use std::net::{Ipv4Addr, SocketAddrV4, TcpListener};
+use std::net::{Ipv4Addr, SocketAddrV4, TcpListener, UdpSocket};
 use std::sync::atomic::{AtomicU32, Ordering};
 
 const FIRST: u32 = 10_000;
@@ -21,6 +21,8 @@ pub struct Ports {
     pub backends: Vec<TcpListener>,
     /// The first `@PORT@`: where clients connect unless a connection says otherwise.
     pub first: u16,
+    /// The socket behind `@DNS@`.
+    pub dns: Option<UdpSocket>,
     /// Bound, never listening: `@DEAD…@` refuses every connection as long as these live.
     _dead: Vec<Socket>,
 }
@@ -40,6 +42,7 @@ impl Ports {
             names: Vec::new(),
             backends: Vec::new(),
             first: 0,
+            dns: None,
             _dead: Vec::new(),
         };
         for name in wanted {
@@ -48,6 +51,10 @@ impl Ports {
                 socket.listen(64).map_err(OracleError::io("listen"))?;
                 ports.backends.push(socket.into());
             } else if name.starts_with("DEAD") {
+                ports._dead.push(socket);
+            } else if name == "DNS" {
+                let what = OracleError::io("binding the name server");
+                ports.dns = Some(UdpSocket::bind((Ipv4Addr::LOCALHOST, port)).map_err(what)?);
                 ports._dead.push(socket);
             } else if name == "PORT" {
                 ports.first = port;
@@ -67,7 +74,7 @@ impl Ports {
 
 fn is_port_name(word: &str) -> bool {
     let kind = word.trim_end_matches(|c: char| c.is_ascii_digit());
-    matches!(kind, "PORT" | "BACKEND" | "DEAD")
+    matches!(kind, "PORT" | "BACKEND" | "DEAD" | "DNS")
 }
 
 /// A port that nothing on this machine has bound, with the socket that proves it.

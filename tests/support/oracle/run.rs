@@ -5,11 +5,13 @@ use super::backend::Backends;
 use super::bytes;
 use super::case::{Case, is_include};
 use super::client;
+use super::names::NameServer;
 use super::ports::Ports;
 use super::server::{self, Program, Server};
 use super::transcript::{Masks, Transcript};
 use std::fs::{self, File};
 use std::os::unix::fs::symlink;
+use std::os::unix::net::UnixListener;
 use std::path::Path;
 use std::time::{Duration, SystemTime};
 
@@ -48,7 +50,15 @@ pub fn refusal(
 fn run_once(case: &Case, program: &Program, prefix: &Path) -> Result<Transcript, OracleError> {
     let mut ports = Ports::for_texts(case.texts())?;
     lay_out(case, prefix, &ports)?;
-    let backends = Backends::start(std::mem::take(&mut ports.backends))?;
+    let mut backends = Backends::start(std::mem::take(&mut ports.backends))?;
+    for path in &case.spec.unix_backend {
+        let what = OracleError::io(format!("listening on {path}"));
+        backends.listen_unix(UnixListener::bind(prefix.join(path)).map_err(what)?);
+    }
+    let names = match ports.dns.take() {
+        Some(socket) => Some(NameServer::start(socket, case.spec.dns.clone())?),
+        None => None,
+    };
     let server = Server::start(program, prefix, ports.first)?;
     let masks = Masks::new(&ports, prefix);
     let mut transcript = Transcript::default();
@@ -63,6 +73,7 @@ fn run_once(case: &Case, program: &Program, prefix: &Path) -> Result<Transcript,
         let seen = client::converse(connection, &ports, &backends).map_err(named)?;
         let received = backends.settle().map_err(named)?;
         transcript.connection(&connection.name, &seen, &received, &masks);
+        transcript.asked(&names.as_ref().map(NameServer::take).unwrap_or_default());
     }
     server.stop()?;
     logs(case, prefix, &masks, &mut transcript)?;

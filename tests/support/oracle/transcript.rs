@@ -76,6 +76,9 @@ impl Transcript {
                     request.on_connection
                 );
             }
+            if let Some(from) = request.from {
+                let _ = write!(line, ", from {from}");
+            }
             lines.push(line + ":");
             quote(&mut lines, "| ", &masks.apply(&request.bytes));
             lines.extend(request.note.map(|note| format!("-- {note}")));
@@ -84,6 +87,14 @@ impl Transcript {
             title: name.to_string(),
             lines,
         });
+    }
+
+    /// Adds what the name server was asked meanwhile.
+    pub fn asked(&mut self, questions: &[String]) {
+        if let (Some(section), false) = (self.sections.last_mut(), questions.is_empty()) {
+            let line = format!("-- the name server was asked: {}", questions.join(", "));
+            section.lines.push(line);
+        }
     }
 
     /// Adds a log file.

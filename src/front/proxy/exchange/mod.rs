@@ -34,6 +34,12 @@ pub use buffer::BodyBuffer;
 pub enum Failure {
     #[error("connect() failed ({}) while connecting to upstream", crate::front::log::os_error(.0))]
     Connect(io::Error),
+    #[error("bind({local}) failed ({}) while connecting to upstream", crate::front::log::os_error(.error))]
+    Bind {
+        /// As the file says it.
+        local: String,
+        error: io::Error,
+    },
     #[error("upstream timed out (110: Connection timed out) while {0}")]
     TimedOut(&'static str),
     #[error("upstream prematurely closed connection while {0}")]
@@ -97,7 +103,7 @@ enum Framing {
 }
 
 /// A connection being made.
-pub type Connecting = Pin<Box<dyn Future<Output = io::Result<PeerConnection>>>>;
+pub type Connecting = Pin<Box<dyn Future<Output = Result<PeerConnection, Failure>>>>;
 
 enum Link {
     Connecting(Connecting),
@@ -252,6 +258,29 @@ impl Exchange {
             }
             _ => None,
         }
+    }
+
+    /// The connection with what arrived behind the head, for a tunnel.
+    pub fn take_raw(&mut self) -> Option<(PeerConnection, Bytes)> {
+        self.client.upstream_timer.set(self.limits.read);
+        match std::mem::replace(&mut self.link, Link::Down) {
+            Link::Up(connection) => Some((connection, std::mem::take(&mut self.input).freeze())),
+            _ => None,
+        }
+    }
+
+    pub fn limits(&self) -> Limits {
+        self.limits
+    }
+
+    /// A tunnel passed on so many bytes of the upstream's, …
+    pub fn received_more(&self, n: usize) {
+        self.states.last(|s| s.bytes_received += n as u64);
+    }
+
+    /// … and so many of the client's.
+    pub fn sent_more(&self, n: usize) {
+        self.states.last(|s| s.bytes_sent += n as u64);
     }
 
     /// Closes the connection at once.

@@ -22,7 +22,7 @@ impl Exchange {
         };
         match connecting.as_mut().poll(cx) {
             Poll::Pending => self.poll_timer(cx, "connecting to upstream"),
-            Poll::Ready(Err(error)) => Poll::Ready(Err(Failure::Connect(error))),
+            Poll::Ready(Err(failure)) => Poll::Ready(Err(failure)),
             Poll::Ready(Ok(connection)) => {
                 connection.stream.set_nodelay();
                 self.link = Link::Up(connection);
