@@ -282,6 +282,7 @@ impl ProxiedBody {
 
 impl BodyStream for ProxiedBody {
     fn poll_next(&mut self, cx: &mut Context<'_>) -> Poll<Option<Result<Bytes, StreamCut>>> {
+        self.exchange.borrow_mut().begin_body();
         loop {
             if let Some(end) = self.over {
                 let whole = end.is_none();

@@ -206,7 +206,6 @@ fn stream(
     hold: Option<Hold>,
     finish: answer::Finish,
 ) -> ProxiedBody {
-    exchange.borrow_mut().begin_body();
     let proxy = &r.location.proxy;
     let ahead = match buffering {
         true => ReadAhead {

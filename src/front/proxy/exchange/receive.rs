@@ -98,7 +98,9 @@ impl Exchange {
 
     /// The answer's body is going to be passed on: what came of it so far counts, and what will come.
     pub fn begin_body(&mut self) {
-        self.body_begun = true;
+        if std::mem::replace(&mut self.body_begun, true) {
+            return;
+        }
         let n = self.behind_head;
         self.states.last(|s| s.response_length += n);
     }
