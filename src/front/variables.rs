@@ -252,7 +252,7 @@ fn append_builtin(builtin: Builtin, r: &Request, out: &mut BytesMut) -> bool {
         }),
         Builtin::UpstreamBytesReceived => {
             upstream(r, out, |s, out| put_decimal(out, s.bytes_received))
-        },
+        }
         Builtin::UpstreamBytesSent => upstream(r, out, |s, out| put_decimal(out, s.bytes_sent)),
         // Without a cache there is nothing to say.
         Builtin::UpstreamCacheEtag
