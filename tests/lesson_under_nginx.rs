@@ -17,6 +17,7 @@ use std::fs;
 
 use lesson::{Lesson, Server};
 use nginx::Nginx;
+use readme::Servers;
 
 const README: &str = include_str!("../README.md");
 
@@ -73,7 +74,8 @@ fn ask(lesson: &Lesson, line: &str, body: &[u8]) -> client::Answer {
 #[test]
 fn the_readmes_answers_are_nginxs() {
     let nginx = oracle();
-    let commands = readme::run(README, |lesson| start(lesson, &nginx), as_nginx_says);
+    let servers = Servers::Other(&|lesson| start(lesson, &nginx));
+    let commands = readme::run(README, servers, as_nginx_says);
     assert!(commands >= 20, "the README had only {commands} commands");
 }
 

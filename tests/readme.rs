@@ -9,12 +9,12 @@ mod lesson;
 #[path = "support/readme.rs"]
 mod readme;
 
-use lesson::Lesson;
+use readme::Servers;
 
 const README: &str = include_str!("../README.md");
 
 #[test]
 fn every_exercise_gives_the_answer_that_the_readme_shows() {
-    let commands = readme::run(README, Lesson::start_front, str::to_owned);
+    let commands = readme::run(README, Servers::Lab, str::to_owned);
     assert!(commands >= 20, "the README had only {commands} commands");
 }

@@ -80,12 +80,18 @@ impl Server {
     ) -> Result<Self, BenchError> {
         let mut server = Self::start("nginx", nginx.command(), setup, upstream, cores).await?;
         let master = server.child.id();
-        let children = fs::read_to_string(format!("/proc/{master}/task/{master}/children"))
-            .map_err(BenchError::io("the list of nginx's workers"))?;
-        server.pids = children
-            .split_whitespace()
-            .filter_map(|pid| pid.parse().ok())
-            .collect();
+        let children = format!("/proc/{master}/task/{master}/children");
+        let end = Instant::now() + PATIENCE;
+        // The master listens before its worker is there.
+        while server.pids.is_empty() && Instant::now() < end {
+            let list = fs::read_to_string(&children)
+                .map_err(BenchError::io("the list of nginx's workers"))?;
+            server.pids = list
+                .split_whitespace()
+                .filter_map(|pid| pid.parse().ok())
+                .collect();
+            tokio::time::sleep(Duration::from_millis(3)).await;
+        }
         match server.pids.is_empty() {
             true => Err(BenchError::Other("nginx has no worker".into())),
             false => Ok(server),

@@ -9,7 +9,7 @@ use clap::{Args, Parser, Subcommand, ValueEnum};
 ///
 /// Without arguments both servers of the lab start: the front as lab/nginx.conf says (port 3000) and the demo
 /// backend on port 5000. With -c or -p the program is nginx: it serves that file and nothing else.
-#[derive(Debug, Parser)]
+#[derive(Debug, Clone, Parser)]
 #[command(
     name = "proxy-lab",
     disable_version_flag = true,
@@ -48,6 +48,9 @@ pub struct Arguments {
         conflicts_with = "no_backend"
     )]
     pub backend_listen: SocketAddr,
+    /// Serve the file as it is now, and take no notice when it is saved.
+    #[arg(long)]
+    pub no_reload: bool,
     /// Another backend, beside the first: NAME=ADDRESS:PORT. May be given several times.
     #[arg(long = "backend", value_name = "NAME=ADDRESS:PORT", value_parser = named_backend)]
     pub backends: Vec<NamedBackend>,
@@ -67,7 +70,7 @@ pub struct Arguments {
     pub command: Option<Command>,
 }
 
-#[derive(Debug, Subcommand)]
+#[derive(Debug, Clone, Subcommand)]
 pub enum Command {
     /// Run the front server alone, in this terminal.
     Front,
@@ -77,7 +80,7 @@ pub enum Command {
     Explain(super::explain::ExplainArguments),
 }
 
-#[derive(Debug, Args)]
+#[derive(Debug, Clone, Args)]
 pub struct BackendArguments {
     #[command(subcommand)]
     pub action: Option<BackendAction>,

@@ -72,7 +72,7 @@ pub fn ask(order: Order) -> Result<ExitCode, CliError> {
     BufReader::new(stream).read_line(&mut answer)?;
     match answer.trim_end().split_once(' ') {
         Some(("ok", text)) => {
-            println!("{text}");
+            super::output::answer(text);
             Ok(ExitCode::SUCCESS)
         }
         Some((_, text)) => Err(CliError::Control(text.to_owned())),

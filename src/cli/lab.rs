@@ -17,6 +17,7 @@ use crate::front::worker::Product;
 
 use super::control::{BackendSwitch, ControlFile};
 use super::paths::Places;
+use super::reload::Reloader;
 use super::{Arguments, CliError};
 
 /// Starts the servers and serves until INT or TERM.
@@ -52,16 +53,21 @@ pub fn run(
         listeners.push((name, listener));
     }
     announce(places, &model, &bound, &listeners, arguments, warning);
-    let prefix = places.prefix.clone();
+    let root = places.root.clone();
+    let (watching, places) = (Arc::new(arguments.clone()), places.clone());
     actix_rt::System::new().block_on(async move {
         let mut interrupt = signal(SignalKind::interrupt())?;
         let mut terminate = signal(SignalKind::terminate())?;
-        let control = server::start(model, logs, bound, options)?;
+        let control = server::start(model.clone(), logs, bound, options)?;
+        if !watching.no_reload {
+            let reloader = Reloader::new(watching, control.clone(), places, model);
+            actix_rt::spawn(reloader.run());
+        }
         let mut switch = BackendSwitch::default();
         for (name, listener) in listeners {
             switch.start(name, listener)?;
         }
-        let _file = ControlFile::serve(&prefix, switch.clone());
+        let _file = ControlFile::serve(&root, switch.clone());
         first_of(&mut interrupt, &mut terminate).await;
         // What is under way ends within a bound; a second signal ends it at once.
         let gentle = async {
@@ -114,7 +120,8 @@ fn unwritable_log(error: LogError) -> CliError {
     CliError::Taken(format!("{}\n{advice}", CliError::Log(error)))
 }
 
-fn front_taken(error: FrontError) -> CliError {
+/// What to do about an address that cannot be had.
+pub fn front_taken(error: FrontError) -> CliError {
     let FrontError::Bind { address, source } = &error else {
         return CliError::Front(error);
     };

@@ -5,7 +5,9 @@ mod control;
 mod explain;
 mod lab;
 mod limits;
+mod output;
 mod paths;
+mod reload;
 mod serve;
 pub mod validate;
 
@@ -38,7 +40,7 @@ pub fn run() -> ExitCode {
     match dispatch(&arguments) {
         Ok(code) => code,
         Err(error) => {
-            eprintln!("{error}");
+            output::complain(error);
             ExitCode::from(1)
         }
     }
@@ -46,10 +48,10 @@ pub fn run() -> ExitCode {
 
 fn dispatch(arguments: &Arguments) -> Result<ExitCode, CliError> {
     if arguments.version {
-        eprintln!(
+        output::complain(format_args!(
             "nginx version: nginx/1.22.1 (Proxy Lab {})",
             env!("CARGO_PKG_VERSION")
-        );
+        ));
         return Ok(ExitCode::SUCCESS);
     }
     match &arguments.command {

@@ -15,9 +15,11 @@ pub enum Mode {
 }
 
 /// The folders of this run.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub struct Places {
     pub mode: Mode,
+    /// The folder that holds `lab/`; in nginx mode the prefix.
+    pub root: PathBuf,
     /// Absolute.
     pub prefix: PathBuf,
     /// As it was named, or the built-in `lab/nginx.conf`.
@@ -32,12 +34,8 @@ impl Places {
     pub fn find(arguments: &Arguments) -> Result<Self, CliError> {
         let here = std::env::current_dir().map_err(CliError::Folder)?;
         if arguments.file.is_none() && arguments.prefix.is_none() {
-            let prefix = nearest_lab(&here)?;
-            return Ok(Self {
-                mode: Mode::Lab,
-                prefix,
-                file: PathBuf::from("lab/nginx.conf"),
-            });
+            let root = nearest_lab(&here)?;
+            return Ok(Self::of_lab(&root, &current(&root)));
         }
         let prefix = match &arguments.prefix {
             Some(prefix) => here.join(prefix),
@@ -49,9 +47,34 @@ impl Places {
             .unwrap_or_else(|| PathBuf::from("lab/nginx.conf"));
         Ok(Self {
             mode: Mode::Nginx,
+            root: prefix.clone(),
             prefix,
             file,
         })
+    }
+
+    /// The lesson, or an exercise, of the lab at `root`.
+    pub fn of_lab(root: &Path, current: &Current) -> Self {
+        let (prefix, file) = match current {
+            Current::Lesson => (root.to_owned(), PathBuf::from("lab/nginx.conf")),
+            Current::Exercise(name) => (
+                root.join("lab/work").join(name),
+                PathBuf::from("nginx.conf"),
+            ),
+        };
+        Self {
+            mode: Mode::Lab,
+            root: root.to_owned(),
+            prefix,
+            file,
+        }
+    }
+
+    /// The file as people call it: relative to the lab where it lies in it.
+    pub fn shown(&self) -> String {
+        let file = self.prefix.join(&self.file);
+        let short = file.strip_prefix(&self.root).unwrap_or(&file);
+        short.display().to_string()
     }
 
     pub fn load_options(&self, arguments: &Arguments) -> LoadOptions {
@@ -62,6 +85,30 @@ impl Places {
             error_log: arguments.error_log.clone(),
         }
     }
+}
+
+/// What the lab serves.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Current {
+    /// `lab/nginx.conf`
+    Lesson,
+    /// `lab/work/NAME/nginx.conf`
+    Exercise(String),
+}
+
+/// What the lab at `root` is to serve: `lab/work/current` names it, where an exercise was started.
+pub fn current(root: &Path) -> Current {
+    let Ok(text) = std::fs::read_to_string(root.join("lab/work/current")) else {
+        return Current::Lesson;
+    };
+    let name = text.trim();
+    // A name of a folder there, and nothing that leads elsewhere.
+    let plain = |c: char| c.is_ascii_alphanumeric() || matches!(c, '-' | '_' | '.');
+    let is_name = !name.is_empty() && !name.starts_with('.') && name.chars().all(plain);
+    if !is_name || name == "lesson" {
+        return Current::Lesson;
+    }
+    Current::Exercise(name.to_owned())
 }
 
 /// The nearest folder upward that holds `lab/nginx.conf`.

@@ -8,15 +8,15 @@ use std::sync::Arc;
 use tokio::signal::unix::{Signal, SignalKind, signal};
 
 use crate::config::diagnostics::Diagnostic;
-use crate::config::model::Model;
+use crate::config::model::{LogLevel, Model};
 use crate::config::render::render;
 use crate::config::source::Sources;
-use crate::config::{self, LoadOptions};
+use crate::config::{self, LoadError, LoadOptions};
 use crate::front::log::{Logs, os_error};
 use crate::front::server::{self, Control, FrontOptions};
 use crate::front::worker::Product;
 
-use super::{Arguments, CliError};
+use super::{Arguments, CliError, output};
 
 /// The first line that a process in the background prints once it serves.
 const READY: &str = "ready";
@@ -28,7 +28,7 @@ pub fn run(arguments: &Arguments, load: &LoadOptions) -> Result<ExitCode, CliErr
         return into_background();
     }
     if let Some(warning) = super::limits::raise(model.process.worker_connections) {
-        eprintln!("nginx: [warn] {warning}");
+        output::complain(format_args!("nginx: [warn] {warning}"));
     }
     let options = FrontOptions {
         product: arguments
@@ -40,18 +40,20 @@ pub fn run(arguments: &Arguments, load: &LoadOptions) -> Result<ExitCode, CliErr
     };
     let logs = Arc::new(Logs::open(&model, false)?);
     let bound = server::bind(&model, &options)?;
-    let pid = PidFile::write(&model.process.pid)?;
-    if arguments.daemonized {
-        let _ = rustix::process::setsid();
-        println!("{READY}");
-    }
     let again = (load.clone(), arguments.colours());
-    let served = actix_rt::System::new().block_on(async move {
+    let daemonized = arguments.daemonized;
+    actix_rt::System::new().block_on(async move {
+        // Whoever reads the pid may send signals at once.
+        let mut signals = Signals::install()?;
+        let _pid = PidFile::write(&model.process.pid)?;
+        if daemonized {
+            let _ = rustix::process::setsid();
+            output::answer(READY);
+        }
         let control = server::start(model, logs, bound, options)?;
-        signals(&control, &again.0, again.1).await
-    });
-    drop(pid);
-    served.map(|()| ExitCode::SUCCESS)
+        obey(&mut signals, &control, &again.0, again.1).await;
+        Ok(ExitCode::SUCCESS)
+    })
 }
 
 /// Loads the configuration, with its warnings shown.
@@ -59,53 +61,66 @@ pub fn run(arguments: &Arguments, load: &LoadOptions) -> Result<ExitCode, CliErr
 /// # Errors
 /// All that is wrong with it, ready to be shown.
 pub fn load_model(load: &LoadOptions, colour: bool) -> Result<Model, CliError> {
-    let rendered = |found: &[Diagnostic], sources: &Sources| -> String {
-        found
-            .iter()
-            .map(|found| render(found, sources, colour))
-            .collect()
-    };
     match config::load(load) {
         Ok(model) => {
-            eprint!("{}", rendered(&model.warnings, &model.sources));
+            output::show(rendered(&model.warnings, &model.sources, colour));
             Ok(model)
         }
-        Err(error) => {
-            let text = rendered(&error.diagnostics, &error.sources);
-            Err(CliError::Config(text.trim_end().to_owned()))
-        }
+        Err(error) => Err(unusable(&error, colour)),
+    }
+}
+
+/// What is wrong with a file, ready to be shown.
+pub fn unusable(error: &LoadError, colour: bool) -> CliError {
+    let text = rendered(&error.diagnostics, &error.sources, colour);
+    CliError::Config(text.trim_end().to_owned())
+}
+
+/// Findings as they are shown.
+pub fn rendered(found: &[Diagnostic], sources: &Sources, colour: bool) -> String {
+    let each = found.iter();
+    each.map(|found| render(found, sources, colour)).collect()
+}
+
+/// The signals that nginx knows.
+struct Signals {
+    terminate: Signal,
+    interrupt: Signal,
+    quit: Signal,
+    hangup: Signal,
+    reopen: Signal,
+}
+
+impl Signals {
+    fn install() -> std::io::Result<Self> {
+        Ok(Self {
+            terminate: signal(SignalKind::terminate())?,
+            interrupt: signal(SignalKind::interrupt())?,
+            quit: signal(SignalKind::quit())?,
+            hangup: signal(SignalKind::hangup())?,
+            reopen: signal(SignalKind::user_defined1())?,
+        })
     }
 }
 
 /// TERM and INT end at once, QUIT after what is under way, HUP reloads, USR1 reopens the logs.
-async fn signals(control: &Control, load: &LoadOptions, colour: bool) -> Result<(), CliError> {
-    let mut terminate = signal(SignalKind::terminate())?;
-    let mut interrupt = signal(SignalKind::interrupt())?;
-    let mut quit = signal(SignalKind::quit())?;
-    let mut hangup = signal(SignalKind::hangup())?;
-    let mut reopen = signal(SignalKind::user_defined1())?;
+async fn obey(signals: &mut Signals, control: &Control, load: &LoadOptions, colour: bool) {
     loop {
         match next_of([
-            &mut terminate,
-            &mut interrupt,
-            &mut quit,
-            &mut hangup,
-            &mut reopen,
+            &mut signals.terminate,
+            &mut signals.interrupt,
+            &mut signals.quit,
+            &mut signals.hangup,
+            &mut signals.reopen,
         ])
         .await
         {
-            0 | 1 => {
-                control.stop(false).await;
-                return Ok(());
-            }
-            2 => {
-                control.stop(true).await;
-                return Ok(());
-            }
+            0 | 1 => return control.stop(false).await,
+            2 => return control.stop(true).await,
             3 => reload(control, load, colour),
             _ => {
                 if let Err(error) = control.reopen_logs() {
-                    eprintln!("nginx: [emerg] {error}");
+                    output::complain(format_args!("nginx: [emerg] {error}"));
                 }
             }
         }
@@ -118,15 +133,26 @@ async fn next_of<const N: usize>(signals: [&mut Signal; N]) -> usize {
     futures::future::select_all(waits).await.1
 }
 
-/// A broken file keeps the old configuration.
+/// A broken file keeps the old configuration; the error log says why, as nginx's does.
 fn reload(control: &Control, load: &LoadOptions, colour: bool) {
-    let applied = load_model(load, colour).and_then(|model| {
-        let logs = Logs::open(&model, false)?;
-        Ok(control.reload(Arc::new(model), Arc::new(logs))?)
-    });
-    if let Err(error) = applied {
-        eprintln!("{error}");
+    let applied = match config::load(load) {
+        Ok(model) => {
+            output::show(rendered(&model.warnings, &model.sources, colour));
+            apply(control, model).map_err(|error| (error.to_string(), error))
+        }
+        Err(error) => Err((error.to_string(), unusable(&error, colour))),
+    };
+    if let Err((line, error)) = applied {
+        let line = line.strip_prefix("nginx: [emerg] ").unwrap_or(&line);
+        control.log(LogLevel::Emerg, line);
+        output::complain(error);
     }
+}
+
+fn apply(control: &Control, model: Model) -> Result<(), CliError> {
+    let logs = Logs::open(&model, false)?;
+    control.reload(Arc::new(model), Arc::new(logs))?;
+    Ok(())
 }
 
 /// `daemon on`: the same program again in the background; this one ends when that one serves.

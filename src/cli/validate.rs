@@ -11,7 +11,7 @@ use crate::config::source::Sources;
 use crate::config::{LoadOptions, load};
 use crate::front::log::{Logs, os_error};
 
-use super::CliError;
+use super::{CliError, output};
 
 /// Tests a configuration as `nginx -t` does: messages on the standard error, exit code 0 or 1.
 pub fn run(options: &LoadOptions, colour: bool) -> ExitCode {
@@ -19,14 +19,18 @@ pub fn run(options: &LoadOptions, colour: bool) -> ExitCode {
         Ok(model) => {
             show(&model.warnings, &model.sources, colour);
             let file = model.file.display();
-            eprintln!("nginx: the configuration file {file} syntax is ok");
+            output::complain(format_args!(
+                "nginx: the configuration file {file} syntax is ok"
+            ));
             // As nginx, the files are opened too: one that cannot be is a mistake of the configuration.
             if let Err(error) = openable(&model) {
-                eprintln!("{error}");
+                output::complain(error);
                 failed(&model.file);
                 return ExitCode::FAILURE;
             }
-            eprintln!("nginx: configuration file {file} test is successful");
+            output::complain(format_args!(
+                "nginx: configuration file {file} test is successful"
+            ));
             ExitCode::SUCCESS
         }
         Err(error) => {
@@ -36,10 +40,10 @@ pub fn run(options: &LoadOptions, colour: bool) -> ExitCode {
                 .partition(|found| !error.syntax_ok || !found.is_fatal());
             show(&early, &error.sources, colour);
             if error.syntax_ok {
-                eprintln!(
+                output::complain(format_args!(
                     "nginx: the configuration file {} syntax is ok",
                     error.file.display()
-                );
+                ));
             }
             show(&late, &error.sources, colour);
             failed(&error.file);
@@ -63,10 +67,13 @@ fn openable(model: &Model) -> Result<(), CliError> {
 
 fn show(found: &[Diagnostic], sources: &Sources, colour: bool) {
     for found in found {
-        eprint!("{}", render(found, sources, colour));
+        output::show(render(found, sources, colour));
     }
 }
 
 fn failed(file: &Path) {
-    eprintln!("nginx: configuration file {} test failed", file.display());
+    output::complain(format_args!(
+        "nginx: configuration file {} test failed",
+        file.display()
+    ));
 }

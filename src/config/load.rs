@@ -120,7 +120,7 @@ fn finish(mut analyser: Analyser, file: PathBuf) -> Result<Model, LoadError> {
         servers: merged.servers,
         upstreams: merged.upstreams,
         logs: analyser.shared.logs,
-        slots: analyser.variables.names(),
+        slots: analyser.variables.finish(),
         sources: analyser.sources,
         prefix,
         file,

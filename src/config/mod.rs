@@ -3,6 +3,7 @@
 //! [`lexer`] → [`parser`] → [`analyse`] (by the [`table`]) → `merge` → [`model`]; [`load()`] does it all.
 
 pub mod analyse;
+pub mod changes;
 pub mod diagnostics;
 mod glob;
 pub mod lexer;
@@ -22,5 +23,6 @@ pub mod template;
 pub mod tree;
 mod values;
 pub mod variables;
+pub mod watched;
 
 pub use load::{LoadError, LoadOptions, load};

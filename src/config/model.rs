@@ -32,8 +32,8 @@ pub struct Model {
     pub upstreams: Vec<Arc<Upstream>>,
     /// Log files, each opened once however many `access_log` lines name it.
     pub logs: Vec<LogFile>,
-    /// Names of the variables that the file itself makes (`set`, `map`, named captures), by slot.
-    pub slots: Vec<String>,
+    /// The variables that the file itself makes (`set`, `map`, named captures), by slot.
+    pub slots: Vec<SlotVariable>,
     /// The text of every file that was read: spans point into it.
     pub sources: Sources,
     /// The prefix (`-p`): what relative paths are relative to. Always absolute, ends with `/`.
@@ -217,13 +217,38 @@ pub enum RewriteStep {
     Return(Return),
     /// `set $name value`
     Set {
-        slot: u16,
+        target: SetTarget,
         value: Template,
         span: Span,
     },
     Rewrite(Box<Rewrite>),
     If(Box<If>),
     Break(Span),
+}
+
+/// What a `set` sets.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum SetTarget {
+    /// A variable of the file's own.
+    Slot(u16),
+    /// `$args`
+    Args,
+}
+
+/// Where a variable of the file's own has its value from, until a `set` or a group gives it one.
+#[derive(Debug, Clone)]
+pub enum SlotSource {
+    /// `set`: empty until then.
+    Set,
+    /// A named group: no value until its regex matches.
+    Group,
+}
+
+/// A variable of the file's own.
+#[derive(Debug, Clone)]
+pub struct SlotVariable {
+    pub name: String,
+    pub source: SlotSource,
 }
 
 /// `rewrite REGEX REPLACEMENT [FLAG]`.
@@ -257,7 +282,7 @@ pub enum RewriteEnd {
 #[derive(Debug)]
 pub struct If {
     pub condition: Condition,
-    /// The block's configuration; its `rewrite` are the directives inside. `None` in a server's own level has none of its own.
+    /// The block's configuration; its `rewrite` are the directives inside. An `if` of a server's own level has none but these.
     pub level: Arc<Location>,
     pub span: Span,
 }
@@ -357,6 +382,8 @@ pub struct Core {
     pub port_in_redirect: bool,
     pub server_name_in_redirect: bool,
     pub recursive_error_pages: bool,
+    pub rewrite_log: bool,
+    pub uninitialized_variable_warn: bool,
     pub log_not_found: bool,
     /// `chunked_transfer_encoding`, on by default.
     pub chunked_transfer_encoding: bool,

@@ -18,6 +18,15 @@ pub struct Span {
 #[derive(Debug, Clone, Default)]
 pub struct Sources {
     files: Vec<Source>,
+    /// What `include` lines looked for: a pattern, or a name that could not be read, with what was found.
+    includes: Vec<Include>,
+}
+
+/// What an `include` line looked for.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Include {
+    pub pattern: PathBuf,
+    pub found: Vec<PathBuf>,
 }
 
 /// One file.
@@ -53,6 +62,15 @@ impl Sources {
     fn push(&mut self, source: Source) -> u16 {
         self.files.push(source);
         u16::try_from(self.files.len() - 1).unwrap_or(u16::MAX)
+    }
+
+    /// Notes what an `include` line looked for.
+    pub fn add_include(&mut self, pattern: PathBuf, found: Vec<PathBuf>) {
+        self.includes.push(Include { pattern, found });
+    }
+
+    pub fn includes(&self) -> &[Include] {
+        &self.includes
     }
 
     pub fn get(&self, file: u16) -> Option<&Source> {

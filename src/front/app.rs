@@ -180,7 +180,7 @@ fn begin(front: FrontRequest) -> Request {
         method_name: head.method_name.share(&head.raw),
         captures: Vec::new(),
         captured: Bytes::new(),
-        slots: vec![None; model.slots.len()],
+        slots: RefCell::new(vec![None; model.slots.len()]),
         internal: false,
         uri_changes: MAX_URI_CHANGES + 1,
         error_page: false,

@@ -66,7 +66,10 @@ impl Key {
         });
         let own = || {
             let mut all = model.listens.iter().enumerate();
-            all.find(|(_, at)| at.bound && Key::of(at, options).is_ok_and(|key| key.is(self)))
+            all.find(|(_, at)| {
+                let same = || Key::of(at, options).is_ok_and(|key| key.is(self));
+                at.bound && (at.address == self.configured || same())
+            })
         };
         apart.or_else(own).map(|(listen, _)| listen)
     }
@@ -79,7 +82,7 @@ impl Key {
 pub fn bind(
     model: &Model,
     options: &FrontOptions,
-    held: &[Bound],
+    held: &[&Bound],
 ) -> Result<Vec<Bound>, FrontError> {
     let mut bound = Vec::new();
     for at in model.listens.iter().filter(|at| at.bound) {
@@ -107,6 +110,15 @@ pub fn bind(
 }
 
 impl Bound {
+    pub fn is_same(&self, other: &Bound) -> bool {
+        self.key.is(&other.key)
+    }
+
+    /// Takes no more connections, though a server that was replaced still holds the socket: the address is free again.
+    pub fn close(self) {
+        let _ = rustix::net::shutdown(&self.socket, rustix::net::Shutdown::Both);
+    }
+
     /// The same socket once more: it stays open until every one is closed.
     ///
     /// # Errors

@@ -24,6 +24,7 @@ use super::app::{AtListen, application};
 use super::effects::Effects;
 use super::log::Logs;
 use super::proxy::{ClientError, Upstreams};
+use super::room::Room;
 use super::server::head_rules;
 use super::trace::{Step, TURN, Trace, text};
 use super::worker::{AddressMap, Product, Worker};
@@ -114,9 +115,11 @@ pub enum ExplainError {
 pub async fn explain(model: &Arc<Model>, question: Question) -> Result<Explanation, ExplainError> {
     let story = Arc::new(Mutex::new(String::new()));
     let heard = story.clone();
+    let logs = Arc::new(Logs::default());
     let worker = Rc::new(Worker {
         product: question.product,
-        logs: Arc::new(Logs::default()),
+        room: Room::new(model.clone(), logs.clone(), Rc::default(), Rc::default()),
+        logs,
         upstreams: Upstreams::new(AddressMap::default())?,
         story: Some(Arc::new(move |line: &str| {
             if let Ok(mut story) = heard.lock() {

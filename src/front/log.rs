@@ -150,6 +150,14 @@ impl Logs {
         Ok(())
     }
 
+    /// Writes a line that concerns no request to the process's own error logs.
+    pub fn process(&self, model: &Model, level: LogLevel, message: &str) {
+        let mut line = start_of_line(level);
+        line.extend_from_slice(message.as_bytes());
+        line.push(b'\n');
+        self.write_error(&model.process.error_log, level, &line);
+    }
+
     fn write_error(&self, logs: &[crate::config::model::ErrorLog], level: LogLevel, line: &[u8]) {
         let mut on_terminal = false;
         for log in logs.iter().filter(|log| level <= log.level) {

@@ -19,6 +19,7 @@ mod ranges;
 pub mod reply;
 pub mod request;
 mod rewrite;
+pub mod room;
 pub mod server;
 mod story;
 pub mod trace;

@@ -51,7 +51,7 @@ pub struct Request {
     pub captures: Captures,
     pub captured: Bytes,
     /// The file's own variables, by slot.
-    pub slots: Vec<Option<Bytes>>,
+    pub slots: RefCell<Vec<Option<Bytes>>>,
     /// Reached by an internal redirect: `internal` locations are open.
     pub internal: bool,
     /// Internal redirects that are still allowed.
@@ -126,7 +126,7 @@ impl Request {
 
     /// Gives a variable of the file's own its value.
     pub fn set_slot(&mut self, slot: u16, value: Option<Bytes>) {
-        if let Some(place) = self.slots.get_mut(usize::from(slot)) {
+        if let Some(place) = self.slots.get_mut().get_mut(usize::from(slot)) {
             *place = value;
         }
     }

@@ -6,7 +6,8 @@ use std::sync::Arc;
 use bytes::{Bytes, BytesMut};
 
 use crate::config::model::{
-    Condition, FileTest, Location, LogLevel, Return, ReturnBody, Rewrite, RewriteEnd, RewriteStep,
+    Condition, FileTest, Location, LocationKind, LogLevel, Return, ReturnBody, Rewrite, RewriteEnd,
+    RewriteStep, SetTarget,
 };
 use crate::config::regex::{Captures, Regex};
 use crate::config::source::Span;
@@ -68,18 +69,32 @@ fn steps(r: &mut Request, level: &Arc<Location>, changed: &mut bool) -> Result<A
                 note(r, directive.span, || "answers".to_owned());
                 return Err(do_return(r, directive));
             }
-            RewriteStep::Set { slot, value, span } => {
+            RewriteStep::Set {
+                target,
+                value,
+                span,
+            } => {
                 let value = variables::evaluate(value, r);
                 note(r, *span, || format!("is now \"{}\"", text(&value)));
-                r.set_slot(*slot, Some(value));
+                match target {
+                    SetTarget::Slot(slot) => r.set_slot(*slot, Some(value)),
+                    SetTarget::Args => {
+                        r.args = value;
+                        r.args_given = true;
+                        r.uri_as_received = false;
+                    }
+                }
                 After::Next
             }
             RewriteStep::Rewrite(directive) => rewrite(r, directive, changed)?,
             RewriteStep::If(block) => match holds(r, &block.condition)? {
                 true => {
                     note(r, block.span, || "holds: its block applies".to_owned());
-                    r.location = block.level.clone();
-                    r.apply_location_limits();
+                    // In a server's own level it changes nothing but these directives.
+                    if !matches!(r.location.kind, LocationKind::Server) {
+                        r.location = block.level.clone();
+                        r.apply_location_limits();
+                    }
                     steps(r, &block.level, changed)?
                 }
                 false => {
@@ -141,6 +156,13 @@ fn own_answer(r: &Request, status: u16, body: Bytes) -> Flow {
     Reply::text(status, files::content_type(r, &r.uri), body).into_flow()
 }
 
+/// With `rewrite_log on`, what is done is told in the error log.
+fn log_step(r: &Request, message: impl Fn() -> String) {
+    if r.location.core.rewrite_log {
+        log::error(r, LogLevel::Notice, &message());
+    }
+}
+
 /// The groups of a match become the request's.
 fn matches(r: &mut Request, regex: &Arc<Regex>, subject: &Bytes) -> Result<bool, Flow> {
     match regex.captures(subject) {
@@ -150,9 +172,15 @@ fn matches(r: &mut Request, regex: &Arc<Regex>, subject: &Bytes) -> Result<bool,
                 captures,
                 subject: subject.clone(),
             });
+            log_step(r, || {
+                format!("\"{}\" matches \"{}\"", regex.pattern, text(subject))
+            });
             Ok(true)
         }
         Ok(None) => {
+            log_step(r, || {
+                format!("\"{}\" does not match \"{}\"", regex.pattern, text(subject))
+            });
             r.captures = Captures::new();
             Ok(false)
         }
@@ -198,9 +226,17 @@ fn rewrite(r: &mut Request, directive: &Rewrite, changed: &mut bool) -> Result<A
         None if directive.add_args => r.args.clone(),
         None => Bytes::new(),
     };
+    r.args_given |= directive.args.is_some() || !r.args.is_empty();
     r.args = std::mem::take(&mut args);
     r.uri = uri;
     note(r, directive.span, || changed_to(r, directive));
+    log_step(r, || {
+        format!(
+            "rewritten data: \"{}\", args: \"{}\"",
+            text(&r.uri),
+            text(&r.args)
+        )
+    });
     if r.uri.is_empty() {
         log::error(r, LogLevel::Error, "the rewritten URI has a zero length");
         return Err(Flow::Status(500));
@@ -223,6 +259,7 @@ fn redirect_to(r: &mut Request, directive: &Rewrite, status: u16) -> Flow {
     note(r, directive.span, || {
         format!("matches: {status} to \"{}\"", text(&target))
     });
+    log_step(r, || format!("rewritten redirect: \"{}\"", text(&target)));
     redirect(r, status, target.freeze())
 }
 

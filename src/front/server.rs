@@ -4,7 +4,7 @@
 //! with `Connection: close`, and is not cut before. Where sockets or the number of workers change, a second server takes over
 //! the sockets that stay, as nginx's new workers do, and the first ends when its last connection has ended.
 
-use std::cell::RefCell;
+use std::cell::{Cell, RefCell};
 use std::collections::HashMap;
 use std::io;
 use std::net::SocketAddr;
@@ -18,7 +18,7 @@ use actix_server::{Server, ServerHandle};
 use actix_service::fn_service;
 use tokio::sync::watch;
 
-use crate::config::model::{Model, Server as ModelServer};
+use crate::config::model::{LogLevel, Model, Server as ModelServer};
 use crate::wire::answer::Answer;
 use crate::wire::connection::Connection;
 use crate::wire::request_parser::HeadLimits;
@@ -32,10 +32,13 @@ use super::bind::Key;
 use super::effects::Effects;
 use super::log::Logs;
 use super::proxy::Upstreams;
+use super::room::Room;
 use super::worker::{AddressMap, Product, Worker};
 
 /// How long requests under way may take once the front is told to end.
 const FAREWELL: Duration = Duration::from_secs(10);
+/// The accepting thread hears of a pause well within this; before, a socket must not be closed under it.
+const PAUSED: Duration = Duration::from_millis(20);
 /// Connections that the accepting thread has taken reach their worker well within this.
 const HANDED_OVER: Duration = Duration::from_secs(1);
 /// A replaced server may take as long as its connections do: whoever ends the front ends it, too.
@@ -96,8 +99,10 @@ struct Running {
     handle: ServerHandle,
     workers: usize,
     sockets: Vec<Bound>,
-    /// Servers that were replaced and still have connections.
+    /// Servers that were replaced and may still have connections.
     replaced: Vec<ServerHandle>,
+    /// Sockets of addresses that were given up a moment ago.
+    leaving: Vec<Bound>,
 }
 
 /// What a reload did to the sockets.
@@ -149,6 +154,7 @@ pub fn start(
             workers,
             sockets: bound,
             replaced: Vec::new(),
+            leaving: Vec::new(),
         })),
     })
 }
@@ -193,7 +199,8 @@ impl Control {
     pub fn reload(&self, model: Arc<Model>, logs: Arc<Logs>) -> Result<Rebound, FrontError> {
         let mut running = self.running.lock().unwrap_or_else(PoisonError::into_inner);
         let options = self.state.borrow().options.clone();
-        let sockets = bind::bind(&model, &options, &running.sockets)?;
+        let held: Vec<&Bound> = running.sockets.iter().chain(&running.leaving).collect();
+        let sockets = bind::bind(&model, &options, &held)?;
         let without = |all: &[Bound], known: &[Bound]| -> Vec<SocketAddr> {
             let addresses = all.iter().map(|at| at.address);
             let is_known = |address: &SocketAddr| known.iter().any(|at| at.address == *address);
@@ -221,12 +228,23 @@ impl Control {
         });
         if let Some(ready) = ready {
             let old = std::mem::replace(&mut running.handle, ready.run());
+            let known = std::mem::replace(&mut running.sockets, sockets);
             running.workers = workers;
-            running.sockets = sockets;
             running.replaced.push(old.clone());
-            actix_rt::spawn(let_go(old));
+            running.leaving.extend(known);
+            let Running {
+                sockets, leaving, ..
+            } = &mut *running;
+            leaving.retain(|at| !sockets.iter().any(|kept| kept.is_same(at)));
+            actix_rt::spawn(let_go(old, self.running.clone()));
         }
         Ok(rebound)
+    }
+
+    /// Writes a line to the error logs of what is served.
+    pub fn log(&self, level: LogLevel, message: &str) {
+        let state = self.state.borrow();
+        state.logs.process(&state.model, level, message);
     }
 
     /// Opens the logs anew.
@@ -251,8 +269,15 @@ impl Control {
 }
 
 /// Ends a server that was replaced, once nothing that it accepted is left.
-async fn let_go(old: ServerHandle) {
+async fn let_go(old: ServerHandle, running: Arc<Mutex<Running>>) {
     old.pause().await;
+    tokio::time::sleep(PAUSED).await;
+    // What was wanted again meanwhile is no longer among these.
+    let leaving = {
+        let mut running = running.lock().unwrap_or_else(PoisonError::into_inner);
+        std::mem::take(&mut running.leaving)
+    };
+    leaving.into_iter().for_each(Bound::close);
     tokio::time::sleep(HANDED_OVER).await;
     old.stop(true).await;
 }
@@ -268,6 +293,8 @@ struct Local {
 
 thread_local! {
     static LOCAL: RefCell<HashMap<u64, Rc<Local>>> = RefCell::default();
+    /// How many connections this thread holds, to clients and to upstreams.
+    static TAKEN: Rc<Cell<usize>> = Rc::default();
     /// The connections of this thread; `None` before the first.
     static REGISTRY: RefCell<Option<Rc<Registry>>> = const { RefCell::new(None) };
 }
@@ -281,6 +308,11 @@ async fn accept(watched: Watched, key: Key, stream: TcpStream) -> Result<(), ()>
         return Ok(());
     };
     let Some(at) = local.model.listens.get(listen) else {
+        return Ok(());
+    };
+    let room = &local.worker.room;
+    let Some(_place) = room.take() else {
+        room.log(LogLevel::Alert, &room.not_enough());
         return Ok(());
     };
     let connection = Rc::new(Connection::new(Stream::Tcp(stream), peer, address));
@@ -363,7 +395,14 @@ async fn local(receiver: &watch::Receiver<State>) -> Result<Rc<Local>, ()> {
         return Ok(local);
     }
     let state = receiver.borrow().clone();
+    let room = Room::new(
+        state.model.clone(),
+        state.logs.clone(),
+        registry(receiver),
+        TAKEN.with(Rc::clone),
+    );
     let worker = Rc::new(Worker {
+        room,
         product: state.options.product.clone(),
         logs: state.logs.clone(),
         upstreams: Upstreams::new(state.options.dial_map.clone())

@@ -208,7 +208,7 @@ impl Trace {
             Var::Slot(slot) => model
                 .slots
                 .get(usize::from(*slot))
-                .cloned()
+                .map(|variable| variable.name.clone())
                 .unwrap_or_default(),
         };
         let step = Step::Variable {

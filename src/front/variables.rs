@@ -6,13 +6,14 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use bytes::{Bytes, BytesMut};
 
-use crate::config::model::{ListenAddress, Root};
+use crate::config::model::{ListenAddress, LogLevel, Root, SlotSource};
 use crate::config::template::{Part, Template};
 use crate::config::variables::{Builtin, Var};
 use crate::wire::date;
 use crate::wire::digits::{put_decimal, put_ip, put_padded};
 use crate::wire::head::Known;
 
+use super::log;
 use super::proxy::states::UpstreamState;
 use super::request::Request;
 
@@ -110,11 +111,35 @@ fn compute(var: &Var, r: &Request, out: &mut BytesMut) -> bool {
         Var::UpstreamCookie(name) => append_upstream_cookie(name, r, out),
         // nginx 1.22 keeps none of a proxied answer.
         Var::UpstreamTrailer(_) => false,
-        Var::Slot(slot) => put(
-            out,
-            r.slots.get(usize::from(*slot)).and_then(Option::as_deref),
-        ),
+        Var::Slot(slot) => append_slot(*slot, r, out),
     }
+}
+
+/// A variable of the file's own: what it was given, else what its source says, which then stays.
+fn append_slot(slot: u16, r: &Request, out: &mut BytesMut) -> bool {
+    let slot = usize::from(slot);
+    if let Some(value) = r.slots.borrow().get(slot).and_then(Option::as_deref) {
+        out.extend_from_slice(value);
+        return true;
+    }
+    let Some(variable) = r.model.slots.get(slot) else {
+        return false;
+    };
+    let value = match &variable.source {
+        SlotSource::Set => {
+            if r.location.core.uninitialized_variable_warn {
+                let message = format!("using uninitialized \"{}\" variable", variable.name);
+                log::error(r, LogLevel::Warn, &message);
+            }
+            Bytes::new()
+        }
+        SlotSource::Group => return false,
+    };
+    out.extend_from_slice(&value);
+    if let Some(place) = r.slots.borrow_mut().get_mut(slot) {
+        *place = Some(value);
+    }
+    true
 }
 
 fn put(out: &mut BytesMut, value: Option<&[u8]>) -> bool {

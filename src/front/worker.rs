@@ -1,5 +1,6 @@
 //! What one worker thread keeps between requests: the product's name, logs, upstream pools and peers' health.
 
+use std::rc::Rc;
 use std::sync::Arc;
 
 use crate::config::model::ListenAddress;
@@ -7,12 +8,14 @@ use crate::config::model::ListenAddress;
 use super::effects::Effects;
 use super::log::Logs;
 use super::proxy::Upstreams;
+use super::room::Room;
 
 /// Shared by all requests of a worker.
 pub struct Worker {
     pub product: Product,
     pub logs: Arc<Logs>,
     pub upstreams: Upstreams,
+    pub room: Rc<Room>,
     pub story: Option<Story>,
     pub effects: Effects,
 }

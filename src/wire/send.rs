@@ -305,6 +305,7 @@ async fn send_stream(
 ) -> End {
     let mut flow = Flow {
         spool: Spool::new(),
+        ahead: stream.ahead(),
         head_pending: head,
         source: Source::Flowing,
         chunked: answer.chunked,
@@ -327,6 +328,7 @@ enum Source {
 
 struct Flow {
     spool: Spool,
+    ahead: ReadAhead,
     head_pending: Bytes,
     source: Source,
     chunked: bool,
@@ -340,18 +342,24 @@ impl Flow {
         stream: &mut dyn BodyStream,
         cx: &mut Context<'_>,
     ) -> Poll<End> {
+        // Only what the client does not take goes to the file: as long as it takes bytes, memory is enough.
+        let mut client_full = false;
         loop {
-            let pulled = match self.pull(stream, cx) {
+            let pulled = match self.pull(client_full, stream, cx) {
                 Ok(pulled) => pulled,
                 Err(_) => return Poll::Ready(failed(connection)),
             };
             if self.source != Source::Invalid && self.has_output(stream.eager()) {
                 match self.poll_output(connection, policy, cx) {
-                    Poll::Ready(Ok(())) => continue,
+                    Poll::Ready(Ok(())) => {
+                        client_full = false;
+                        continue;
+                    }
                     Poll::Ready(Err(end)) => return Poll::Ready(end),
                     Poll::Pending => {
                         stream.poll_pump(cx);
-                        if pulled {
+                        let was_full = std::mem::replace(&mut client_full, true);
+                        if pulled || !was_full {
                             continue;
                         }
                         if stream.watches_client() && connection.poll_left(cx).is_ready() {
@@ -374,16 +382,22 @@ impl Flow {
         }
     }
 
-    /// Takes from the source what it has and what may be taken; true if anything came.
-    fn pull(&mut self, stream: &mut dyn BodyStream, cx: &mut Context<'_>) -> io::Result<bool> {
+    /// Takes from the source what it has and what may be taken, into the file only if `to_file`; true if anything came.
+    fn pull(
+        &mut self,
+        to_file: bool,
+        stream: &mut dyn BodyStream,
+        cx: &mut Context<'_>,
+    ) -> io::Result<bool> {
         let mut any = false;
-        let ahead = stream.ahead();
+        let file = if to_file { self.ahead.file } else { 0 };
         // One turn takes a bounded amount, so that sending is not starved; what it takes makes one chunk.
         let mut turn: Vec<Bytes> = Vec::new();
         let mut total = 0;
         while self.source == Source::Flowing
             && total < TURN
-            && self.spool.has_room(ahead.memory, ahead.file)
+            && (total < self.ahead.memory || to_file)
+            && self.spool.has_room(self.ahead.memory, file)
         {
             match stream.poll_next(cx) {
                 Poll::Pending => break,
@@ -400,19 +414,21 @@ impl Flow {
                 }
                 Poll::Ready(Some(Ok(bytes))) => {
                     total += bytes.len();
-                    self.spool.push(bytes, ahead.memory, &ahead.folder)?;
+                    self.spool
+                        .push(bytes, self.ahead.memory, &self.ahead.folder)?;
                 }
             }
             any = true;
         }
         if any && self.chunked && self.source != Source::Invalid {
-            self.push_chunk(turn, total, &ahead)?;
+            self.push_chunk(turn, total)?;
         }
         Ok(any)
     }
 
     /// Frames a turn's bytes as one chunk, and the end as the last one (RFC 9112, 7.1).
-    fn push_chunk(&mut self, turn: Vec<Bytes>, total: usize, ahead: &ReadAhead) -> io::Result<()> {
+    fn push_chunk(&mut self, turn: Vec<Bytes>, total: usize) -> io::Result<()> {
+        let ahead = &self.ahead;
         if total > 0 {
             let mut size = BytesMut::with_capacity(16);
             super::chunked::write_chunk_head(&mut size, total);

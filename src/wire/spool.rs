@@ -163,10 +163,12 @@ impl Spool {
 
 /// An unlinked file in `folder`, or in the system's folder for temporary files where that one does not exist yet and cannot be made.
 fn temporary(folder: &Path) -> io::Result<File> {
-    match std::fs::create_dir_all(folder).and_then(|()| tempfile::tempfile_in(folder)) {
-        Ok(file) => Ok(file),
-        Err(_) => tempfile::tempfile(),
-    }
+    tempfile::tempfile_in(folder)
+        .or_else(|_| {
+            std::fs::create_dir_all(folder)?;
+            tempfile::tempfile_in(folder)
+        })
+        .or_else(|_| tempfile::tempfile())
 }
 
 #[cfg(test)]

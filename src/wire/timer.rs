@@ -1,4 +1,5 @@
-//! One timer a connection: moving the deadline costs nothing, since the clock's own entry is only moved when it fires early.
+//! One timer a connection: moving the deadline costs nothing, since the clock is read only where somebody waits for it, and
+//! the clock's own entry is only moved when it fires early.
 
 use std::cell::{Cell, RefCell};
 use std::future::Future;
@@ -12,7 +13,16 @@ use tokio::time::{Instant, Sleep};
 #[derive(Debug, Default)]
 pub struct Timer {
     sleep: RefCell<Option<Pin<Box<Sleep>>>>,
-    deadline: Cell<Option<Instant>>,
+    deadline: Cell<Deadline>,
+}
+
+#[derive(Debug, Clone, Copy, Default)]
+enum Deadline {
+    #[default]
+    Never,
+    /// So long from the moment that somebody waits.
+    After(Duration),
+    At(Instant),
 }
 
 impl Timer {
@@ -20,24 +30,30 @@ impl Timer {
         Self::default()
     }
 
-    /// The timer expires `after` from now.
+    /// The timer expires `after` from the moment that somebody waits for it, which is commonly now.
     pub fn set(&self, after: Duration) {
-        self.deadline.set(Some(Instant::now() + after));
+        self.deadline.set(Deadline::After(after));
     }
 
     /// The timer never expires.
     pub fn clear(&self) {
-        self.deadline.set(None);
+        self.deadline.set(Deadline::Never);
     }
 
     pub fn is_set(&self) -> bool {
-        self.deadline.get().is_some()
+        !matches!(self.deadline.get(), Deadline::Never)
     }
 
     /// Ready once the deadline has passed; the deadline is then cleared.
     pub fn poll_expired(&self, cx: &mut Context<'_>) -> Poll<()> {
-        let Some(deadline) = self.deadline.get() else {
-            return Poll::Pending;
+        let deadline = match self.deadline.get() {
+            Deadline::Never => return Poll::Pending,
+            Deadline::At(deadline) => deadline,
+            Deadline::After(after) => {
+                let deadline = Instant::now() + after;
+                self.deadline.set(Deadline::At(deadline));
+                deadline
+            }
         };
         let mut slot = self.sleep.borrow_mut();
         let sleep = slot.get_or_insert_with(|| Box::pin(tokio::time::sleep_until(deadline)));
@@ -47,7 +63,7 @@ impl Timer {
         }
         while sleep.as_mut().poll(cx).is_ready() {
             if Instant::now() >= deadline {
-                self.deadline.set(None);
+                self.deadline.set(Deadline::Never);
                 return Poll::Ready(());
             }
             sleep.as_mut().reset(deadline);

@@ -391,7 +391,9 @@ fn make_adds_no_noise() {
         ))
         .current_dir(env!("CARGO_MANIFEST_DIR"))
         .stdin(Stdio::null())
+        // Of the make that runs the tests, if one does.
         .env_remove("MAKEFLAGS")
+        .env_remove("MAKELEVEL")
         .output()
         .expect("make");
     let alone = folder.run(&["--no-backend"]);

@@ -140,16 +140,23 @@ impl Lesson {
         self.ports[0] = port;
     }
 
-    /// Starts the whole lab with these arguments, in lab mode.
-    pub fn start_lab(&self, arguments: &[&str]) -> Server {
-        Server::start(self.lab(arguments), self.root(), self.front())
+    /// Starts both servers in one program, as `make lab` does, the backend on the copy's port.
+    pub fn start_lab(&self) -> Server {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_proxy-lab"));
+        command.args(["--backend-listen", &self.backend().to_string()]);
+        Server::start(command, self.root(), self.front())
     }
 
-    /// The lab with these arguments, to be run in the copy's folder.
-    pub fn lab(&self, arguments: &[&str]) -> Command {
-        let mut command = Command::new(env!("CARGO_BIN_EXE_proxy-lab"));
-        command.current_dir(self.root()).args(arguments);
-        command
+    /// Takes the backend of the running lab down or up (`action`: `stop` or `start`); what the program says.
+    pub fn switch_backend(&self, action: &str) -> String {
+        let output = Command::new(env!("CARGO_BIN_EXE_proxy-lab"))
+            .args(["backend", action])
+            .current_dir(self.root())
+            .output()
+            .expect("the program");
+        let said = String::from_utf8_lossy(&[output.stdout, output.stderr].concat()).into_owned();
+        assert!(output.status.success(), "{}: {said}", output.status);
+        said
     }
 
     /// Starts real nginx with the README's command, as an ordinary user: `command` is nginx, still without arguments, and that
@@ -191,7 +198,7 @@ pub struct Server {
 
 impl Server {
     /// Starts `command` in `folder` and returns when `address` takes connections.
-    fn start(mut command: Command, folder: &Path, address: SocketAddr) -> Self {
+    pub fn start(mut command: Command, folder: &Path, address: SocketAddr) -> Self {
         let mut child = command
             .current_dir(folder)
             .stdin(Stdio::null())
@@ -221,6 +228,24 @@ impl Server {
                 start.elapsed() < PATIENCE,
                 "nobody listens on {address}: {heard}"
             );
+        }
+    }
+
+    /// Waits until the server says a line with `text`, and returns what it said up to and with it.
+    pub fn wait_for(&self, text: &str) -> String {
+        let until = Instant::now() + PATIENCE;
+        let mut heard = String::new();
+        loop {
+            let left = until.saturating_duration_since(Instant::now());
+            match self.said.recv_timeout(left) {
+                Ok(line) => {
+                    heard.push_str(&line);
+                    if line.contains(text) {
+                        return heard;
+                    }
+                }
+                Err(_) => panic!("the server never says {text:?}: {heard}"),
+            }
         }
     }
 

@@ -104,6 +104,18 @@ impl Program {
         self.ask("GET", target, &[])
     }
 
+    /// Writes the file anew, with another inside of `http`, and as it was but for that; the program is not told.
+    pub fn rewrite(&self, http: &str) {
+        write_configuration(self.folder(), "worker_connections 256;", http, &self.ports);
+    }
+
+    /// Sends a signal to the program.
+    pub fn signal(&self, signal: rustix::process::Signal) {
+        let pid = i32::try_from(self.child.id()).ok();
+        let pid = pid.and_then(rustix::process::Pid::from_raw);
+        rustix::process::kill_process(pid.expect("a process"), signal).expect("a signal sent");
+    }
+
     /// The most memory the serving process has had resident, in kB (Linux).
     pub fn peak_memory(&self) -> u64 {
         let of = |pid: u32| {

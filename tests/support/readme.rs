@@ -62,15 +62,23 @@ fn joined(lines: &[(usize, &str)]) -> String {
     lines.iter().map(|(_, line)| format!("{line}\n")).collect()
 }
 
-/// Does all exercises with a front server that `start_front` starts, and compares every answer
-/// with the README's, as `expect` changes it. Returns how many commands there were.
-pub fn run(
-    readme: &str,
-    start_front: impl Fn(&Lesson) -> Server,
-    expect: impl Fn(&str) -> String,
-) -> usize {
+/// What does the exercises.
+pub enum Servers<'a> {
+    /// The lab, both servers in one program.
+    Lab,
+    /// Another front server, with a backend as a program of its own.
+    Other(&'a dyn Fn(&Lesson) -> Server),
+}
+
+/// Does all exercises, and compares every answer with the README's, as `expect` changes it. Returns
+/// how many commands there were.
+pub fn run(readme: &str, servers: Servers, expect: impl Fn(&str) -> String) -> usize {
     let lesson = Lesson::copy();
-    let mut backend = Some(lesson.start_backend());
+    let (start_front, mut backend): (&dyn Fn(&Lesson) -> Server, _) = match servers {
+        Servers::Lab => (&Lesson::start_lab, None),
+        Servers::Other(start) => (start, Some(lesson.start_backend())),
+    };
+    let is_lab = backend.is_none();
     let mut front = start_front(&lesson);
     let mut count = 0;
     for step in steps(readme) {
@@ -95,14 +103,20 @@ pub fn run(
                 front = start_front(&lesson);
                 String::new()
             }
-            "target/release/proxy-lab backend stop" => {
+            "target/release/proxy-lab backend stop" if !is_lab => {
                 backend.take().expect("a backend that runs").stop();
-                String::new()
+                continue;
             }
-            "target/release/proxy-lab backend start" => {
+            "target/release/proxy-lab backend start" if !is_lab => {
                 assert!(backend.is_none(), "line {line}: the backend runs");
                 backend = Some(lesson.start_backend());
-                String::new()
+                continue;
+            }
+            "target/release/proxy-lab backend stop" => {
+                lesson.as_written(&lesson.switch_backend("stop"))
+            }
+            "target/release/proxy-lab backend start" => {
+                lesson.as_written(&lesson.switch_backend("start"))
             }
             _ => lesson.as_written(&pipeline(&lesson.here(&command))),
         };

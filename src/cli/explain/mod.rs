@@ -17,7 +17,7 @@ use super::{Arguments, CliError};
 use request::Wanted;
 
 /// What is asked for.
-#[derive(Debug, Args)]
+#[derive(Debug, Clone, Args)]
 #[command(
     after_help = "Examples:\n  proxy-lab explain /api/users\n  proxy-lab explain http://localhost:3000/api/users?page=2\n  proxy-lab explain /api/ -H 'Host: example.org' -H 'X-Forwarded-For: 203.0.113.9'\n  proxy-lab explain /api/upload -X PUT -d 'some text'\n  proxy-lab -c /etc/nginx/nginx.conf explain http://example.org/\n\nNothing is sent, logged or written. What only an upstream's answer can tell is left open.\nThe fields of --json are described in docs/explain.md."
 )]

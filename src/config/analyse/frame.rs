@@ -11,9 +11,9 @@ use super::proxy_cookies::RulesDraft;
 use crate::config::diagnostics::Order;
 use crate::config::lexer::Word;
 use crate::config::model::{
-    AccessLog, AddHeader, Bind, CookieFlags, CookieRewrite, ErrorLog, ErrorPage, IndexFile,
-    ListenAddress, ListenOptions, LocationKind, LogFile, LogFormat, MimeTypes, Peer, ProxyRedirect,
-    Resolver, RewriteStep, Root, TryFiles,
+    AccessLog, AddHeader, Bind, Condition, CookieFlags, CookieRewrite, ErrorLog, ErrorPage,
+    IndexFile, ListenAddress, ListenOptions, LocationKind, LogFile, LogFormat, MimeTypes, Peer,
+    ProxyRedirect, Resolver, RewriteStep, Root, TryFiles,
 };
 use crate::config::regex::Regex;
 use crate::config::source::Span;
@@ -65,7 +65,7 @@ pub struct Level {
     /// `keepalive_timeout` and its second value.
     pub keepalive: Option<(Duration, Option<u64>)>,
     pub internal: bool,
-    pub rewrite: Vec<RewriteStep>,
+    pub rewrite: Vec<RewriteDraft>,
     pub pass: Option<PassDraft>,
     /// `proxy_redirect off`, or rules.
     pub redirect: Option<RedirectDraft>,
@@ -75,6 +75,21 @@ pub struct Level {
     /// `proxy_bind`; the inner `None` is `off`.
     pub bind: Option<(Option<Bind>, Span)>,
     pub resolver: Option<Arc<Resolver>>,
+}
+
+/// One directive of the rewrite phase.
+#[derive(Debug)]
+pub enum RewriteDraft {
+    Step(RewriteStep),
+    If(Box<IfDraft>),
+}
+
+/// An `if`, whose block is merged as a location of its own.
+#[derive(Debug)]
+pub struct IfDraft {
+    pub condition: Condition,
+    pub level: Level,
+    pub span: Span,
 }
 
 #[derive(Debug)]

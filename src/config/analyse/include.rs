@@ -27,7 +27,9 @@ pub fn files(
     let word = directive.arg();
     let path = analyser.paths.included(&word.value);
     let paths = if glob::is_pattern(&word.value) {
-        glob::glob(&path)
+        let paths = glob::glob(&path);
+        analyser.sources.add_include(path, paths.clone());
+        paths
     } else {
         vec![path]
     };
@@ -45,7 +47,9 @@ pub fn files(
     }
     let mut found = Vec::new();
     for path in paths {
+        let name = path.clone();
         found.push(analyser.open(path).map_err(|found| {
+            analyser.sources.add_include(name, Vec::new());
             let found = found.line(directive.end).at(word.span);
             let relative = !word.value.starts_with(b"/");
             let found = found.label("this file cannot be read");

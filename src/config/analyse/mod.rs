@@ -2,6 +2,7 @@
 //!
 //! Errors do not stop the walk; each remembers where nginx would have met it, so that nginx's first error comes first.
 
+mod condition;
 pub mod core;
 pub mod files;
 pub mod frame;
@@ -23,6 +24,7 @@ pub mod upstream;
 
 use super::diagnostics::{Diagnostic, Order};
 use super::lexer::Word;
+use super::model::SlotSource;
 use super::parser::Directive;
 use super::paths::Paths;
 use super::source::{Sources, Span};
@@ -181,15 +183,12 @@ impl Analyser {
     fn define_variables_of(&mut self, directive: &Directive) {
         let word = match &*directive.name.value {
             b"map" | b"geo" | b"split_clients" => directive.args.last(),
-            b"set" | b"auth_request_set" => directive.args.first(),
+            b"auth_request_set" => directive.args.first(),
             _ => None,
         };
         if let Some(name) = word.and_then(|word| word.value.strip_prefix(b"$")) {
-            self.variables.define(&String::from_utf8_lossy(name));
-        }
-        let inner = directive.block.iter().flat_map(|block| &block.directives);
-        if directive.name.is("if") {
-            inner.for_each(|directive| self.define_variables_of(directive));
+            self.variables
+                .define(&String::from_utf8_lossy(name), SlotSource::Set);
         }
     }
 }

@@ -11,6 +11,7 @@ use crate::config::diagnostics::Diagnostic;
 use crate::config::model::{Bind, LocationKind, ProxyRedirect, RedirectFrom};
 use crate::config::net::{self, Url, Want};
 use crate::config::parser::Directive;
+use crate::config::table::Contexts;
 use crate::config::template::Template;
 
 /// `proxy_pass URL`
@@ -54,22 +55,17 @@ pub fn pass(analyser: &mut Analyser, directive: &Directive) -> Outcome {
         ..Want::default()
     };
     let (upstream, read) = analyser.upstream_of(directive, url.slice(7..), want)?;
-    let mut location = match &analyser.frame().head {
-        Some(head) if !matches!(head.kind, LocationKind::Named | LocationKind::Regex(_)) => {
+    let frame = analyser.frame();
+    let location = match &frame.head {
+        Some(head)
+            if frame.context == Contexts::LOC
+                && !matches!(head.kind, LocationKind::Named | LocationKind::Regex(_)) =>
+        {
             head.name.clone()
         }
+        _ if !read.uri.is_empty() => return Err(uri_part(directive, &read)),
         _ => Bytes::new(),
     };
-    let kind = analyser.frame().head.as_ref().map(|head| head.kind.clone());
-    if matches!(
-        kind,
-        Some(LocationKind::Named | LocationKind::Regex(_)) | None
-    ) {
-        if !read.uri.is_empty() {
-            return Err(uri_part(directive, &read));
-        }
-        location = Bytes::new();
-    }
     let (host, port) = read.shown();
     let uri = (!read.uri.is_empty()).then_some(read.uri);
     let target = PassTarget::Literal {

@@ -1,10 +1,20 @@
-//! Directives of the rewrite phase; so far `return`.
+//! Directives of the rewrite phase: `return`, `rewrite`, `set`, `break` and `if`.
 
-use super::{Analyser, Outcome, emerg};
-use crate::config::model::{Return, ReturnBody, RewriteStep};
+use std::sync::Arc;
+
+use super::frame::{Frame, IfDraft, RewriteDraft};
+use super::template::Piece;
+use super::{Analyser, Outcome, condition, emerg, invalid_parameter, not_implemented};
+use crate::config::diagnostics::Diagnostic;
+use crate::config::lexer::Word;
+use crate::config::model::{
+    Return, ReturnBody, Rewrite, RewriteEnd, RewriteStep, SetTarget, SlotSource,
+};
 use crate::config::parser::Directive;
+use crate::config::table::Contexts;
 use crate::config::template::Template;
 use crate::config::values;
+use crate::config::variables::{self, Builtin, Known, Var};
 
 /// `return CODE`, `return CODE TEXT`, `return CODE URL`, `return URL`
 pub fn return_(analyser: &mut Analyser, directive: &Directive) -> Outcome {
@@ -51,6 +61,180 @@ pub fn return_(analyser: &mut Analyser, directive: &Directive) -> Outcome {
         body,
         span: directive.name.span,
     });
-    analyser.frame().level.rewrite.push(step);
+    analyser.step(step);
+    Ok(())
+}
+
+impl Analyser {
+    fn step(&mut self, step: RewriteStep) {
+        let step = RewriteDraft::Step(step);
+        self.frame().level.rewrite.push(step);
+    }
+}
+
+/// `break`
+pub fn break_(analyser: &mut Analyser, directive: &Directive) -> Outcome {
+    analyser.step(RewriteStep::Break(directive.name.span));
+    Ok(())
+}
+
+/// `set $NAME VALUE`
+pub fn set(analyser: &mut Analyser, directive: &Directive) -> Outcome {
+    let [word, value] = &*directive.args else {
+        return Ok(());
+    };
+    let target = set_target(analyser, directive, word)?;
+    let value = analyser.template(directive, value)?;
+    analyser.step(RewriteStep::Set {
+        target,
+        value,
+        span: directive.name.span,
+    });
+    Ok(())
+}
+
+fn set_target(
+    analyser: &mut Analyser,
+    directive: &Directive,
+    word: &Word,
+) -> Result<SetTarget, Diagnostic> {
+    let text = word.text();
+    let Some(name) = text.strip_prefix('$').filter(|name| !name.is_empty()) else {
+        return Err(
+            emerg(directive, format!("invalid variable name \"{text}\""))
+                .at(word.span)
+                .label("a variable's name begins with `$`"),
+        );
+    };
+    analyser.own_variable(directive, word, name, SlotSource::Set)
+}
+
+impl Analyser {
+    /// Makes a variable of the file's own, where nginx lets a file make it.
+    pub fn own_variable(
+        &mut self,
+        directive: &Directive,
+        word: &Word,
+        name: &str,
+        source: SlotSource,
+    ) -> Result<SetTarget, Diagnostic> {
+        let lower = name.to_ascii_lowercase();
+        match variables::known(&lower) {
+            Some(Known::Var(Var::Builtin(Builtin::Args))) if matches!(source, SlotSource::Set) => {
+                return Ok(SetTarget::Args);
+            }
+            Some(Known::Var(Var::Builtin(Builtin::LimitRate))) => {
+                return Err(not_implemented(
+                    directive,
+                    word.span,
+                    "a `$limit_rate` that can be set",
+                ));
+            }
+            Some(Known::Var(Var::Builtin(_)) | Known::Refused) => {
+                return Err(
+                    emerg(directive, format!("the duplicate \"{name}\" variable"))
+                        .at(word.span)
+                        .label("nginx has a variable of this name, which cannot be set"),
+                );
+            }
+            Some(Known::Var(_)) => {
+                if let Some(used) = self.variables.used_as_nginxs(&lower) {
+                    let what = "a variable of the file's own in the place of one of nginx's";
+                    return Err(not_implemented(directive, word.span, what)
+                        .note(used, "used as nginx's own here, above its making"));
+                }
+            }
+            None => {}
+        }
+        Ok(SetTarget::Slot(self.variables.define(&lower, source)))
+    }
+}
+
+/// `rewrite REGEX REPLACEMENT [last | break | redirect | permanent]`
+pub fn rewrite(analyser: &mut Analyser, directive: &Directive) -> Outcome {
+    let [pattern, replacement, rest @ ..] = &*directive.args else {
+        return Ok(());
+    };
+    let regex = analyser.regex(directive, Piece::whole(pattern), false)?;
+    let text = &replacement.value;
+    if text.is_empty() {
+        return Err(emerg(directive, "empty replacement").at(replacement.span));
+    }
+    let add_args = !text.ends_with(b"?");
+    let to = text.len() - usize::from(!add_args);
+    let urls = ["http://", "https://", "$scheme"];
+    let is_url = urls.iter().any(|url| text.starts_with(url.as_bytes()));
+    let mut end = match is_url {
+        true => RewriteEnd::Redirect(302),
+        false => RewriteEnd::Continue,
+    };
+    if let Some(flag) = rest.first() {
+        end = match &*flag.value {
+            b"last" if !is_url => RewriteEnd::Last,
+            b"break" if !is_url => RewriteEnd::Break,
+            // A URL is a redirect whatever else is said.
+            b"last" | b"break" => end,
+            b"redirect" => RewriteEnd::Redirect(302),
+            b"permanent" => RewriteEnd::Redirect(301),
+            _ => {
+                return Err(invalid_parameter(directive, flag)
+                    .label("expected `last`, `break`, `redirect` or `permanent`"));
+            }
+        };
+    }
+    let mut compile = |from, to| {
+        let piece = Piece {
+            word: replacement,
+            from,
+            to,
+        };
+        analyser.compile(directive, piece, true)
+    };
+    let redirects = matches!(end, RewriteEnd::Redirect(_));
+    let question = text[..to].iter().position(|&b| b == b'?');
+    let (path, args) = match question.filter(|_| !redirects) {
+        Some(at) => (compile(0, at)?, Some(compile(at + 1, to)?)),
+        None => (compile(0, to)?, None),
+    };
+    analyser.step(RewriteStep::Rewrite(Box::new(Rewrite {
+        regex: Arc::new(regex),
+        path,
+        args,
+        has_args: redirects && question.is_some(),
+        add_args,
+        end,
+        span: directive.name.span,
+    })));
+    Ok(())
+}
+
+/// `if (CONDITION) { … }`
+pub fn if_(analyser: &mut Analyser, directive: &Directive) -> Outcome {
+    let outer = analyser.frame();
+    let context = match outer.context {
+        Contexts::SRV => Contexts::SIF,
+        _ => Contexts::LIF,
+    };
+    let mut frame = Frame::new(context);
+    frame.opened = Some(directive.name.span);
+    frame.head = outer.head.clone();
+    let condition = condition::read(analyser, directive);
+    // A wrong condition does not hide the mistakes in its block.
+    let condition = match condition {
+        Ok(condition) => Some(condition),
+        Err(found) => {
+            analyser.report(found, directive.end);
+            None
+        }
+    };
+    let frame = analyser.block(directive, frame);
+    if let Some(condition) = condition {
+        let step = RewriteDraft::If(Box::new(IfDraft {
+            condition,
+            level: frame.level,
+            span: directive.name.span,
+        }));
+        analyser.frame().level.rewrite.push(step);
+    }
     Ok(())
 }

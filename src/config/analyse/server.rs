@@ -11,7 +11,7 @@ use super::template::Piece;
 use super::{Analyser, Outcome, emerg, invalid_parameter, not_implemented, warn};
 use crate::config::diagnostics::Diagnostic;
 use crate::config::lexer::Word;
-use crate::config::model::{ListenAddress, ListenOptions};
+use crate::config::model::{ListenAddress, ListenOptions, SlotSource};
 use crate::config::names::nearest;
 use crate::config::net::{self, Want};
 use crate::config::parser::Directive;
@@ -321,7 +321,7 @@ impl Analyser {
                         .label("a group cannot have the name of a variable that nginx has"),
                 );
             }
-            let slot = self.variables.define(&name);
+            let slot = self.variables.define(&name, SlotSource::Group);
             regex.slots.push((group, slot));
         }
         Ok(regex)

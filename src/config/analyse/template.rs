@@ -7,6 +7,7 @@ use bytes::Bytes;
 use super::{Analyser, emerg};
 use crate::config::diagnostics::{Diagnostic, Order};
 use crate::config::lexer::{Quote, Word};
+use crate::config::model::{SlotSource, SlotVariable};
 use crate::config::names::nearest;
 use crate::config::parser::Directive;
 use crate::config::source::Span;
@@ -18,24 +19,40 @@ use crate::config::variables::{self, Known, Var};
 pub struct Variables {
     slots: Vec<Slot>,
     by_name: HashMap<String, u16>,
+    /// nginx's own variables that were used, each with its first use.
+    used: HashMap<String, Span>,
 }
 
 struct Slot {
     name: String,
-    /// Something gives it a value.
-    defined: bool,
+    /// What gives it a value.
+    source: Option<SlotSource>,
     /// Its first use.
     used: Option<Span>,
 }
 
 impl Variables {
-    /// The slot of a variable that a directive makes; names count without case.
-    pub fn define(&mut self, name: &str) -> u16 {
+    /// The slot of a variable that a directive makes; names count without case. A `set` leaves what another directive
+    /// has made of it.
+    pub fn define(&mut self, name: &str, source: SlotSource) -> u16 {
         let index = self.slot(name, None);
         if let Some(slot) = self.slots.get_mut(usize::from(index)) {
-            slot.defined = true;
+            let weak = matches!(source, SlotSource::Set);
+            slot.source = slot.source.take().filter(|_| weak).or(Some(source));
         }
         index
+    }
+
+    /// The slot of a name that the file has made so far.
+    fn defined(&self, name: &str) -> Option<u16> {
+        let index = *self.by_name.get(name)?;
+        let slot = self.slots.get(usize::from(index))?;
+        slot.source.as_ref().map(|_| index)
+    }
+
+    /// A name of nginx's, with a prefix such as `http_`, was used as such.
+    pub fn used_as_nginxs(&self, name: &str) -> Option<Span> {
+        self.used.get(name).copied()
     }
 
     fn slot(&mut self, name: &str, used: Option<Span>) -> u16 {
@@ -47,20 +64,24 @@ impl Variables {
         self.by_name.insert(name.clone(), index);
         self.slots.push(Slot {
             name,
-            defined: false,
+            source: None,
             used,
         });
         index
     }
 
-    /// The names of the slots.
-    pub fn names(&self) -> Vec<String> {
-        self.slots.iter().map(|slot| slot.name.clone()).collect()
+    /// The variables, by slot.
+    pub fn finish(self) -> Vec<SlotVariable> {
+        let variable = |slot: Slot| SlotVariable {
+            name: slot.name,
+            source: slot.source.unwrap_or(SlotSource::Set),
+        };
+        self.slots.into_iter().map(variable).collect()
     }
 
     /// One finding for each name that nothing defines, in the order of first use, as nginx meets them: after all else.
     pub fn unknown(&self) -> Vec<Diagnostic> {
-        let unknown = self.slots.iter().filter(|slot| !slot.defined);
+        let unknown = self.slots.iter().filter(|slot| slot.source.is_none());
         unknown
             .map(|slot| {
                 let mut found = Diagnostic::emerg(format!("unknown \"{}\" variable", slot.name));
@@ -69,7 +90,7 @@ impl Variables {
                 let own = self
                     .slots
                     .iter()
-                    .filter(|slot| slot.defined)
+                    .filter(|slot| slot.source.is_some())
                     .map(|slot| &*slot.name);
                 match nearest(&slot.name, own.chain(variables::names())) {
                     Some(guess) => found.help(format!("did you mean `${guess}`?")),
@@ -203,8 +224,15 @@ impl Analyser {
         span: Span,
     ) -> Result<Var, Diagnostic> {
         let name = name.to_ascii_lowercase();
+        // The file's own go before nginx's families, such as `$arg_…`.
+        if let Some(slot) = self.variables.defined(&name) {
+            return Ok(Var::Slot(slot));
+        }
         match variables::known(&name) {
-            Some(Known::Var(var)) => Ok(var),
+            Some(Known::Var(var)) => {
+                self.variables.used.entry(name).or_insert(span);
+                Ok(var)
+            }
             Some(Known::Refused) => Err(emerg(
                 directive,
                 format!(

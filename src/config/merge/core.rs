@@ -130,7 +130,8 @@ impl Merge<'_> {
                 "always" => LingeringClose::Always,
                 _ => LingeringClose::On,
             },
-            lingering_time: chain.time("lingering_time"),
+            // nginx counts this one in whole seconds.
+            lingering_time: Duration::from_secs(chain.time("lingering_time").as_secs()),
             lingering_timeout: chain.time("lingering_timeout"),
             sendfile: chain.flag("sendfile"),
             tcp_nopush: chain.flag("tcp_nopush"),
@@ -151,6 +152,8 @@ impl Merge<'_> {
             port_in_redirect: chain.flag("port_in_redirect"),
             server_name_in_redirect: chain.flag("server_name_in_redirect"),
             recursive_error_pages: chain.flag("recursive_error_pages"),
+            rewrite_log: chain.flag("rewrite_log"),
+            uninitialized_variable_warn: chain.flag("uninitialized_variable_warn"),
             log_not_found: chain.flag("log_not_found"),
             chunked_transfer_encoding: chain.flag("chunked_transfer_encoding"),
             reset_timedout_connection: chain.flag("reset_timedout_connection"),

@@ -13,11 +13,14 @@ use std::sync::Arc;
 use bytes::Bytes;
 
 use super::analyse::Analyser;
-use super::analyse::frame::{Chain, HttpDraft, Level, LocationDraft, ServerDraft};
+use super::analyse::frame::{
+    Chain, HttpDraft, Level, LocationDraft, LocationHead, RewriteDraft, ServerDraft,
+};
 use super::analyse::http::{RANK_CORE, RANK_LOCATIONS};
 use super::diagnostics::{Diagnostic, Order, Place};
 use super::model::{
-    Core, HeadSettings, Listen, Location, LocationKind, Locations, LogFormat, Server, Upstream,
+    Core, HeadSettings, If, Listen, Location, LocationKind, Locations, LogFormat, RewriteStep,
+    Server, Upstream,
 };
 use super::source::Span;
 use super::tree::PrefixTree;
@@ -156,6 +159,7 @@ impl Merge<'_> {
             .locations
             .into_iter()
             .partition(|draft| matches!(draft.head.kind, LocationKind::Named));
+        let rewrite = self.rewrite(rewrite, &inner, None, span);
         let children = self.locations(others, &inner);
         let mut by_name = HashMap::new();
         for draft in named {
@@ -267,6 +271,7 @@ impl Merge<'_> {
             core: &core,
             proxy: &proxy,
         };
+        let rewrite = self.rewrite(rewrite, &inner, Some(&draft.head), draft.head.span);
         let children = self.locations(draft.children, &inner);
         Arc::new(Location {
             kind: draft.head.kind,
@@ -278,5 +283,57 @@ impl Merge<'_> {
             proxy: proxy.proxy,
             span: draft.head.span,
         })
+    }
+
+    /// The directives of the rewrite phase; the block of an `if` is a level of its own, which inherits from the one
+    /// around it, and its `proxy_pass` too.
+    fn rewrite(
+        &mut self,
+        drafts: Vec<RewriteDraft>,
+        outer: &Outer<'_>,
+        head: Option<&LocationHead>,
+        span: Span,
+    ) -> Vec<RewriteStep> {
+        let mut steps = Vec::new();
+        for draft in drafts {
+            let draft = match draft {
+                RewriteDraft::Step(step) => {
+                    steps.push(step);
+                    continue;
+                }
+                RewriteDraft::If(draft) => draft,
+            };
+            let mut level = draft.level;
+            let core_parts = core::Parts::take(&mut level);
+            let proxy_parts = proxy::Parts::take(&mut level);
+            let inside = std::mem::take(&mut level.rewrite);
+            let chain = Chain {
+                level: &level,
+                outer: Some(&outer.chain),
+            };
+            let core = self.core(&chain, core_parts, Some(outer.core), head);
+            let mut proxy = self.proxy(&chain, proxy_parts, Some(outer.proxy)).proxy;
+            proxy.pass = proxy.pass.or_else(|| outer.proxy.proxy.pass.clone());
+            let inside = inside.into_iter().filter_map(|draft| match draft {
+                RewriteDraft::Step(step) => Some(step),
+                RewriteDraft::If(_) => None,
+            });
+            let level = Location {
+                kind: head.map_or(LocationKind::Server, |head| head.kind.clone()),
+                name: head.map_or_else(Bytes::new, |head| head.name.clone()),
+                children: Locations::default(),
+                rewrite: inside.collect(),
+                lost: lost::lost(&core, &proxy, outer),
+                core,
+                proxy,
+                span,
+            };
+            steps.push(RewriteStep::If(Box::new(If {
+                condition: draft.condition,
+                level: Arc::new(level),
+                span: draft.span,
+            })));
+        }
+        steps
     }
 }

@@ -159,14 +159,16 @@ const REFERER_ROWS: &[Row] = &[
 ];
 
 const REWRITE_ROWS: &[Row] = &[
-    row("rewrite", SRV | SIF | LOC | LIF, TWO_THREE, Custom),
+    row("rewrite", SRV | SIF | LOC | LIF, TWO_THREE, Custom).done(rewrite::rewrite),
     row("return", SRV | SIF | LOC | LIF, ONE_TWO, Custom).done(rewrite::return_),
-    row("break", SRV | SIF | LOC | LIF, NONE, Custom),
-    row("if", SRV | LOC, SOME, Custom).block(),
-    row("set", SRV | SIF | LOC | LIF, TWO, Custom),
+    row("break", SRV | SIF | LOC | LIF, NONE, Custom).done(rewrite::break_),
+    row("if", SRV | LOC, SOME, Custom)
+        .block()
+        .done(rewrite::if_),
+    row("set", SRV | SIF | LOC | LIF, TWO, Custom).done(rewrite::set),
     row("rewrite_log", HTTP | SRV | SIF | LOC | LIF, ONE, Flag)
         .default("off")
-        .accepted(),
+        .value(),
     row(
         "uninitialized_variable_warn",
         HTTP | SRV | SIF | LOC | LIF,
@@ -174,5 +176,5 @@ const REWRITE_ROWS: &[Row] = &[
         Flag,
     )
     .default("on")
-    .accepted(),
+    .value(),
 ];

@@ -9,6 +9,7 @@ use tokio::net::{TcpSocket, TcpStream, UnixStream};
 use crate::config::model::{Bind, ListenAddress, LogLevel, Peer};
 use crate::config::net;
 use crate::front::request::Request;
+use crate::front::room::Place;
 use crate::front::{log, variables};
 use crate::wire::stream::Stream;
 
@@ -40,6 +41,7 @@ pub fn local_address(r: &Request, bind: &Bind) -> Option<(SocketAddr, Bytes)> {
 pub async fn connect(
     address: ListenAddress,
     local: Option<(SocketAddr, Bytes)>,
+    place: Place,
 ) -> Result<PeerConnection, Failure> {
     let stream = match (address, local) {
         (ListenAddress::Inet(address), None) => TcpStream::connect(address).await.map(Stream::Tcp),
@@ -57,7 +59,9 @@ pub async fn connect(
         }
         (ListenAddress::Unix(path), _) => UnixStream::connect(path).await.map(Stream::Unix),
     };
-    stream.map(PeerConnection::new).map_err(Failure::Connect)
+    stream
+        .map(|stream| PeerConnection::new(stream, place))
+        .map_err(Failure::Connect)
 }
 
 /// The system refused the connect without sending anything: nginx then names the address.

@@ -6,6 +6,7 @@ use std::rc::Rc;
 use std::time::{Duration, Instant};
 
 use crate::config::model::{Keepalive, ListenAddress};
+use crate::front::room::Place;
 use crate::wire::stream::Stream;
 
 /// A connection to a peer, with what its pool must know.
@@ -16,6 +17,8 @@ pub struct PeerConnection {
     pub opened: Instant,
     /// It was taken from the pool: the peer may have closed it meanwhile.
     pub reused: bool,
+    /// Of `worker_connections`.
+    _place: Place,
 }
 
 #[derive(Debug)]
@@ -107,12 +110,13 @@ async fn sweep(pool: Rc<Pool>) {
 }
 
 impl PeerConnection {
-    pub fn new(stream: Stream) -> Self {
+    pub fn new(stream: Stream, place: Place) -> Self {
         Self {
             stream,
             requests: 0,
             opened: Instant::now(),
             reused: false,
+            _place: place,
         }
     }
 }

@@ -54,17 +54,7 @@ impl Attempt {
 
     /// `http://127.0.0.1:5000/users`, as nginx's log names it.
     pub fn url(&self) -> String {
-        let peer = self.peer();
-        let separator = if matches!(peer.address, ListenAddress::Unix(_)) {
-            ":"
-        } else {
-            ""
-        };
-        format!(
-            "http://{}{separator}{}",
-            peer.name,
-            String::from_utf8_lossy(&self.uri)
-        )
+        url_of(self.peer(), &self.uri)
     }
 
     fn log(&self, r: &Request, level: LogLevel, message: &str) {
@@ -84,6 +74,16 @@ impl Attempt {
             && !(sent && self.live)
             && (timeout.is_zero() || self.begun.elapsed() < timeout)
     }
+}
+
+fn url_of(peer: &Peer, uri: &[u8]) -> String {
+    let separator = if matches!(peer.address, ListenAddress::Unix(_)) {
+        ":"
+    } else {
+        ""
+    };
+    let uri = String::from_utf8_lossy(uri);
+    format!("http://{}{separator}{uri}", peer.name)
 }
 
 /// Tries peers until one answers or nginx would give up.
@@ -283,7 +283,10 @@ fn start(
         None => {
             let address = upstreams.dial_map.map(&peer.address);
             let local = proxy.bind.as_ref().and_then(|bind| local_address(r, bind));
-            Err(Box::pin(connect(address, local)) as exchange::Connecting)
+            let Some(place) = r.worker.room.take() else {
+                return Err(no_room(r, peer, head));
+            };
+            Err(Box::pin(connect(address, local, place)) as exchange::Connecting)
         }
     };
     Ok(Rc::new(RefCell::new(Exchange::new(Start {
@@ -302,6 +305,17 @@ fn start(
         states: r.upstreams.clone(),
         upgrade: r.head.field(Known::Upgrade).is_some(),
     }))))
+}
+
+/// `worker_connections` are taken: logs it, and gives the status.
+fn no_room(r: &Request, peer: &Peer, head: &UpstreamHead) -> u16 {
+    let message = format!(
+        "{} while connecting to upstream",
+        r.worker.room.not_enough()
+    );
+    let url = url_of(peer, &head.uri);
+    log::error_at(r, LogLevel::Alert, &message, Some(&url));
+    500
 }
 
 /// Sends and waits for the answer's head, while the client stays; then awc takes over.
