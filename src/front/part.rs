@@ -49,6 +49,10 @@ impl BodyStream for Part {
         self.whole.eager()
     }
 
+    fn apart(&self) -> bool {
+        self.whole.apart()
+    }
+
     fn watches_client(&self) -> bool {
         self.whole.watches_client()
     }

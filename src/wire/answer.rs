@@ -127,6 +127,10 @@ pub trait BodyStream {
     fn ahead(&self) -> ReadAhead;
     /// The head is sent at once, without waiting for bytes of the body.
     fn eager(&self) -> bool;
+    /// Each of the bytes that [`BodyStream::poll_next`] gives is a chunk of its own.
+    fn apart(&self) -> bool {
+        false
+    }
     /// A client that leaves ends the whole.
     fn watches_client(&self) -> bool;
     /// The client left: stop the source.

@@ -15,7 +15,7 @@ mod field_line;
 pub mod head;
 pub mod host;
 pub mod known;
-mod pace;
+pub mod pace;
 mod request_fields;
 mod request_line;
 pub mod request_parser;

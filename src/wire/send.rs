@@ -407,6 +407,10 @@ impl Flow {
                 Poll::Ready(Some(Ok(bytes))) if self.chunked => {
                     total += bytes.len();
                     turn.push(bytes);
+                    if stream.apart() {
+                        any = true;
+                        break;
+                    }
                 }
                 Poll::Ready(Some(Ok(bytes))) => {
                     total += bytes.len();

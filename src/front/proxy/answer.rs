@@ -3,7 +3,7 @@
 use std::task::{Context, Poll};
 
 use awc::ClientResponse;
-use bytes::{Buf, Bytes, BytesMut};
+use bytes::{Bytes, BytesMut};
 use futures::Stream;
 
 use crate::config::model::{ProxyRedirect, RedirectFrom};
@@ -16,6 +16,7 @@ use crate::wire::date::parse_http_time;
 use crate::wire::head::{AnswerHead, Known};
 
 use super::cookies;
+use super::pieces::{Coming, Pieces};
 use super::transport::Shared;
 
 /// The head of the reply (nginx's `ngx_http_upstream_process_headers`).
@@ -219,33 +220,11 @@ pub struct ProxiedBody {
     pub watch_client: bool,
     /// Called once, with whether the body came whole, when no more of it will be read.
     pub finish: Option<Finish>,
-    pub hold: Option<Hold>,
+    pub pieces: Pieces,
+    /// Some of it was asked for.
+    pub begun: bool,
     /// The source ended: properly, or by a cut.
     pub over: Option<Option<StreamCut>>,
-}
-
-/// nginx passes on full buffers only, until it knows that no more comes: what is held back of the last one.
-pub struct Hold {
-    /// Bytes that the first buffer has room for behind the head.
-    pub first: usize,
-    /// Size of the others.
-    pub size: usize,
-    pub held: BytesMut,
-    /// Bytes passed on so far.
-    pub passed: u64,
-}
-
-impl Hold {
-    /// How many of `total` waiting bytes fill buffers.
-    fn ready(&self, total: usize) -> usize {
-        let passed = usize::try_from(self.passed).unwrap_or(usize::MAX);
-        let end = passed.saturating_add(total);
-        if end < self.first {
-            return 0;
-        }
-        let full = self.first + (end - self.first) / self.size.max(1) * self.size.max(1);
-        full.saturating_sub(passed)
-    }
 }
 
 /// A body that nobody reads (a filter answers in its place) ends its exchange too.
@@ -282,33 +261,39 @@ impl ProxiedBody {
 
 impl BodyStream for ProxiedBody {
     fn poll_next(&mut self, cx: &mut Context<'_>) -> Poll<Option<Result<Bytes, StreamCut>>> {
-        self.exchange.borrow_mut().begin_body();
+        if !std::mem::replace(&mut self.begun, true) {
+            self.exchange.borrow_mut().begin_body();
+        }
         loop {
+            let coming = match self.over {
+                Some(_) => Coming::Nothing,
+                None => Coming::Maybe,
+            };
+            if let Some(piece) = self.pieces.next(coming) {
+                return Poll::Ready(Some(Ok(piece)));
+            }
             if let Some(end) = self.over {
                 let whole = end.is_none();
                 self.end(whole);
                 return Poll::Ready(end.map(Err));
             }
-            match (std::task::ready!(self.poll_bytes(cx)), &mut self.hold) {
-                (Some(Ok(bytes)), None) => return Poll::Ready(Some(Ok(bytes))),
-                (Some(Ok(bytes)), Some(hold)) => {
-                    if let Some(out) = hold.pass(bytes) {
-                        return Poll::Ready(Some(Ok(out)));
+            match self.poll_bytes(cx) {
+                Poll::Pending => {
+                    return match self.pieces.next(Coming::Later) {
+                        Some(piece) => Poll::Ready(Some(Ok(piece))),
+                        None => Poll::Pending,
+                    };
+                }
+                Poll::Ready(Some(Ok(bytes))) => {
+                    if let Some(piece) = self.pieces.take(bytes) {
+                        return Poll::Ready(Some(Ok(piece)));
                     }
                 }
-                (end, hold) => {
+                Poll::Ready(end) => {
+                    // First what came, then the end or the cut; after a time-out nothing that was held back.
                     self.over = Some(end.and_then(Result::err));
-                    // After a time-out nginx passes on nothing that it held back.
-                    if let Some(hold) = hold.as_mut().filter(|_| self.exchange.borrow().is_late()) {
-                        hold.held.clear();
-                    }
-                    // First what came, then the end or the cut.
-                    if let Some(held) = hold
-                        .as_mut()
-                        .map(|h| std::mem::take(&mut h.held))
-                        .filter(|h| !h.is_empty())
-                    {
-                        return Poll::Ready(Some(Ok(held.freeze())));
+                    if self.exchange.borrow().is_late() {
+                        self.pieces.forget();
                     }
                 }
             }
@@ -329,6 +314,10 @@ impl BodyStream for ProxiedBody {
         !self.buffering
     }
 
+    fn apart(&self) -> bool {
+        self.pieces.apart()
+    }
+
     fn watches_client(&self) -> bool {
         self.watch_client
     }
@@ -336,31 +325,6 @@ impl BodyStream for ProxiedBody {
     fn abandon(&mut self) {
         self.exchange.borrow_mut().abandon();
         self.end(false);
-    }
-}
-
-impl Hold {
-    /// Takes bytes in; gives those that fill buffers.
-    fn pass(&mut self, mut bytes: Bytes) -> Option<Bytes> {
-        let total = self.held.len() + bytes.len();
-        let ready = self.ready(total);
-        if ready == 0 {
-            self.held.extend_from_slice(&bytes);
-            return None;
-        }
-        self.passed += ready as u64;
-        if self.held.is_empty() {
-            let out = bytes.split_to(ready);
-            self.held.extend_from_slice(&bytes);
-            return Some(out);
-        }
-        let of_new = ready - self.held.len();
-        self.held
-            .extend_from_slice(bytes.get(..of_new).unwrap_or_default());
-        let out = std::mem::take(&mut self.held).freeze();
-        bytes.advance(of_new);
-        self.held.extend_from_slice(&bytes);
-        Some(out)
     }
 }
 
@@ -372,30 +336,6 @@ pub fn attach(reply: &mut Reply, body: ProxiedBody) {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    fn hold() -> Hold {
-        Hold {
-            first: 10,
-            size: 4,
-            held: BytesMut::new(),
-            passed: 0,
-        }
-    }
-
-    #[test]
-    fn only_full_buffers_pass() {
-        let mut hold = hold();
-        assert_eq!(hold.pass(Bytes::from_static(b"12345")), None);
-        assert_eq!(
-            hold.pass(Bytes::from_static(b"6789012")).as_deref(),
-            Some(&b"1234567890"[..])
-        );
-        assert_eq!(
-            hold.pass(Bytes::from_static(b"345678")).as_deref(),
-            Some(&b"12345678"[..])
-        );
-        assert!(hold.held.is_empty());
-    }
 
     #[test]
     fn charset_is_parsed_off() {

@@ -4,12 +4,14 @@
 
 mod accel;
 mod answer;
+mod connecting;
 mod cookies;
 mod exchange;
 mod head;
 mod notes;
 mod passing;
 mod peers;
+mod pieces;
 mod pool;
 mod resolver;
 pub mod states;

@@ -11,8 +11,10 @@ use crate::wire::answer::ReadAhead;
 use crate::wire::head::{AnswerHead, Known, Method};
 
 use super::accel;
-use super::answer::{self, Hold, ProxiedBody};
+use super::answer::{self, ProxiedBody};
+use super::exchange::Exchange;
 use super::peers::Choice;
+use super::pieces::{Groups, Hold, Pieces};
 use super::transport::Shared;
 use super::tries::{Attempt, Fault};
 use super::tunnel::Tunnel;
@@ -136,7 +138,7 @@ fn bare(r: &mut Request, attempt: &Attempt, response: ClientResponse) -> Flow {
             attempt.exchange.clone(),
             response,
             r.location.proxy.buffering,
-            None,
+            Pieces::AsTheyCome,
             finish,
         ),
     );
@@ -171,15 +173,8 @@ fn body_of(
         finish(exchange, empty);
         return None;
     }
-    let proxy = &r.location.proxy;
     let buffering = accel::buffering(r, head);
-    // Chunks are passed on as they come; other bodies by nginx's full buffers.
-    let hold = (buffering && !exchange.borrow().is_chunked()).then(|| Hold {
-        first: proxy.buffer_size.saturating_sub(head.raw.len()),
-        size: proxy.buffers.1,
-        held: BytesMut::new(),
-        passed: 0,
-    });
+    let pieces = pieces_of(r, head, &exchange.borrow(), buffering);
     let context = log::Context::of(r);
     let at = attempt.clone();
     let logged = move |exchange: &Shared, whole: bool| {
@@ -193,9 +188,38 @@ fn body_of(
         exchange.clone(),
         response,
         buffering,
-        hold,
+        pieces,
         Box::new(logged),
     ))
+}
+
+/// Chunks are passed on as they come; other bodies by nginx's buffers.
+fn pieces_of(r: &Request, head: &AnswerHead, exchange: &Exchange, buffering: bool) -> Pieces {
+    let proxy = &r.location.proxy;
+    let first = proxy.buffer_size.saturating_sub(head.raw.len());
+    if exchange.is_chunked() {
+        return Pieces::AsTheyCome;
+    }
+    match (exchange.announced(), buffering) {
+        (Some(_), false) => Pieces::AsTheyCome,
+        (Some(_), true) => Pieces::Full(Hold {
+            first,
+            size: proxy.buffers.1,
+            held: BytesMut::new(),
+            passed: 0,
+        }),
+        (None, _) => Pieces::Groups(Groups {
+            first: first as u64,
+            size: if buffering {
+                proxy.buffers.1
+            } else {
+                proxy.buffer_size
+            } as u64,
+            most: buffering.then_some(proxy.busy_buffers_size as u64),
+            held: BytesMut::new(),
+            passed: 0,
+        }),
+    }
 }
 
 fn stream(
@@ -203,9 +227,12 @@ fn stream(
     exchange: Shared,
     response: ClientResponse,
     buffering: bool,
-    hold: Option<Hold>,
+    pieces: Pieces,
     finish: answer::Finish,
 ) -> ProxiedBody {
+    if !buffering {
+        exchange.borrow_mut().unlimited();
+    }
     let proxy = &r.location.proxy;
     let ahead = match buffering {
         true => ReadAhead {
@@ -226,7 +253,8 @@ fn stream(
         buffering,
         watch_client: !proxy.ignore_client_abort,
         finish: Some(finish),
-        hold,
+        pieces,
+        begun: false,
         over: None,
     }
 }

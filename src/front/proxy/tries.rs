@@ -1,8 +1,6 @@
 //! Tries one peer after another until one answers, or until nginx would give up.
 
 use std::cell::RefCell;
-use std::io;
-use std::net::SocketAddr;
 use std::rc::Rc;
 use std::sync::Arc;
 use std::task::Poll;
@@ -10,24 +8,20 @@ use std::time::Instant;
 
 use awc::ClientResponse;
 use bytes::Bytes;
-use tokio::net::{TcpSocket, TcpStream, UnixStream};
 
-use crate::config::model::{Bind, ListenAddress, LogLevel, NextUpstream, Peer, Upstream};
-use crate::config::net;
+use crate::config::model::{ListenAddress, LogLevel, NextUpstream, Peer, Upstream};
 use crate::front::reply::Flow;
 use crate::front::request::Request;
-use crate::front::room::Place;
-use crate::front::{log, trace, variables};
-use crate::wire::head::Method;
+use crate::front::{log, trace};
+use crate::wire::head::{Known, Method};
 use crate::wire::spool::Spool;
-use crate::wire::stream::Stream;
 
 use super::body_failed;
+use super::connecting::{self, connect, local_address};
 use super::exchange::{self, Exchange, Failure, Limits, Start, Upload};
 use super::head::UpstreamHead;
 use super::passing::{Answered, answered};
 use super::peers::Choice;
-use super::pool::PeerConnection;
 use super::states::UpstreamState;
 use super::transport::Shared;
 
@@ -65,19 +59,6 @@ impl Attempt {
 
     fn log(&self, r: &Request, level: LogLevel, message: &str) {
         log::error_at(r, level, message, Some(&self.url()));
-    }
-
-    /// The system refused the connect without sending anything: nginx then names the address.
-    fn fails_at_once(&self, error: &io::Error) -> bool {
-        use io::ErrorKind as Kind;
-        matches!(self.peer().address, ListenAddress::Unix(_))
-            || matches!(
-                error.kind(),
-                Kind::NetworkUnreachable
-                    | Kind::AddrNotAvailable
-                    | Kind::PermissionDenied
-                    | Kind::InvalidInput
-            )
     }
 
     /// Whether nginx would ask another peer after this one's fault.
@@ -208,13 +189,13 @@ fn failed(
         return Some(Flow::Status(500));
     }
     match failure {
-        Failure::Connect(error) if attempt.fails_at_once(error) => {
+        Failure::Connect(error) if connecting::fails_at_once(attempt.peer(), error) => {
             let message = format!(
                 "connect() to {} failed ({}) while connecting to upstream",
                 attempt.peer().name,
                 log::os_error(error)
             );
-            attempt.log(r, level_of(error), &message);
+            attempt.log(r, connecting::level_of(error), &message);
         }
         _ => attempt.log(r, LogLevel::Error, &failure.to_string()),
     }
@@ -228,20 +209,6 @@ fn failed(
     }
     r.upstreams.last(|s| s.status = status);
     (!attempt.may_retry(r, choice, fault)).then_some(Flow::Status(status))
-}
-
-/// nginx's level for a `connect()` that fails at once.
-fn level_of(error: &io::Error) -> LogLevel {
-    use io::ErrorKind as Kind;
-    match error.kind() {
-        Kind::ConnectionRefused
-        | Kind::WouldBlock
-        | Kind::ConnectionReset
-        | Kind::NetworkDown
-        | Kind::NetworkUnreachable
-        | Kind::HostUnreachable => LogLevel::Error,
-        _ => LogLevel::Crit,
-    }
 }
 
 /// What went wrong with a peer, in `proxy_next_upstream`'s words.
@@ -315,10 +282,10 @@ fn start(
         }
         None => {
             let address = upstreams.dial_map.map(&peer.address);
+            let local = proxy.bind.as_ref().and_then(|bind| local_address(r, bind));
             let Some(place) = r.worker.room.take() else {
                 return Err(no_room(r, peer, head));
             };
-            let local = proxy.bind.as_ref().and_then(|bind| local_address(r, bind));
             Err(Box::pin(connect(address, local, place)) as exchange::Connecting)
         }
     };
@@ -332,9 +299,11 @@ fn start(
             send: proxy.send_timeout,
             read: proxy.read_timeout,
             head: proxy.buffer_size,
+            rate: proxy.limit_rate,
         },
         client: r.connection.clone(),
         states: r.upstreams.clone(),
+        upgrade: r.head.field(Known::Upgrade).is_some(),
     }))))
 }
 
@@ -347,53 +316,6 @@ fn no_room(r: &Request, peer: &Peer, head: &UpstreamHead) -> u16 {
     let url = url_of(peer, &head.uri);
     log::error_at(r, LogLevel::Alert, &message, Some(&url));
     500
-}
-
-/// `proxy_bind`; `None` where its value is empty or no address.
-fn local_address(r: &Request, bind: &Bind) -> Option<(SocketAddr, Bytes)> {
-    let template = match bind {
-        Bind::Address(address, text) => return Some((*address, text.clone())),
-        Bind::Template(template) => template,
-    };
-    let text = variables::evaluate(template, r);
-    if text.is_empty() {
-        return None;
-    }
-    let address = net::address_port(&text);
-    if address.is_none() {
-        let shown = String::from_utf8_lossy(&text);
-        log::error(
-            r,
-            LogLevel::Error,
-            &format!("invalid local address \"{shown}\""),
-        );
-    }
-    address.map(|address| (address, text))
-}
-
-async fn connect(
-    address: ListenAddress,
-    local: Option<(SocketAddr, Bytes)>,
-    place: Place,
-) -> Result<PeerConnection, exchange::Failure> {
-    let stream = match (address, local) {
-        (ListenAddress::Inet(address), None) => TcpStream::connect(address).await.map(Stream::Tcp),
-        (ListenAddress::Inet(address), Some((local, text))) => {
-            let socket = match address {
-                SocketAddr::V4(_) => TcpSocket::new_v4(),
-                SocketAddr::V6(_) => TcpSocket::new_v6(),
-            };
-            let socket = socket.map_err(Failure::Connect)?;
-            socket.bind(local).map_err(|error| Failure::Bind {
-                local: String::from_utf8_lossy(&text).into_owned(),
-                error,
-            })?;
-            socket.connect(address).await.map(Stream::Tcp)
-        }
-        (ListenAddress::Unix(path), _) => UnixStream::connect(path).await.map(Stream::Unix),
-    };
-    let stream = stream.map_err(Failure::Connect)?;
-    Ok(PeerConnection::new(stream, place))
 }
 
 /// Sends and waits for the answer's head, while the client stays; then awc takes over.

@@ -6,6 +6,7 @@
 mod buffer;
 mod receive;
 mod send;
+mod slow;
 
 use std::cell::Cell;
 use std::collections::VecDeque;
@@ -86,6 +87,8 @@ pub struct Limits {
     pub read: Duration,
     /// `proxy_buffer_size`: the answer's head must fit.
     pub head: usize,
+    /// `proxy_limit_rate`, bytes a second; 0 is no limit.
+    pub rate: u64,
 }
 
 /// How the answer's body ends.
@@ -127,6 +130,7 @@ pub struct Exchange {
     chunked: bool,
     announced: Option<u64>,
     head_request: bool,
+    upgrade: bool,
     limits: Limits,
     client: Rc<Connection>,
     states: Rc<UpstreamStates>,
@@ -144,6 +148,16 @@ pub struct Exchange {
     body_begun: bool,
     /// Bytes read behind the head.
     behind_head: u64,
+    /// `proxy_limit_rate`, once the body is read.
+    slow: Option<Slow>,
+}
+
+/// How reading goes under `proxy_limit_rate`.
+struct Slow {
+    /// The second in which it began, since 1970.
+    since: i64,
+    /// Nothing is read before the timer expires.
+    delayed: bool,
 }
 
 /// Everything an exchange begins with.
@@ -156,6 +170,8 @@ pub struct Start {
     pub limits: Limits,
     pub client: Rc<Connection>,
     pub states: Rc<UpstreamStates>,
+    /// The client asked for another protocol: a 101 is no answer with a body then.
+    pub upgrade: bool,
 }
 
 impl Exchange {
@@ -182,6 +198,7 @@ impl Exchange {
             chunked: false,
             announced: None,
             head_request: start.head_request,
+            upgrade: start.upgrade,
             limits: start.limits,
             client: start.client,
             states: start.states,
@@ -194,6 +211,7 @@ impl Exchange {
             bare: false,
             body_begun: false,
             behind_head: 0,
+            slow: None,
         }
     }
 
@@ -266,6 +284,14 @@ impl Exchange {
         match std::mem::replace(&mut self.link, Link::Down) {
             Link::Up(connection) => Some((connection, std::mem::take(&mut self.input).freeze())),
             _ => None,
+        }
+    }
+
+    /// `proxy_limit_rate` is for buffered answers only.
+    pub fn unlimited(&mut self) {
+        if self.limits.rate > 0 {
+            self.limits.rate = 0;
+            self.client.upstream_timer.set(self.limits.read);
         }
     }
 

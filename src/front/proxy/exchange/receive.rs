@@ -131,7 +131,9 @@ impl Exchange {
     /// Decides the framing by the head (RFC 9112, section 6.3, in nginx's reading).
     pub(super) fn accept(&mut self, head: AnswerHead) {
         self.reusable = !head.connection_close && head.status != 101;
-        self.framing = if matches!(head.status, 204 | 304) || self.head_request {
+        self.framing = if head.status == 101 && self.upgrade {
+            Framing::None
+        } else if matches!(head.status, 204 | 304) || self.head_request {
             // A body that came all the same with the head of an answer to HEAD is dropped.
             if self.head_request {
                 self.input.clear();
@@ -198,6 +200,7 @@ impl Exchange {
             if self.input.is_empty() {
                 self.input = BytesMut::new();
             }
+            let most = ready!(self.poll_allowance(cx));
             let (call, room) = match self.framing {
                 Framing::Chunked(_) => ("recv", BODY_READ),
                 Framing::Length(rest) => {
@@ -206,9 +209,9 @@ impl Exchange {
                 }
                 _ => ("readv", BODY_READ),
             };
-            match self.poll_read(cx, room, call, "reading upstream") {
+            match self.poll_read(cx, room.min(most), call, "reading upstream") {
                 Poll::Ready(Ok(0)) => return Poll::Ready(self.at_end_of_stream()),
-                Poll::Ready(Ok(_)) => {}
+                Poll::Ready(Ok(n)) => self.pause(n as u64),
                 Poll::Ready(Err(failure)) => return Poll::Ready(Err(failure)),
                 Poll::Pending => {
                     ready!(self.poll_timer(cx, "reading upstream"))?;
