@@ -362,10 +362,12 @@ fn standard_page(r: &mut Request, status: u16) -> Flow {
     } else {
         Bytes::from_static(b"text/html")
     };
-    // The page is not the file whose tag was noted before a 416.
-    let is_tag = |(name, _): &(Bytes, Bytes)| name.eq_ignore_ascii_case(b"etag");
-    if let Some(at) = r.carried.iter().rposition(is_tag) {
-        r.carried.remove(at);
+    // The page is not the file whose tag and time were noted before a 416.
+    for of_file in [&b"etag"[..], b"last-modified"] {
+        let same = |(name, _): &(Bytes, Bytes)| name.eq_ignore_ascii_case(of_file);
+        if let Some(at) = r.carried.iter().rposition(same) {
+            r.carried.remove(at);
+        }
     }
     let mut reply = Reply::text(shown, content_type, body);
     reply.standard = true;

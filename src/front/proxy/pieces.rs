@@ -205,7 +205,7 @@ mod tests {
             held: BytesMut::from(&[b'x'; 9][..]),
             passed: 0,
         };
-        let mut lengths = |groups: &mut Groups, coming| groups.next(coming).map(|b| b.len());
+        let lengths = |groups: &mut Groups, coming| groups.next(coming).map(|b| b.len());
         assert_eq!(lengths(&mut groups, Coming::Later), None);
         groups.held.extend_from_slice(&[b'x'; 20]);
         assert_eq!(lengths(&mut groups, Coming::Maybe), Some(14));
