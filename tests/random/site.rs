@@ -285,7 +285,6 @@ impl Maker<'_> {
                     "Host",
                     "X-Real-IP",
                     "X-Test",
-                    "Connection",
                     "Accept-Encoding",
                     "X-Forwarded-For",
                 ]);
