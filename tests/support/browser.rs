@@ -17,6 +17,9 @@ use tempfile::TempDir;
 /// How long the browser may take for anything. A cold start on a busy machine takes several seconds.
 const PATIENCE: Duration = Duration::from_secs(60);
 
+/// How long it may say nothing after it was told to end.
+const PATIENCE_AT_END: Duration = Duration::from_secs(5);
+
 /// What Chromium and its like are called.
 const NAMES: [&str; 4] = [
     "chromium",
@@ -59,6 +62,9 @@ impl Browser {
             .args(["--no-first-run", "--disable-background-networking"])
             .args(["--disable-component-update", "--disable-sync"])
             .arg(format!("--user-data-dir={}", profile.path().display()))
+            // Whatever it writes elsewhere goes with the profile.
+            .env("TMPDIR", profile.path())
+            .env("HOME", profile.path())
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())
             .stderr(log)
@@ -216,7 +222,12 @@ impl Browser {
 }
 
 impl Drop for Browser {
+    /// Closed rather than killed, so that its helpers are gone and the profile can be removed; killed if it does not obey.
     fn drop(&mut self) {
+        let _ = self
+            .orders
+            .write_all(b"{\"id\":0,\"method\":\"Browser.close\"}\0");
+        while self.said.recv_timeout(PATIENCE_AT_END).is_ok() {}
         let _ = self.child.kill();
         let _ = self.child.wait();
     }
