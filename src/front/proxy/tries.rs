@@ -323,6 +323,7 @@ fn start(
         }
     };
     Ok(Rc::new(RefCell::new(Exchange::new(Start {
+        keeps: upstream.keepalive.is_some(),
         link,
         head: head.bytes.clone(),
         upload,
