@@ -330,7 +330,6 @@ pub fn access(r: &Request) {
 }
 
 fn fill(template: &Template, escape: LogEscape, r: &Request, line: &mut BytesMut) {
-    let mut value = BytesMut::new();
     for part in &template.parts {
         let Part::Variable(var) = part else {
             if let Part::Literal(text) = part {
@@ -338,33 +337,53 @@ fn fill(template: &Template, escape: LogEscape, r: &Request, line: &mut BytesMut
             }
             continue;
         };
-        value.clear();
-        let found = variables::append_variable(var, r, &mut value);
+        let start = line.len();
+        let found = variables::append_variable(var, r, line);
         match escape {
-            _ if !found && escape == LogEscape::Default => line.extend_from_slice(b"-"),
-            LogEscape::Default => escape_default(&value, line),
-            LogEscape::Json => escape_json(&value, line),
-            LogEscape::None => line.extend_from_slice(&value),
+            _ if !found && escape == LogEscape::Default => {
+                line.truncate(start);
+                line.extend_from_slice(b"-");
+            }
+            LogEscape::Default => escape_tail(line, start, needs_hex, escape_default),
+            LogEscape::Json => escape_tail(line, start, needs_json, escape_json),
+            LogEscape::None => {}
         }
     }
 }
 
-/// `"`, `\` and bytes outside printable ASCII as `\xHH`.
-fn escape_default(mut value: &[u8], line: &mut BytesMut) {
-    const HEX: &[u8; 16] = b"0123456789ABCDEF";
-    let escaped = |&b: &u8| b < 0x20 || b == b'"' || b == b'\\' || b >= 0x7f;
-    // Most values have nothing to escape: they are copied in one piece.
-    while let Some(at) = value.iter().position(escaped) {
-        let (plain, rest) = value.split_at(at);
-        line.extend_from_slice(plain);
-        let Some((&b, rest)) = rest.split_first() else {
-            return;
-        };
-        let (high, low) = (HEX[usize::from(b >> 4)], HEX[usize::from(b & 15)]);
-        line.extend_from_slice(&[b'\\', b'x', high, low]);
-        value = rest;
+/// Escapes what stands behind `start`, where anything there has to be escaped: most values have nothing.
+fn escape_tail(
+    line: &mut BytesMut,
+    start: usize,
+    needed: impl Fn(u8) -> bool,
+    escape: impl Fn(&[u8], &mut BytesMut),
+) {
+    let value = line.get(start..).unwrap_or_default();
+    if value.iter().fold(false, |any, &b| any | needed(b)) {
+        let value = line.split_off(start);
+        escape(&value, line);
     }
-    line.extend_from_slice(value);
+}
+
+fn needs_hex(b: u8) -> bool {
+    b < 0x20 || b == b'"' || b == b'\\' || b >= 0x7f
+}
+
+fn needs_json(b: u8) -> bool {
+    b < 0x20 || b == b'"' || b == b'\\'
+}
+
+/// `"`, `\` and bytes outside printable ASCII as `\xHH`.
+fn escape_default(value: &[u8], line: &mut BytesMut) {
+    const HEX: &[u8; 16] = b"0123456789ABCDEF";
+    for &b in value {
+        if needs_hex(b) {
+            let (high, low) = (HEX[usize::from(b >> 4)], HEX[usize::from(b & 15)]);
+            line.extend_from_slice(&[b'\\', b'x', high, low]);
+        } else {
+            line.extend_from_slice(&[b]);
+        }
+    }
 }
 
 /// As a JSON string's content (nginx's `escape=json`).

@@ -66,8 +66,9 @@ pub fn build(
     };
     out.extend_from_slice(&method);
     out.extend_from_slice(b" ");
-    let uri = request_target(r, target);
-    out.extend_from_slice(&uri);
+    let uri_at = out.len();
+    request_target(r, target, &mut out);
+    let uri_at = uri_at..out.len();
     out.extend_from_slice(match proxy.http_version {
         ProxyVersion::Http10 => b" HTTP/1.0\r\n",
         ProxyVersion::Http11 => b" HTTP/1.1\r\n",
@@ -114,9 +115,10 @@ pub fn build(
     if let Some(body) = set_body {
         out.extend_from_slice(body);
     }
+    let bytes = out.freeze();
     UpstreamHead {
-        bytes: out.freeze(),
-        uri,
+        uri: bytes.slice(uri_at),
+        bytes,
         is_head: method.eq_ignore_ascii_case(b"head"),
     }
 }
@@ -145,19 +147,20 @@ fn set_header(out: &mut BytesMut, header: &SetHeader, r: &Request) {
 
 /// The target sent: with a URI part the location's name is replaced by it; without one, and where the client's URI
 /// was not changed, it goes on exactly as it came.
-fn request_target(r: &Request, target: &Target) -> Bytes {
+fn request_target(r: &Request, target: &Target, out: &mut BytesMut) {
     if let Some(uri) = target
         .uri
         .as_ref()
         .filter(|uri| target.whole && !uri.is_empty())
     {
-        return uri.clone();
+        out.extend_from_slice(uri);
+        return;
     }
     let replacement = target.uri.as_ref().filter(|uri| !uri.is_empty());
     if replacement.is_none() && r.uri_as_received && r.head.valid_unparsed_uri {
-        return r.head.unparsed_uri.share(&r.head.raw);
+        out.extend_from_slice(r.head.unparsed_uri.of(&r.head.raw));
+        return;
     }
-    let mut out = BytesMut::with_capacity(r.uri.len() + r.args.len() + 16);
     let cut = match replacement {
         Some(uri) if r.valid_location => {
             out.extend_from_slice(uri);
@@ -168,7 +171,7 @@ fn request_target(r: &Request, target: &Target) -> Bytes {
     };
     let rest = r.uri.get(cut..).unwrap_or_default();
     if r.head.quoted_uri || r.internal {
-        escape_uri(rest, &mut out, Escape::Uri);
+        escape_uri(rest, out, Escape::Uri);
     } else {
         out.extend_from_slice(rest);
     }
@@ -176,5 +179,4 @@ fn request_target(r: &Request, target: &Target) -> Bytes {
         out.extend_from_slice(b"?");
         out.extend_from_slice(&r.args);
     }
-    out.freeze()
 }

@@ -5,6 +5,8 @@ use std::collections::VecDeque;
 use std::rc::Rc;
 use std::time::{Duration, Instant};
 
+use bytes::BytesMut;
+
 use crate::config::model::{Keepalive, ListenAddress};
 use crate::front::room::Place;
 use crate::wire::stream::Stream;
@@ -15,6 +17,8 @@ pub struct PeerConnection {
     pub stream: Stream,
     pub requests: u64,
     pub opened: Instant,
+    /// Empty; its memory serves the next answer's head.
+    pub buffer: BytesMut,
     /// It was taken from the pool: the peer may have closed it meanwhile.
     pub reused: bool,
     /// Of `worker_connections`.
@@ -115,6 +119,7 @@ impl PeerConnection {
             stream,
             requests: 0,
             opened: Instant::now(),
+            buffer: BytesMut::new(),
             reused: false,
             _place: place,
         }

@@ -290,6 +290,7 @@ fn start(
         }
     };
     Ok(Rc::new(RefCell::new(Exchange::new(Start {
+        keeps: upstream.keepalive.is_some(),
         link,
         head: head.bytes.clone(),
         upload,

@@ -30,6 +30,9 @@ use super::pool::PeerConnection;
 use super::states::UpstreamStates;
 pub use buffer::BodyBuffer;
 
+/// Largest buffer that an idle connection keeps.
+const SMALL_BUFFER: usize = 8 * 1024;
+
 /// How an exchange failed, before or within the answer; `action` is nginx's "while …".
 #[derive(Debug, thiserror::Error)]
 pub enum Failure {
@@ -117,6 +120,7 @@ enum Link {
 /// An exchange under way.
 pub struct Exchange {
     link: Link,
+    keeps: bool,
     head: Bytes,
     upload: Upload,
     /// Framed bytes of a live upload that wait to be sent.
@@ -162,6 +166,8 @@ struct Slow {
 
 /// Everything an exchange begins with.
 pub struct Start {
+    /// The connection may serve other requests after this one.
+    pub keeps: bool,
     pub link: Result<PeerConnection, Connecting>,
     pub head: Bytes,
     pub upload: Upload,
@@ -176,22 +182,23 @@ pub struct Start {
 
 impl Exchange {
     pub fn new(start: Start) -> Self {
-        let (link, reused) = match start.link {
-            Ok(connection) => {
-                let reused = connection.reused;
-                (Link::Up(connection), reused)
+        let (link, reused, input) = match start.link {
+            Ok(mut connection) => {
+                let (reused, input) = (connection.reused, std::mem::take(&mut connection.buffer));
+                (Link::Up(connection), reused, input)
             }
-            Err(connecting) => (Link::Connecting(connecting), false),
+            Err(connecting) => (Link::Connecting(connecting), false, BytesMut::new()),
         };
         let upload_done = matches!(start.upload, Upload::None);
         start.client.upstream_timer.set(start.limits.connect);
         Self {
             link,
+            keeps: start.keeps,
             head: start.head,
             upload: start.upload,
             pending: BytesMut::new(),
             upload_done,
-            input: BytesMut::new(),
+            input,
             parser: AnswerState::default(),
             answer: None,
             framing: Framing::Unknown,
@@ -272,6 +279,9 @@ impl Exchange {
         match std::mem::replace(&mut self.link, Link::Down) {
             Link::Up(mut connection) if usable => {
                 connection.requests += 1;
+                if self.input.capacity() <= SMALL_BUFFER {
+                    connection.buffer = std::mem::take(&mut self.input);
+                }
                 Some(connection)
             }
             _ => None,

@@ -24,7 +24,10 @@ impl Exchange {
             Poll::Pending => self.poll_timer(cx, "connecting to upstream"),
             Poll::Ready(Err(failure)) => Poll::Ready(Err(failure)),
             Poll::Ready(Ok(connection)) => {
-                connection.stream.set_nodelay();
+                // One write and no more to come has nothing to be delayed by.
+                if self.keeps || !self.upload_done {
+                    connection.stream.set_nodelay();
+                }
                 self.link = Link::Up(connection);
                 let elapsed = self.started.elapsed();
                 self.states.last(|s| s.connect_time = Some(elapsed));
