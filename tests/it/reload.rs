@@ -97,6 +97,7 @@ fn ten_thousand_requests_and_fifty_reloads() {
     let program = Program::start(&version(0, ""), |folder| {
         std::fs::write(folder.join("file"), "a file").expect("a file");
     });
+    assert_eq!(program.get("/text").text(), "0");
     let threads = threads_of(&program);
     let (over, sent, connections) = (
         AtomicBool::new(false),
