@@ -8,7 +8,7 @@ use std::cell::{Cell, RefCell};
 use std::collections::HashMap;
 use std::io;
 use std::net::SocketAddr;
-use std::rc::Rc;
+use std::rc::{Rc, Weak};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
@@ -292,7 +292,9 @@ struct Local {
 }
 
 thread_local! {
-    static LOCAL: RefCell<HashMap<u64, Rc<Local>>> = RefCell::default();
+    /// By generation. Owned by the task that waits for the next one: what actix-web keeps must be gone before the
+    /// thread's own variables are.
+    static LOCAL: RefCell<HashMap<u64, Weak<Local>>> = RefCell::default();
     /// How many connections this thread holds, to clients and to upstreams.
     static TAKEN: Rc<Cell<usize>> = Rc::default();
     /// The connections of this thread; `None` before the first.
@@ -391,7 +393,7 @@ impl Handler for PerRequest<'_> {
 /// The worker's part for the current generation; made on its first connection.
 async fn local(receiver: &watch::Receiver<State>) -> Result<Rc<Local>, ()> {
     let generation = receiver.borrow().generation;
-    if let Some(local) = LOCAL.with_borrow(|all| all.get(&generation).cloned()) {
+    if let Some(local) = LOCAL.with_borrow(|all| all.get(&generation).and_then(Weak::upgrade)) {
         return Ok(local);
     }
     let state = receiver.borrow().clone();
@@ -417,15 +419,14 @@ async fn local(receiver: &watch::Receiver<State>) -> Result<Rc<Local>, ()> {
         application: application().await?,
         worker,
     });
-    let kept = LOCAL.with_borrow_mut(|all| {
-        all.entry(state.generation)
-            .or_insert_with(|| made.clone())
-            .clone()
-    });
-    if Rc::ptr_eq(&kept, &made) {
-        actix_rt::spawn(retire(receiver.clone(), kept.clone()));
+    // Another connection may have made it meanwhile.
+    let known = LOCAL.with_borrow(|all| all.get(&state.generation).and_then(Weak::upgrade));
+    if let Some(known) = known {
+        return Ok(known);
     }
-    Ok(kept)
+    LOCAL.with_borrow_mut(|all| all.insert(state.generation, Rc::downgrade(&made)));
+    actix_rt::spawn(retire(receiver.clone(), made.clone()));
+    Ok(made)
 }
 
 /// Waits for a newer generation, or the end, and lets idle connections to upstreams go.

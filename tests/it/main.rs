@@ -7,6 +7,7 @@ mod backends_that_fail;
 mod broken_files;
 mod command_line;
 mod connections;
+mod explain;
 mod forwarded;
 mod hot_reload;
 mod large_bodies;

@@ -75,6 +75,11 @@ impl Client {
     }
 }
 
+/// How many threads the program has (Linux; elsewhere it is not known).
+fn threads_of(program: &Program) -> usize {
+    std::fs::read_dir(format!("/proc/{}/task", program.pid())).map_or(0, Iterator::count)
+}
+
 /// A flag that is set when this is dropped.
 struct Raised<'a>(&'a AtomicBool);
 
@@ -92,6 +97,8 @@ fn ten_thousand_requests_and_fifty_reloads() {
     let program = Program::start(&version(0, ""), |folder| {
         std::fs::write(folder.join("file"), "a file").expect("a file");
     });
+    assert_eq!(program.get("/text").text(), "0");
+    let threads = threads_of(&program);
     let (over, sent, connections) = (
         AtomicBool::new(false),
         AtomicUsize::new(0),
@@ -141,6 +148,9 @@ fn ten_thousand_requests_and_fifty_reloads() {
                 };
                 reload(&program, n, more);
             }
+            until("the replaced servers have ended", || {
+                threads_of(&program) <= threads
+            });
         });
     });
     let (sent, connections) = (sent.into_inner(), connections.into_inner());
