@@ -218,9 +218,9 @@ pub fn if_(analyser: &mut Analyser, directive: &Directive) -> Outcome {
     let mut frame = Frame::new(context);
     frame.opened = Some(directive.name.span);
     frame.head = outer.head.clone();
-    let condition = condition::read(analyser, directive);
-    // A wrong condition does not hide the mistakes in its block.
-    let condition = match condition {
+    // A wrong condition does not hide the mistakes in its block, nor does one that is missing.
+    let condition = match condition::read(analyser, directive) {
+        _ if directive.args.is_empty() => None,
         Ok(condition) => Some(condition),
         Err(found) => {
             analyser.report(found, directive.end);
