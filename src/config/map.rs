@@ -211,7 +211,6 @@ mod tests {
             ("x.c.b.test", Some("*.c.b.test")),
             ("www.other", Some("www.*")),
             ("www.a.b", Some("www.a.*")),
-            ("www.", None),
             ("none", None),
             ("", None),
         ] {
