@@ -121,6 +121,8 @@ fn keeps_first_value(var: &Var) -> bool {
 fn compute(var: &Var, r: &Request, out: &mut BytesMut) -> bool {
     match var {
         Var::Builtin(builtin) => append_builtin(*builtin, r, out),
+        Var::Absent(_) => false,
+        Var::Empty(_) => true,
         Var::Arg(name) => put(out, argument(&r.args, name)),
         Var::Http(name) => append_http(name, r, out),
         Var::Cookie(name) => put(out, cookie(r, name)),

@@ -123,21 +123,29 @@ impl Analyser {
             Some(Known::Var(Var::Builtin(Builtin::Args))) if matches!(source, SlotSource::Set) => {
                 return Ok(SetTarget::Args);
             }
-            Some(Known::Var(Var::Builtin(Builtin::LimitRate))) => {
-                return Err(not_implemented(
-                    directive,
-                    word.span,
-                    "a `$limit_rate` that can be set",
-                ));
+            // nginx lets a file set these too.
+            _ if matches!(
+                &*lower,
+                "args"
+                    | "limit_rate"
+                    | "proxy_host"
+                    | "proxy_port"
+                    | "ancient_browser"
+                    | "modern_browser"
+                    | "msie"
+            ) =>
+            {
+                let what = format!("a `${lower}` that can be set");
+                return Err(not_implemented(directive, word.span, &what));
             }
-            Some(Known::Var(Var::Builtin(_)) | Known::Refused) => {
+            Some(known) if !known.can_be_made() => {
                 return Err(
                     emerg(directive, format!("the duplicate \"{name}\" variable"))
                         .at(word.span)
                         .label("nginx has a variable of this name, which cannot be set"),
                 );
             }
-            Some(Known::Var(_)) => {
+            Some(_) => {
                 if let Some(used) = self.variables.used_as_nginxs(&lower) {
                     let what = "a variable of the file's own in the place of one of nginx's";
                     return Err(not_implemented(directive, word.span, what)
