@@ -111,8 +111,12 @@ fn map_line(analyser: &mut Analyser, line: &Directive, map: &mut Map) -> Outcome
     let shown = String::from_utf8_lossy(bare);
     match map.add(bare, value) {
         Added::New => Ok(()),
-        Added::Known => Err(emerg(line, format!("conflicting parameter \"{shown}\""))
-            .label("this key is there already")),
+        Added::Known => {
+            let lower = shown.to_ascii_lowercase();
+            Err(emerg(line, format!("conflicting parameter \"{lower}\""))
+                .label("this key is there already")
+                .help("upper and lower case make no difference here"))
+        }
         Added::Invalid => Err(
             emerg(line, format!("invalid hostname or wildcard \"{shown}\""))
                 .label("a `*` stands for whole labels: `*.example.org` or `www.example.*`"),
@@ -241,7 +245,9 @@ pub fn split_clients(analyser: &mut Analyser, directive: &Directive) -> Outcome 
         sum = if share == 0 { 10_000 } else { sum + share };
         if sum > 10_000 {
             let close = super::http::close_of(directive);
-            return Err(emerg(directive, "percent total is greater than 100%").line(close));
+            return Err(emerg(directive, "percent total is greater than 100%")
+                .line(close)
+                .label("the shares of this block are more than 100% together"));
         }
         below += share * u64::from(u32::MAX) / 10_000;
         let part = if share == 0 { 0 } else { below };

@@ -185,8 +185,13 @@ pub fn rewrite(analyser: &mut Analyser, directive: &Directive) -> Outcome {
             b"redirect" => RewriteEnd::Redirect(302),
             b"permanent" => RewriteEnd::Redirect(301),
             _ => {
-                return Err(invalid_parameter(directive, flag)
-                    .label("expected `last`, `break`, `redirect` or `permanent`"));
+                let found = invalid_parameter(directive, flag)
+                    .label("expected `last`, `break`, `redirect` or `permanent`");
+                return Err(match &*flag.value {
+                    b"301" => found.help("a 301 is called `permanent` here"),
+                    b"302" => found.help("a 302 is called `redirect` here"),
+                    _ => found,
+                });
             }
         };
     }
