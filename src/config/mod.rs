@@ -8,6 +8,7 @@ pub mod diagnostics;
 mod glob;
 pub mod lexer;
 mod load;
+pub mod map;
 mod merge;
 pub mod model;
 mod names;

@@ -12,6 +12,7 @@ use std::time::Duration;
 
 use bytes::Bytes;
 
+use super::map::{Geo, Map, SplitClients};
 pub use super::proxying::{
     Bind, CookieFlag, CookieFlags, CookieFrom, CookieName, CookieRewrite, IgnoreHeaders, Resolver,
 };
@@ -173,6 +174,7 @@ pub struct Location {
     pub children: Locations,
     /// Rewrite-phase directives of this level, in order (`return`, later `rewrite`, `set`, `if`, `break`).
     pub rewrite: Vec<RewriteStep>,
+    pub limit_except: Option<LimitExcept>,
     pub core: Core,
     pub proxy: Proxy,
     /// Directives of outer levels that do not apply here, because this level has its own of that name.
@@ -211,6 +213,64 @@ pub struct Locations {
     pub regexes: Vec<Arc<Location>>,
 }
 
+/// `limit_except`: another configuration for all methods but these.
+#[derive(Debug)]
+pub struct LimitExcept {
+    /// Upper-case.
+    pub allowed: Vec<&'static str>,
+    pub level: Arc<Location>,
+    pub span: Span,
+}
+
+/// `allow` or `deny`.
+#[derive(Debug, Clone)]
+pub struct AccessRule {
+    pub from: AccessFrom,
+    pub deny: bool,
+    pub span: Span,
+}
+
+/// Whom a rule is about.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum AccessFrom {
+    All,
+    /// Clients of a Unix socket.
+    Unix,
+    /// Addresses that begin with the same bits.
+    Network {
+        address: std::net::IpAddr,
+        bits: u8,
+    },
+}
+
+impl AccessFrom {
+    /// Whether the rule is about this client; `None` is one of a Unix socket.
+    pub fn covers(self, client: Option<std::net::IpAddr>) -> bool {
+        match (self, client) {
+            (Self::All, _) | (Self::Unix, None) => true,
+            (Self::Network { address, bits }, Some(client)) => {
+                address.is_ipv4() == client.is_ipv4() && mask(client, bits) == address
+            }
+            (Self::Unix, Some(_)) | (Self::Network { .. }, None) => false,
+        }
+    }
+}
+
+/// An address with only its first bits.
+pub fn mask(address: std::net::IpAddr, bits: u8) -> std::net::IpAddr {
+    use std::net::IpAddr;
+    match address {
+        IpAddr::V4(v4) => {
+            let keep = u32::MAX.checked_shl(32 - u32::from(bits)).unwrap_or(0);
+            IpAddr::V4((u32::from(v4) & keep).into())
+        }
+        IpAddr::V6(v6) => {
+            let keep = u128::MAX.checked_shl(128 - u32::from(bits)).unwrap_or(0);
+            IpAddr::V6((u128::from(v6) & keep).into())
+        }
+    }
+}
+
 /// One directive of the rewrite phase.
 #[derive(Debug)]
 pub enum RewriteStep {
@@ -242,6 +302,9 @@ pub enum SlotSource {
     Set,
     /// A named group: no value until its regex matches.
     Group,
+    Map(Arc<Map>),
+    Geo(Arc<Geo>),
+    Split(Arc<SplitClients>),
 }
 
 /// A variable of the file's own.
@@ -349,6 +412,8 @@ pub struct Core {
     pub add_headers: Arc<[AddHeader]>,
     pub access_logs: Arc<[AccessLog]>,
     pub error_log: Arc<[ErrorLog]>,
+    /// `allow` and `deny`, in order: the first that fits decides.
+    pub access: Arc<[AccessRule]>,
     /// `internal` was given.
     pub internal: bool,
     /// `client_max_body_size` in bytes; 0 does not check.

@@ -14,7 +14,7 @@ pub fn nearest<'a>(
     };
     candidates
         .into_iter()
-        .map(|name| (strsim::osa_distance(&written, name), name))
+        .map(|name| (strsim::osa_distance(&written, &name.to_lowercase()), name))
         .filter(|&(distance, _)| distance <= allowed)
         // The first letter is seldom the wrong one.
         .min_by_key(|&(distance, name)| {

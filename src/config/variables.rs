@@ -21,6 +21,10 @@ pub enum Var {
     UpstreamCookie(Bytes),
     /// `$upstream_trailer_NAME`
     UpstreamTrailer(Bytes),
+    /// One that has no value here, whatever the request (`$ssl_protocol`).
+    Absent(Bytes),
+    /// One that is empty here, whatever the request (`$http2`).
+    Empty(Bytes),
     /// A variable of the file's own, by slot (`set`, `map`, named captures).
     Slot(u16),
 }
@@ -115,16 +119,19 @@ const REFUSED: &[&str] = &[
     "fastcgi_path_info",
     "fastcgi_script_name",
     "grpc_internal_trailers",
-    "gzip_ratio",
-    "http2",
-    "invalid_referer",
-    "limit_conn_status",
-    "limit_req_status",
-    "memcached_key",
     "modern_browser",
     "msie",
-    "realip_remote_addr",
-    "realip_remote_port",
+    "tcpinfo_rcv_space",
+    "tcpinfo_rtt",
+    "tcpinfo_rttvar",
+    "tcpinfo_snd_cwnd",
+];
+
+/// Variables of TLS, caches, limits and others: they have no value where none of these is in use.
+const ABSENT: &[&str] = &[
+    "gzip_ratio",
+    "limit_conn_status",
+    "limit_req_status",
     "secure_link",
     "secure_link_expires",
     "slice_range",
@@ -151,14 +158,12 @@ const REFUSED: &[&str] = &[
     "ssl_server_name",
     "ssl_session_id",
     "ssl_session_reused",
-    "tcpinfo_rcv_space",
-    "tcpinfo_rtt",
-    "tcpinfo_rttvar",
-    "tcpinfo_snd_cwnd",
     "uid_got",
-    "uid_reset",
     "uid_set",
 ];
+
+/// The same, with an empty value.
+const EMPTY: &[&str] = &["http2", "invalid_referer", "uid_reset"];
 
 /// What is known of a name.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -168,6 +173,22 @@ pub enum Known {
     Refused,
 }
 
+impl Known {
+    /// Whether a file may make a variable of this name: nginx's families (`$http_…`), and those that its modules let
+    /// a file set.
+    pub fn can_be_made(&self) -> bool {
+        match self {
+            Self::Refused | Self::Var(Var::Builtin(_)) => false,
+            Self::Var(Var::Absent(name) | Var::Empty(name)) => {
+                let prefixes: [&[u8]; 2] = [b"ssl_", b"sent_trailer_"];
+                prefixes.iter().any(|prefix| name.starts_with(prefix))
+                    || matches!(&name[..], b"invalid_referer" | b"uid_reset")
+            }
+            Self::Var(_) => true,
+        }
+    }
+}
+
 /// Looks a lower-case name up among nginx's variables, those with a prefix (`http_…`) included.
 pub fn known(name: &str) -> Option<Known> {
     if let Ok(index) = BUILTINS.binary_search_by_key(&name, |(name, _)| name) {
@@ -175,8 +196,25 @@ pub fn known(name: &str) -> Option<Known> {
             .get(index)
             .map(|(_, builtin)| Known::Var(Var::Builtin(*builtin)));
     }
-    if REFUSED.contains(&name) || name.starts_with("sent_trailer_") {
+    if REFUSED.contains(&name) {
         return Some(Known::Refused);
+    }
+    // No trailers are sent.
+    if ABSENT.contains(&name) || name.starts_with("sent_trailer_") {
+        return Some(Known::Var(Var::Absent(Bytes::copy_from_slice(
+            name.as_bytes(),
+        ))));
+    }
+    if EMPTY.contains(&name) {
+        return Some(Known::Var(Var::Empty(Bytes::copy_from_slice(
+            name.as_bytes(),
+        ))));
+    }
+    // Without `set_real_ip_from`, the address that came is the address.
+    match name {
+        "realip_remote_addr" => return Some(Known::Var(Var::Builtin(Builtin::RemoteAddr))),
+        "realip_remote_port" => return Some(Known::Var(Var::Builtin(Builtin::RemotePort))),
+        _ => {}
     }
     type Make = fn(Bytes) -> Var;
     let prefixes: [(&str, Make); 7] = [
@@ -223,7 +261,11 @@ mod tests {
             known("http_host"),
             Some(Known::Var(Var::Http(Bytes::from_static(b"host"))))
         );
-        assert_eq!(known("ssl_protocol"), Some(Known::Refused));
+        assert_eq!(known("connections_active"), Some(Known::Refused));
+        assert!(matches!(
+            known("ssl_protocol"),
+            Some(Known::Var(Var::Absent(_)))
+        ));
         assert_eq!(known("schem"), None);
     }
 }

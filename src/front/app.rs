@@ -168,7 +168,7 @@ fn begin(front: FrontRequest) -> Request {
         None => (&of.servers[0], How::Default),
     };
     let server = server.clone();
-    let mut r = Request {
+    let r = Request {
         location: server.scope.clone(),
         uri: head.uri.clone(),
         args: head.args.share(&head.raw),
@@ -178,8 +178,8 @@ fn begin(front: FrontRequest) -> Request {
         add_uri_to_alias: false,
         method: head.method,
         method_name: head.method_name.share(&head.raw),
-        captures: Vec::new(),
-        captured: Bytes::new(),
+        groups: RefCell::default(),
+        depth: Cell::new(0),
         slots: RefCell::new(vec![None; model.slots.len()]),
         internal: false,
         uri_changes: MAX_URI_CHANGES + 1,

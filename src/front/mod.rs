@@ -2,6 +2,7 @@
 //!
 //! Takes a finished [`crate::config::model::Model`] and never parses.
 
+mod access;
 mod app;
 mod bind;
 mod choose;
@@ -11,6 +12,7 @@ pub mod explain;
 mod files;
 mod filter;
 pub mod log;
+mod maps;
 mod pages;
 mod part;
 mod phases;

@@ -12,7 +12,7 @@ use super::reply::{Flow, Reply, ReplyBody};
 use super::request::Request;
 use super::rewrite::{self, Rewritten};
 use super::trace::{self, LocationSearch, Step};
-use super::{files, filter, log, pages, proxy, variables};
+use super::{access, files, filter, log, pages, proxy, variables};
 
 /// Answers a request: the phases again and again until one gives an answer.
 pub async fn run(r: &mut Request) -> Answer {
@@ -128,6 +128,9 @@ async fn in_location(r: &mut Request) -> Flow {
             }
             Err(end) => return end,
         }
+    }
+    if let Err(end) = access::check(r) {
+        return end;
     }
     match files::try_files(r) {
         Flow::Declined => {}

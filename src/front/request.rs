@@ -48,8 +48,9 @@ pub struct Request {
     pub method: Method,
     pub method_name: Bytes,
     /// Groups of the last regex that matched, and what they point into.
-    pub captures: Captures,
-    pub captured: Bytes,
+    pub groups: RefCell<(Captures, Bytes)>,
+    /// Variables that are being evaluated, one for the sake of the other.
+    pub depth: Cell<u8>,
     /// The file's own variables, by slot.
     pub slots: RefCell<Vec<Option<Bytes>>>,
     /// Reached by an internal redirect: `internal` locations are open.
@@ -113,20 +114,19 @@ impl Request {
     }
 
     /// Keeps the groups of a regex that matched, and sets the variables that it names.
-    pub fn set_captures(&mut self, matched: Matched) {
+    pub fn set_captures(&self, matched: Matched) {
         for &(group, slot) in &matched.regex.slots {
             let value = matched.captures.get(group).copied().flatten();
             let value =
                 value.map(|(start, end)| matched.subject.slice(start as usize..end as usize));
             self.set_slot(slot, value);
         }
-        self.captures = matched.captures;
-        self.captured = matched.subject;
+        self.groups.replace((matched.captures, matched.subject));
     }
 
     /// Gives a variable of the file's own its value.
-    pub fn set_slot(&mut self, slot: u16, value: Option<Bytes>) {
-        if let Some(place) = self.slots.get_mut().get_mut(usize::from(slot)) {
+    pub fn set_slot(&self, slot: u16, value: Option<Bytes>) {
+        if let Some(place) = self.slots.borrow_mut().get_mut(usize::from(slot)) {
             *place = value;
         }
     }
@@ -141,6 +141,7 @@ impl Request {
 
     /// What a location says about connections: after so many requests, or so much time, the connection ends.
     pub fn apply_location_limits(&mut self) {
+        self.apply_limit_except();
         let core = &self.location.core;
         if self.keep_alive
             && (core.keepalive_timeout.is_zero()

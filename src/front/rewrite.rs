@@ -9,7 +9,7 @@ use crate::config::model::{
     Condition, FileTest, Location, LocationKind, LogLevel, Return, ReturnBody, Rewrite, RewriteEnd,
     RewriteStep, SetTarget,
 };
-use crate::config::regex::{Captures, Regex};
+use crate::config::regex::Regex;
 use crate::config::source::Span;
 use crate::config::template::{Part, Template};
 use crate::wire::escape::{Escape, Unescape, escape_uri, unescape_uri};
@@ -181,7 +181,7 @@ fn matches(r: &mut Request, regex: &Arc<Regex>, subject: &Bytes) -> Result<bool,
             log_step(r, || {
                 format!("\"{}\" does not match \"{}\"", regex.pattern, text(subject))
             });
-            r.captures = Captures::new();
+            r.groups.take();
             Ok(false)
         }
         Err(error) => {
@@ -285,6 +285,7 @@ fn note(r: &Request, span: Span, outcome: impl FnOnce() -> String) {
 
 /// Groups are escaped again where the URI had escapes, since they go where escapes are needed.
 fn append_escaped(template: &Template, r: &Request, out: &mut BytesMut) {
+    variables::settle(template, r);
     for part in &template.parts {
         match part {
             Part::Literal(literal) => out.extend_from_slice(literal),
@@ -294,9 +295,9 @@ fn append_escaped(template: &Template, r: &Request, out: &mut BytesMut) {
             Part::Capture(n) => {
                 let group = variables::capture(r, usize::from(*n)).unwrap_or_default();
                 if r.head.quoted_uri || r.head.unparsed_uri.of(&r.head.raw).contains(&b'+') {
-                    escape_uri(group, out, Escape::Args);
+                    escape_uri(&group, out, Escape::Args);
                 } else {
-                    out.extend_from_slice(group);
+                    out.extend_from_slice(&group);
                 }
             }
         }

@@ -198,6 +198,7 @@ impl Trace {
     pub fn variable(&self, var: &Var, model: &Model, value: Option<&[u8]>) {
         let name = match var {
             Var::Builtin(builtin) => builtin_name(*builtin).to_owned(),
+            Var::Absent(name) | Var::Empty(name) => text(name).to_string(),
             Var::Arg(name) => format!("arg_{}", text(name)),
             Var::Http(name) => format!("http_{}", text(name)),
             Var::Cookie(name) => format!("cookie_{}", text(name)),

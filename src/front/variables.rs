@@ -6,14 +6,14 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use bytes::{Bytes, BytesMut};
 
-use crate::config::model::{ListenAddress, LogLevel, Root, SlotSource};
+use crate::config::model::{ListenAddress, Root};
 use crate::config::template::{Part, Template};
 use crate::config::variables::{Builtin, Var};
 use crate::wire::date;
 use crate::wire::digits::{put_decimal, put_ip, put_padded};
 use crate::wire::head::Known;
 
-use super::log;
+use super::maps;
 use super::proxy::states::UpstreamState;
 use super::request::Request;
 
@@ -29,6 +29,7 @@ pub fn evaluate(template: &Template, r: &Request) -> Bytes {
 
 /// Fills in a template at the end of `out`.
 pub fn append(template: &Template, r: &Request, out: &mut BytesMut) {
+    settle(template, r);
     for part in &template.parts {
         match part {
             Part::Literal(text) => out.extend_from_slice(text),
@@ -36,16 +37,33 @@ pub fn append(template: &Template, r: &Request, out: &mut BytesMut) {
                 append_variable(var, r, out);
             }
             Part::Capture(n) => {
-                out.extend_from_slice(capture(r, usize::from(*n)).unwrap_or_default())
+                out.extend_from_slice(&capture(r, usize::from(*n)).unwrap_or_default())
             }
         }
     }
 }
 
+/// Beside a group, the file's own variables have their values first: a `map` among them may match anew, and nginx then
+/// takes the groups of that match.
+pub fn settle(template: &Template, r: &Request) {
+    let groups = |part: &Part| matches!(part, Part::Capture(_));
+    if template.parts.len() < 2 || !template.parts.iter().any(groups) {
+        return;
+    }
+    let mut scratch = BytesMut::new();
+    for part in &template.parts {
+        if let Part::Variable(Var::Slot(slot)) = part {
+            append_slot(*slot, r, &mut scratch);
+        }
+    }
+}
+
 /// Group `n` of the last regex that matched.
-pub fn capture(r: &Request, n: usize) -> Option<&[u8]> {
-    let (start, end) = (*r.captures.get(n)?)?;
-    r.captured.get(start as usize..end as usize)
+pub fn capture(r: &Request, n: usize) -> Option<Bytes> {
+    let groups = r.groups.borrow();
+    let (captures, subject) = &*groups;
+    let (start, end) = (*captures.get(n)?)?;
+    Some(subject.slice(start as usize..end as usize))
 }
 
 /// Appends a variable's value; false where it has none (logs show `-` then).
@@ -103,6 +121,8 @@ fn keeps_first_value(var: &Var) -> bool {
 fn compute(var: &Var, r: &Request, out: &mut BytesMut) -> bool {
     match var {
         Var::Builtin(builtin) => append_builtin(*builtin, r, out),
+        Var::Absent(_) => false,
+        Var::Empty(_) => true,
         Var::Arg(name) => put(out, argument(&r.args, name)),
         Var::Http(name) => append_http(name, r, out),
         Var::Cookie(name) => put(out, cookie(r, name)),
@@ -125,18 +145,11 @@ fn append_slot(slot: u16, r: &Request, out: &mut BytesMut) -> bool {
     let Some(variable) = r.model.slots.get(slot) else {
         return false;
     };
-    let value = match &variable.source {
-        SlotSource::Set => {
-            if r.location.core.uninitialized_variable_warn {
-                let message = format!("using uninitialized \"{}\" variable", variable.name);
-                log::error(r, LogLevel::Warn, &message);
-            }
-            Bytes::new()
-        }
-        SlotSource::Group => return false,
+    let Some((value, stays)) = maps::value_within_bounds(variable, r) else {
+        return false;
     };
     out.extend_from_slice(&value);
-    if let Some(place) = r.slots.borrow_mut().get_mut(slot) {
+    if stays && let Some(place) = r.slots.borrow_mut().get_mut(slot) {
         *place = Some(value);
     }
     true

@@ -12,7 +12,9 @@ use crate::config::template::{Part, Template};
 /// The words between the parentheses: these may stand alone or touch the words.
 fn pieces(directive: &Directive) -> Result<Vec<Piece<'_>>, Diagnostic> {
     let mut pieces: Vec<_> = directive.args.iter().map(Piece::whole).collect();
-    let last = pieces.len().saturating_sub(1);
+    let Some(last) = pieces.len().checked_sub(1) else {
+        return Ok(pieces);
+    };
     if directive.arg().value.first() != Some(&b'(') {
         return Err(invalid(directive, pieces[0])
             .label("a condition stands in parentheses")
@@ -44,8 +46,10 @@ fn invalid(directive: &Directive, piece: Piece<'_>) -> Diagnostic {
 /// Reads the condition of an `if`.
 pub fn read(analyser: &mut Analyser, directive: &Directive) -> Result<Condition, Diagnostic> {
     let pieces = pieces(directive)?;
-    let Some(&first) = pieces.first() else {
-        return Err(invalid(directive, Piece::whole(directive.arg())).label("an empty condition"));
+    let Some(&first) = pieces.first().filter(|piece| !piece.bytes().is_empty()) else {
+        return Err(emerg(directive, "invalid condition \")\"")
+            .at(directive.arg().span)
+            .label("an empty condition"));
     };
     let text = first.bytes();
     match &*text {

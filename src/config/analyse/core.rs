@@ -2,11 +2,12 @@
 
 use super::frame::{Set, Value};
 use super::generic::{bad_time, flag};
-use super::{Analyser, Outcome, duplicate, emerg, invalid_parameter, warn};
+use super::{Analyser, Outcome, bad, duplicate, emerg, invalid_parameter, warn};
 use crate::config::diagnostics::Diagnostic;
 use crate::config::lexer::Word;
 use crate::config::model::{AddHeader, ErrorPage, Overwrite};
 use crate::config::parser::Directive;
+use crate::config::table;
 use crate::config::template::Template;
 use crate::config::values;
 
@@ -153,4 +154,54 @@ pub fn gzip(analyser: &mut Analyser, directive: &Directive) -> Outcome {
         );
     }
     Ok(())
+}
+
+/// `gzip_window SIZE`: of zlib's sizes.
+pub fn gzip_window(analyser: &mut Analyser, directive: &Directive) -> Outcome {
+    let sizes = [512, 1 << 10, 1 << 11, 1 << 12, 1 << 13, 1 << 14, 1 << 15];
+    let expected = "must be 512, 1k, 2k, 4k, 8k, 16k, or 32k";
+    checked(analyser, directive, |size| sizes.contains(&size), expected)
+}
+
+/// `gzip_hash SIZE`: of zlib's sizes.
+pub fn gzip_hash(analyser: &mut Analyser, directive: &Directive) -> Outcome {
+    let sizes = [
+        1 << 9,
+        1 << 10,
+        1 << 11,
+        1 << 12,
+        1 << 13,
+        1 << 14,
+        1 << 15,
+        1 << 16,
+        1 << 17,
+    ];
+    let expected = "must be 512, 1k, 2k, 4k, 8k, 16k, 32k, 64k, or 128k";
+    checked(analyser, directive, |size| sizes.contains(&size), expected)
+}
+
+/// `http2_streams_index_size NUMBER`
+pub fn power_of_two(analyser: &mut Analyser, directive: &Directive) -> Outcome {
+    let power = |number: u64| number.is_power_of_two();
+    checked(analyser, directive, power, "must be a power of two")
+}
+
+/// Keeps the value of a row's own kind, and then asks one thing more of it.
+fn checked(
+    analyser: &mut Analyser,
+    directive: &Directive,
+    right: impl Fn(u64) -> bool,
+    expected: &str,
+) -> Outcome {
+    let Some(row) = table::find(&directive.name.value).first() else {
+        return Ok(());
+    };
+    analyser.keep(row, directive)?;
+    let set = analyser.frame().level.values.get(row.name);
+    match set.map(|set| &set.value) {
+        Some(Value::Number(number)) if !right(*number) => {
+            Err(bad(directive, expected).at(directive.arg().span))
+        }
+        _ => Ok(()),
+    }
 }

@@ -11,9 +11,9 @@ use super::proxy_cookies::RulesDraft;
 use crate::config::diagnostics::Order;
 use crate::config::lexer::Word;
 use crate::config::model::{
-    AccessLog, AddHeader, Bind, Condition, CookieFlags, CookieRewrite, ErrorLog, ErrorPage,
-    IndexFile, ListenAddress, ListenOptions, LocationKind, LogFile, LogFormat, MimeTypes, Peer,
-    ProxyRedirect, Resolver, RewriteStep, Root, TryFiles,
+    AccessLog, AccessRule, AddHeader, Bind, Condition, CookieFlags, CookieRewrite, ErrorLog,
+    ErrorPage, IndexFile, ListenAddress, ListenOptions, LocationKind, LogFile, LogFormat,
+    MimeTypes, Peer, ProxyRedirect, Resolver, RewriteStep, Root, TryFiles,
 };
 use crate::config::regex::Regex;
 use crate::config::source::Span;
@@ -65,6 +65,8 @@ pub struct Level {
     /// `keepalive_timeout` and its second value.
     pub keepalive: Option<(Duration, Option<u64>)>,
     pub internal: bool,
+    pub access: Vec<AccessRule>,
+    pub limit_except: Option<Box<LimitDraft>>,
     pub rewrite: Vec<RewriteDraft>,
     pub pass: Option<PassDraft>,
     /// `proxy_redirect off`, or rules.
@@ -75,6 +77,14 @@ pub struct Level {
     /// `proxy_bind`; the inner `None` is `off`.
     pub bind: Option<(Option<Bind>, Span)>,
     pub resolver: Option<Arc<Resolver>>,
+}
+
+/// A `limit_except` block.
+#[derive(Debug)]
+pub struct LimitDraft {
+    pub allowed: Vec<&'static str>,
+    pub level: Level,
+    pub span: Span,
 }
 
 /// One directive of the rewrite phase.

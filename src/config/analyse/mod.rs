@@ -2,6 +2,7 @@
 //!
 //! Errors do not stop the walk; each remembers where nginx would have met it, so that nginx's first error comes first.
 
+pub mod access;
 mod condition;
 pub mod core;
 pub mod files;
@@ -12,6 +13,7 @@ pub mod include;
 pub mod location;
 pub mod log;
 pub mod main;
+pub mod map;
 pub mod proxy;
 pub mod proxy_cookies;
 pub mod resolver;

@@ -123,21 +123,29 @@ impl Analyser {
             Some(Known::Var(Var::Builtin(Builtin::Args))) if matches!(source, SlotSource::Set) => {
                 return Ok(SetTarget::Args);
             }
-            Some(Known::Var(Var::Builtin(Builtin::LimitRate))) => {
-                return Err(not_implemented(
-                    directive,
-                    word.span,
-                    "a `$limit_rate` that can be set",
-                ));
+            // nginx lets a file set these too.
+            _ if matches!(
+                &*lower,
+                "args"
+                    | "limit_rate"
+                    | "proxy_host"
+                    | "proxy_port"
+                    | "ancient_browser"
+                    | "modern_browser"
+                    | "msie"
+            ) =>
+            {
+                let what = format!("a `${lower}` that can be set");
+                return Err(not_implemented(directive, word.span, &what));
             }
-            Some(Known::Var(Var::Builtin(_)) | Known::Refused) => {
+            Some(known) if !known.can_be_made() => {
                 return Err(
                     emerg(directive, format!("the duplicate \"{name}\" variable"))
                         .at(word.span)
                         .label("nginx has a variable of this name, which cannot be set"),
                 );
             }
-            Some(Known::Var(_)) => {
+            Some(_) => {
                 if let Some(used) = self.variables.used_as_nginxs(&lower) {
                     let what = "a variable of the file's own in the place of one of nginx's";
                     return Err(not_implemented(directive, word.span, what)
@@ -177,8 +185,13 @@ pub fn rewrite(analyser: &mut Analyser, directive: &Directive) -> Outcome {
             b"redirect" => RewriteEnd::Redirect(302),
             b"permanent" => RewriteEnd::Redirect(301),
             _ => {
-                return Err(invalid_parameter(directive, flag)
-                    .label("expected `last`, `break`, `redirect` or `permanent`"));
+                let found = invalid_parameter(directive, flag)
+                    .label("expected `last`, `break`, `redirect` or `permanent`");
+                return Err(match &*flag.value {
+                    b"301" => found.help("a 301 is called `permanent` here"),
+                    b"302" => found.help("a 302 is called `redirect` here"),
+                    _ => found,
+                });
             }
         };
     }
@@ -218,9 +231,9 @@ pub fn if_(analyser: &mut Analyser, directive: &Directive) -> Outcome {
     let mut frame = Frame::new(context);
     frame.opened = Some(directive.name.span);
     frame.head = outer.head.clone();
-    let condition = condition::read(analyser, directive);
-    // A wrong condition does not hide the mistakes in its block.
-    let condition = match condition {
+    // A wrong condition does not hide the mistakes in its block, nor does one that is missing.
+    let condition = match condition::read(analyser, directive) {
+        _ if directive.args.is_empty() => None,
         Ok(condition) => Some(condition),
         Err(found) => {
             analyser.report(found, directive.end);

@@ -7,7 +7,7 @@ use bytes::Bytes;
 use super::{Analyser, emerg};
 use crate::config::diagnostics::{Diagnostic, Order};
 use crate::config::lexer::{Quote, Word};
-use crate::config::model::{SlotSource, SlotVariable};
+use crate::config::model::{SetTarget, SlotSource, SlotVariable};
 use crate::config::names::nearest;
 use crate::config::parser::Directive;
 use crate::config::source::Span;
@@ -41,6 +41,15 @@ impl Variables {
             slot.source = slot.source.take().filter(|_| weak).or(Some(source));
         }
         index
+    }
+
+    /// What a block was read for takes the place of what announced it.
+    pub fn replace(&mut self, target: SetTarget, source: SlotSource) {
+        if let SetTarget::Slot(index) = target
+            && let Some(slot) = self.slots.get_mut(usize::from(index))
+        {
+            slot.source = Some(source);
+        }
     }
 
     /// The slot of a name that the file has made so far.

@@ -76,6 +76,11 @@ impl Analyser {
                 "write `{name}` and its value with a space between: no `:` or `=`"
             ));
         }
+        if let Some((bare, _)) = name.split_once('(')
+            && !table::find(bare.as_bytes()).is_empty()
+        {
+            return found.help(format!("a space is missing: `{bare} (…`"));
+        }
         if let Some((count, _)) = name.split_once('}')
             && count.starts_with(|c: char| c.is_ascii_digit())
             && count.chars().all(|c| c.is_ascii_digit() || c == ',')

@@ -8,8 +8,9 @@ use bytes::Bytes;
 use super::Merge;
 use crate::config::analyse::frame::{Chain, Level, LocationHead};
 use crate::config::model::{
-    AccessLog, AddHeader, Core, ErrorLog, ErrorPage, IfModifiedSince, IndexFile, LingeringClose,
-    LogFile, LogLevel, LogTarget, MimeTypes, Resolver, Root, ServerTokens, TryFiles,
+    AccessLog, AccessRule, AddHeader, Core, ErrorLog, ErrorPage, IfModifiedSince, IndexFile,
+    LingeringClose, LogFile, LogLevel, LogTarget, MimeTypes, Resolver, Root, ServerTokens,
+    TryFiles,
 };
 use crate::config::template::Template;
 
@@ -29,6 +30,7 @@ pub struct Parts {
     keepalive: Option<(Duration, Option<u64>)>,
     internal: bool,
     resolver: Option<Arc<Resolver>>,
+    access: Vec<AccessRule>,
 }
 
 impl Parts {
@@ -52,6 +54,7 @@ impl Parts {
             keepalive: level.keepalive,
             internal: level.internal,
             resolver: level.resolver.take(),
+            access: take(&mut level.access),
         }
     }
 }
@@ -106,6 +109,7 @@ impl Merge<'_> {
             error_log: array(own.error_logs, outer.map(|o| &o.error_log), || {
                 self.default_error_logs()
             }),
+            access: array(own.access, outer.map(|o| &o.access), Vec::new),
             internal: own.internal || head.is_some() && outer.is_some_and(|outer| outer.internal),
             resolver: own
                 .resolver

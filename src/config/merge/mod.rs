@@ -19,8 +19,8 @@ use super::analyse::frame::{
 use super::analyse::http::{RANK_CORE, RANK_LOCATIONS};
 use super::diagnostics::{Diagnostic, Order, Place};
 use super::model::{
-    Core, HeadSettings, If, Listen, Location, LocationKind, Locations, LogFormat, RewriteStep,
-    Server, Upstream,
+    Core, HeadSettings, If, LimitExcept, Listen, Location, LocationKind, Locations, LogFormat,
+    RewriteStep, Server, Upstream,
 };
 use super::source::Span;
 use super::tree::PrefixTree;
@@ -180,6 +180,7 @@ impl Merge<'_> {
             children,
             rewrite,
             lost: lost::lost(&core, &proxy.proxy, outer),
+            limit_except: None,
             core,
             proxy: proxy.proxy,
             span,
@@ -259,6 +260,7 @@ impl Merge<'_> {
         let core_parts = core::Parts::take(&mut draft.level);
         let proxy_parts = proxy::Parts::take(&mut draft.level);
         let rewrite = std::mem::take(&mut draft.level.rewrite);
+        let limit_except = draft.level.limit_except.take();
         let level: &Level = &draft.level;
         let chain = Chain {
             level,
@@ -272,6 +274,11 @@ impl Merge<'_> {
             proxy: &proxy,
         };
         let rewrite = self.rewrite(rewrite, &inner, Some(&draft.head), draft.head.span);
+        let limit_except = limit_except.map(|limit| LimitExcept {
+            allowed: limit.allowed,
+            level: Arc::new(self.inner(limit.level, &inner, Some(&draft.head), draft.head.span)),
+            span: limit.span,
+        });
         let children = self.locations(draft.children, &inner);
         Arc::new(Location {
             kind: draft.head.kind,
@@ -279,6 +286,7 @@ impl Merge<'_> {
             children,
             rewrite,
             lost: lost::lost(&core, &proxy.proxy, outer),
+            limit_except,
             core,
             proxy: proxy.proxy,
             span: draft.head.span,
@@ -303,31 +311,7 @@ impl Merge<'_> {
                 }
                 RewriteDraft::If(draft) => draft,
             };
-            let mut level = draft.level;
-            let core_parts = core::Parts::take(&mut level);
-            let proxy_parts = proxy::Parts::take(&mut level);
-            let inside = std::mem::take(&mut level.rewrite);
-            let chain = Chain {
-                level: &level,
-                outer: Some(&outer.chain),
-            };
-            let core = self.core(&chain, core_parts, Some(outer.core), head);
-            let mut proxy = self.proxy(&chain, proxy_parts, Some(outer.proxy)).proxy;
-            proxy.pass = proxy.pass.or_else(|| outer.proxy.proxy.pass.clone());
-            let inside = inside.into_iter().filter_map(|draft| match draft {
-                RewriteDraft::Step(step) => Some(step),
-                RewriteDraft::If(_) => None,
-            });
-            let level = Location {
-                kind: head.map_or(LocationKind::Server, |head| head.kind.clone()),
-                name: head.map_or_else(Bytes::new, |head| head.name.clone()),
-                children: Locations::default(),
-                rewrite: inside.collect(),
-                lost: lost::lost(&core, &proxy, outer),
-                core,
-                proxy,
-                span,
-            };
+            let level = self.inner(draft.level, outer, head, span);
             steps.push(RewriteStep::If(Box::new(If {
                 condition: draft.condition,
                 level: Arc::new(level),
@@ -335,5 +319,40 @@ impl Merge<'_> {
             })));
         }
         steps
+    }
+
+    /// The level of an `if` or a `limit_except`: it has no name of its own, and inherits `proxy_pass` too.
+    fn inner(
+        &mut self,
+        mut level: Level,
+        outer: &Outer<'_>,
+        head: Option<&LocationHead>,
+        span: Span,
+    ) -> Location {
+        let core_parts = core::Parts::take(&mut level);
+        let proxy_parts = proxy::Parts::take(&mut level);
+        let inside = std::mem::take(&mut level.rewrite);
+        let chain = Chain {
+            level: &level,
+            outer: Some(&outer.chain),
+        };
+        let core = self.core(&chain, core_parts, Some(outer.core), head);
+        let mut proxy = self.proxy(&chain, proxy_parts, Some(outer.proxy)).proxy;
+        proxy.pass = proxy.pass.or_else(|| outer.proxy.proxy.pass.clone());
+        let inside = inside.into_iter().filter_map(|draft| match draft {
+            RewriteDraft::Step(step) => Some(step),
+            RewriteDraft::If(_) => None,
+        });
+        Location {
+            kind: head.map_or(LocationKind::Server, |head| head.kind.clone()),
+            name: head.map_or_else(Bytes::new, |head| head.name.clone()),
+            children: Locations::default(),
+            rewrite: inside.collect(),
+            limit_except: None,
+            lost: lost::lost(&core, &proxy, outer),
+            core,
+            proxy,
+            span,
+        }
     }
 }

@@ -80,7 +80,7 @@ impl Merge<'_> {
                         .map(|rule| Arc::from([rule]))
                 });
         }
-        let sizes = self.buffer_sizes(chain);
+        let sizes = self.buffer_sizes(chain, outer.is_some());
         let shared = |own: &str, both: &str| {
             let unset = |name: &str| !chain.level.values.contains_key(name);
             outer.filter(|_| unset(own) && unset(both))
@@ -208,7 +208,7 @@ impl Merge<'_> {
     }
 
     /// nginx's rules between the sizes of buffers.
-    fn buffer_sizes(&mut self, chain: &Chain<'_>) -> Sizes {
+    fn buffer_sizes(&mut self, chain: &Chain<'_>, below_http: bool) -> Sizes {
         let (count, each) = chain.buffers("proxy_buffers");
         let largest = chain.size("proxy_buffer_size").max(each);
         let given = |name: &str| chain.set(name).map(|_| chain.size(name));
@@ -231,6 +231,10 @@ impl Merge<'_> {
         };
         const LARGEST: &str =
             "the maximum of the value of \"proxy_buffer_size\" and one of the \"proxy_buffers\"";
+        // nginx looks at them where a server is merged with `http`, and below.
+        if !below_http {
+            return Sizes { busy };
+        }
         if count < 2 {
             wrong(
                 "proxy_buffers",

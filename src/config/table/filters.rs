@@ -30,8 +30,8 @@ const GZIP_FILTER_ROWS: &[Row] = &[
     row("gzip_comp_level", ALL, ONE, Bounded(1, 9))
         .default("1")
         .accepted(),
-    row("gzip_window", ALL, ONE, Size).accepted(),
-    row("gzip_hash", ALL, ONE, Size).accepted(),
+    row("gzip_window", ALL, ONE, Size).accepted_by(core::gzip_window),
+    row("gzip_hash", ALL, ONE, Size).accepted_by(core::gzip_hash),
     row("postpone_gzipping", ALL, ONE, Size).accepted(),
     row("gzip_no_buffer", ALL, ONE, Flag).accepted(),
     row("gzip_min_length", ALL, ONE, Size)

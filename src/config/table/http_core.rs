@@ -2,7 +2,7 @@
 
 use super::Row;
 use super::prelude::*;
-use crate::config::analyse::{core, files, location, log, resolver, server, types};
+use crate::config::analyse::{access, core, files, location, log, resolver, server, types};
 
 pub const MODULES: &[Module] = &[
     ("ngx_http_core_module", HTTP_CORE_ROWS),
@@ -76,7 +76,9 @@ const HTTP_CORE_ROWS: &[Row] = &[
         .default("html")
         .done(files::root),
     row("alias", LOC, ONE, Custom).done(files::root),
-    row("limit_except", LOC, SOME, Custom).block(),
+    row("limit_except", LOC, SOME, Custom)
+        .block()
+        .done(access::limit_except),
     row("client_max_body_size", ALL, ONE, Offset)
         .default("1m")
         .value(),

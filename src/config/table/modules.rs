@@ -2,7 +2,7 @@
 
 use super::Row;
 use super::prelude::*;
-use crate::config::analyse::{files, rewrite, upstream};
+use crate::config::analyse::{access, core, files, map, rewrite, upstream};
 
 pub const MODULES: &[Module] = &[
     ("ngx_http_upstream_module", UPSTREAM_ROWS),
@@ -43,7 +43,7 @@ const V2_ROWS: &[Row] = &[
     row("http2_max_field_size", HTTP | SRV, ONE, Custom).accepted(),
     row("http2_max_header_size", HTTP | SRV, ONE, Custom).accepted(),
     row("http2_body_preread_size", HTTP | SRV, ONE, Size).accepted(),
-    row("http2_streams_index_size", HTTP | SRV, ONE, Number).accepted(),
+    row("http2_streams_index_size", HTTP | SRV, ONE, Number).accepted_by(core::power_of_two),
     row("http2_recv_timeout", HTTP | SRV, ONE, Custom).accepted(),
     row("http2_idle_timeout", HTTP | SRV, ONE, Custom).accepted(),
     row("http2_chunk_size", ALL, ONE, Size)
@@ -106,8 +106,8 @@ const AUTH_BASIC_ROWS: &[Row] = &[
 ];
 
 const ACCESS_ROWS: &[Row] = &[
-    row("allow", ALL | LMT, ONE, Custom),
-    row("deny", ALL | LMT, ONE, Custom),
+    row("allow", ALL | LMT, ONE, Custom).done(access::allow),
+    row("deny", ALL | LMT, ONE, Custom).done(access::deny),
 ];
 
 const LIMIT_CONN_ROWS: &[Row] = &[
@@ -142,15 +142,17 @@ const REALIP_ROWS: &[Row] = &[
     row("real_ip_recursive", ALL, ONE, Flag),
 ];
 
-const GEO_ROWS: &[Row] = &[row("geo", HTTP, ONE_TWO, Custom).block()];
+const GEO_ROWS: &[Row] = &[row("geo", HTTP, ONE_TWO, Custom).block().done(map::geo)];
 
 const MAP_ROWS: &[Row] = &[
-    row("map", HTTP, TWO, Custom).block(),
+    row("map", HTTP, TWO, Custom).block().done(map::map),
     row("map_hash_max_size", HTTP, ONE, Number).accepted(),
     row("map_hash_bucket_size", HTTP, ONE, Number).accepted(),
 ];
 
-const SPLIT_CLIENTS_ROWS: &[Row] = &[row("split_clients", HTTP, TWO, Custom).block()];
+const SPLIT_CLIENTS_ROWS: &[Row] = &[row("split_clients", HTTP, TWO, Custom)
+    .block()
+    .done(map::split_clients)];
 
 const REFERER_ROWS: &[Row] = &[
     row("valid_referers", SRV | LOC, SOME, Custom),

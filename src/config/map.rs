@@ -1,0 +1,234 @@
+//! What `map`, `geo` and `split_clients` make of a value: their tables, ready to be looked into.
+
+use std::collections::HashMap;
+use std::net::IpAddr;
+use std::sync::Arc;
+
+use bytes::Bytes;
+
+use super::model::mask;
+use super::regex::Regex;
+use super::template::Template;
+
+/// A `map` block.
+#[derive(Debug, Default)]
+pub struct Map {
+    pub source: Template,
+    /// `hostnames`: keys may be wildcards, and a final dot of the value does not count.
+    pub hostnames: bool,
+    /// `volatile`: computed again at each use.
+    pub volatile: bool,
+    pub default: Option<Template>,
+    /// Lower-case.
+    exact: HashMap<Bytes, Template>,
+    /// `*.example.org` as `.example.org`.
+    leading: HashMap<Bytes, Template>,
+    /// `www.example.*` as `www.example.`.
+    trailing: HashMap<Bytes, Template>,
+    /// In the file's order.
+    pub regexes: Vec<(Arc<Regex>, Template)>,
+}
+
+/// How adding a key went.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Added {
+    New,
+    /// The key is there already.
+    Known,
+    /// No host name and no wildcard.
+    Invalid,
+}
+
+impl Map {
+    /// Adds a key that is no regex.
+    pub fn add(&mut self, key: &[u8], value: Template) -> Added {
+        let key = Bytes::from(key.to_ascii_lowercase());
+        if !self.hostnames {
+            return put(&mut self.exact, key, value);
+        }
+        let stars = key.iter().filter(|&&b| b == b'*').count();
+        if stars > 1 || key.windows(2).any(|pair| pair == b"..") || key.contains(&0) {
+            return Added::Invalid;
+        }
+        if key.len() > 1 && key.starts_with(b".") {
+            let bare = key.slice(1..);
+            if self.exact.contains_key(&bare) || self.leading.contains_key(&key) {
+                return Added::Known;
+            }
+            self.exact.insert(bare, value.clone());
+            return put(&mut self.leading, key, value);
+        }
+        if key.len() > 2 && key.starts_with(b"*.") {
+            return put(&mut self.leading, key.slice(1..), value);
+        }
+        if key.len() > 2 && key.ends_with(b".*") {
+            return put(&mut self.trailing, key.slice(..key.len() - 1), value);
+        }
+        if stars > 0 {
+            return Added::Invalid;
+        }
+        put(&mut self.exact, key, value)
+    }
+
+    /// The value of a key that is no regex: the exact one, the longest `*.x`, the longest `x.*`.
+    pub fn find(&self, value: &[u8]) -> Option<&Template> {
+        let value = value.to_ascii_lowercase();
+        if let Some(found) = self.exact.get(&value[..]) {
+            return Some(found);
+        }
+        if !self.hostnames {
+            return None;
+        }
+        let dots = || (0..value.len()).filter(|&at| value[at] == b'.');
+        let suffix = dots()
+            .filter(|&at| at > 0)
+            .find_map(|at| self.leading.get(&value[at..]));
+        let prefix = || dots().rev().find_map(|at| self.trailing.get(&value[..=at]));
+        suffix.or_else(prefix)
+    }
+}
+
+fn put(table: &mut HashMap<Bytes, Template>, key: Bytes, value: Template) -> Added {
+    if table.contains_key(&key) {
+        return Added::Known;
+    }
+    table.insert(key, value);
+    Added::New
+}
+
+/// A `geo` block: networks, each with its value.
+#[derive(Debug, Default)]
+pub struct Geo {
+    /// What is looked up; `None` is the client's address.
+    pub source: Option<Template>,
+    networks: HashMap<(IpAddr, u8), Bytes>,
+}
+
+impl Geo {
+    /// Sets a network's value, and gives the one it had.
+    pub fn set(&mut self, address: IpAddr, bits: u8, value: Bytes) -> Option<Bytes> {
+        self.networks.insert((address, bits), value)
+    }
+
+    /// Takes a network out; false where there is none.
+    pub fn delete(&mut self, address: IpAddr, bits: u8) -> bool {
+        self.networks.remove(&(address, bits)).is_some()
+    }
+
+    /// The value of the smallest network that has the address; empty where none has.
+    pub fn find(&self, address: IpAddr) -> Bytes {
+        let address = address.to_canonical();
+        let most = if address.is_ipv4() { 32 } else { 128 };
+        let networks = (0..=most).rev();
+        let found = networks.filter_map(|bits| self.networks.get(&(mask(address, bits), bits)));
+        found.into_iter().next().cloned().unwrap_or_default()
+    }
+}
+
+/// A `split_clients` block.
+#[derive(Debug, Default)]
+pub struct SplitClients {
+    pub source: Template,
+    /// Each with the hash below which it is taken; zero takes all.
+    pub parts: Vec<(u32, Bytes)>,
+}
+
+impl SplitClients {
+    /// The part that a value falls into; empty where none takes it.
+    pub fn find(&self, value: &[u8]) -> Bytes {
+        let hash = murmur2(value);
+        let fits = |(below, _): &&(u32, Bytes)| *below == 0 || hash < *below;
+        let part = self.parts.iter().find(fits);
+        part.map(|(_, value)| value.clone()).unwrap_or_default()
+    }
+}
+
+/// MurmurHash2 of 32 bits, seeded with zero (public domain, Austin Appleby).
+pub fn murmur2(data: &[u8]) -> u32 {
+    const M: u32 = 0x5bd1_e995;
+    let mut hash = u32::try_from(data.len()).unwrap_or(u32::MAX);
+    let mut words = data.chunks_exact(4);
+    for word in &mut words {
+        let word = word
+            .iter()
+            .rev()
+            .fold(0u32, |all, &b| all << 8 | u32::from(b));
+        let mut k = word.wrapping_mul(M);
+        k ^= k >> 24;
+        hash = hash.wrapping_mul(M) ^ k.wrapping_mul(M);
+    }
+    let rest = words.remainder();
+    if !rest.is_empty() {
+        let tail = rest
+            .iter()
+            .rev()
+            .fold(0u32, |all, &b| all << 8 | u32::from(b));
+        hash = (hash ^ tail).wrapping_mul(M);
+    }
+    hash = (hash ^ (hash >> 13)).wrapping_mul(M);
+    hash ^ (hash >> 15)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn text(text: &'static str) -> Template {
+        Template::literal(Bytes::from_static(text.as_bytes()))
+    }
+
+    #[test]
+    fn host_names_are_exact_then_leading_then_trailing_wildcards() {
+        let mut map = Map {
+            hostnames: true,
+            ..Map::default()
+        };
+        for (key, added) in [
+            ("a.test", Added::New),
+            ("A.test", Added::Known),
+            ("*.a.test", Added::New),
+            (".a.test", Added::Known),
+            (".b.test", Added::New),
+            ("*.c.b.test", Added::New),
+            ("www.*", Added::New),
+            ("www.a.*", Added::New),
+            ("a*b", Added::Invalid),
+            ("a..b", Added::Invalid),
+            ("*.*", Added::Invalid),
+        ] {
+            let key_text: &'static str = key;
+            assert_eq!(map.add(key.as_bytes(), text(key_text)), added, "{key}");
+        }
+        let find = |value: &str| {
+            let found = map.find(value.as_bytes()).and_then(Template::as_literal);
+            found.map(|text| String::from_utf8_lossy(text).into_owned())
+        };
+        for (value, key) in [
+            ("A.TEST", Some("a.test")),
+            ("x.a.test", Some("*.a.test")),
+            ("b.test", Some(".b.test")),
+            ("x.y.b.test", Some(".b.test")),
+            ("x.c.b.test", Some("*.c.b.test")),
+            ("www.other", Some("www.*")),
+            ("www.a.b", Some("www.a.*")),
+            ("none", None),
+            ("", None),
+        ] {
+            assert_eq!(find(value).as_deref(), key, "{value}");
+        }
+    }
+
+    #[test]
+    fn the_smallest_network_wins() {
+        let mut geo = Geo::default();
+        let address = |text: &str| text.parse::<IpAddr>().expect("an address");
+        geo.set(address("10.0.0.0"), 8, Bytes::from_static(b"ten"));
+        geo.set(address("10.1.0.0"), 16, Bytes::from_static(b"one"));
+        geo.set(address("::"), 0, Bytes::from_static(b"six"));
+        assert_eq!(geo.find(address("10.1.2.3")), "one");
+        assert_eq!(geo.find(address("10.2.2.3")), "ten");
+        assert_eq!(geo.find(address("11.2.2.3")), "");
+        assert_eq!(geo.find(address("::ffff:10.2.2.3")), "ten");
+        assert_eq!(geo.find(address("2001::")), "six");
+    }
+}

@@ -1,0 +1,49 @@
+//! The access phase: `allow` and `deny`, and the other configuration of a method that `limit_except` leaves out.
+
+use std::net::IpAddr;
+
+use crate::config::model::LogLevel;
+
+use super::log;
+use super::reply::Flow;
+use super::request::Request;
+
+/// Refuses the client that a rule denies.
+///
+/// # Errors
+/// 403, with nginx's line in the error log.
+pub fn check(r: &Request) -> Result<(), Flow> {
+    let rules = &r.location.core.access;
+    if rules.is_empty() {
+        return Ok(());
+    }
+    let client = r.connection.peer.map(|peer| plain(peer.ip()));
+    match rules.iter().find(|rule| rule.from.covers(client)) {
+        Some(rule) if rule.deny => {
+            log::error(r, LogLevel::Error, "access forbidden by rule");
+            Err(Flow::Status(403))
+        }
+        _ => Ok(()),
+    }
+}
+
+/// An IPv4 address that came in an IPv6 one.
+fn plain(address: IpAddr) -> IpAddr {
+    address.to_canonical()
+}
+
+impl Request {
+    /// The configuration of `limit_except`, where the method is none of those that it names.
+    pub fn apply_limit_except(&mut self) {
+        let Some(limit) = &self.location.limit_except else {
+            return;
+        };
+        let named = limit
+            .allowed
+            .iter()
+            .any(|method| method.as_bytes() == &*self.method_name);
+        if !named {
+            self.location = limit.level.clone();
+        }
+    }
+}
