@@ -5,6 +5,7 @@
 pub mod analyse;
 pub mod changes;
 pub mod diagnostics;
+pub mod filters;
 mod glob;
 pub mod lexer;
 mod load;

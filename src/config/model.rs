@@ -177,6 +177,8 @@ pub struct Location {
     pub proxy: Proxy,
     /// Directives of outer levels that do not apply here, because this level has its own of that name.
     pub lost: Vec<Lost>,
+    pub filters: super::filters::Filters,
+    pub files: super::filters::Files,
     pub span: Span,
 }
 

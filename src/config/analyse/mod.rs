@@ -5,6 +5,7 @@
 mod condition;
 pub mod core;
 pub mod files;
+pub mod filters;
 pub mod frame;
 mod generic;
 pub mod http;
