@@ -27,3 +27,4 @@ pub mod variables;
 pub mod watched;
 
 pub use load::{LoadError, LoadOptions, load};
+pub use values::size;

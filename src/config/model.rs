@@ -235,6 +235,8 @@ pub enum SetTarget {
     Slot(u16),
     /// `$args`
     Args,
+    /// `$limit_rate`
+    LimitRate,
 }
 
 /// Where a variable of the file's own has its value from, until a `set` or a group gives it one.

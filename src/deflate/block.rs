@@ -160,7 +160,13 @@ impl Block {
     }
 
     /// Ends the block; `plain` is what it stands for, where that is still in the window.
-    pub fn finish(&mut self, plain: Option<&[u8]>, plain_len: usize, last: bool, out: &mut Vec<u8>) {
+    pub fn finish(
+        &mut self,
+        plain: Option<&[u8]>,
+        plain_len: usize,
+        last: bool,
+        out: &mut Vec<u8>,
+    ) {
         self.build();
         let highest = self.build_code_lengths();
         let in_bytes = |bits: usize| (bits + 3 + 7) >> 3;

@@ -115,7 +115,10 @@ mod tests {
                     let to = (from + random as usize / 11 % 300).min(out.len());
                     out.extend_from_within(from..to);
                 }
-                2 => out.extend(std::iter::repeat_n(random as u8, random as usize / 13 % 600)),
+                2 => out.extend(std::iter::repeat_n(
+                    random as u8,
+                    random as usize / 13 % 600,
+                )),
                 _ => out.extend_from_slice(b"<p class=\"x\">some words of a page</p>\n"),
             }
         }
@@ -126,10 +129,7 @@ mod tests {
     #[test]
     fn what_is_compressed_comes_back() {
         for level in [1, 3, 4, 6, 9] {
-            for (i, len) in [0, 1, 3, 262, 5000, 70_000]
-                .into_iter()
-                .enumerate()
-            {
+            for (i, len) in [0, 1, 3, 262, 5000, 70_000].into_iter().enumerate() {
                 let input = sample(len, i as u32 + u32::from(level));
                 for (window, memory) in [(15, 8), (9, 1)] {
                     let whole = gzip(&input, level, window, memory, usize::MAX);

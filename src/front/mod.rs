@@ -10,6 +10,7 @@ pub mod effects;
 pub mod explain;
 mod files;
 mod filter;
+pub mod filters;
 pub mod log;
 mod pages;
 mod part;

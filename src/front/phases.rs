@@ -34,7 +34,8 @@ pub async fn run(r: &mut Request) -> Answer {
                 Err(status) => special(r, status),
                 Ok(()) => match filter::apply(r, *reply) {
                     Ok(answer) => return answer,
-                    Err(status) => special(r, status),
+                    Err(filter::Instead::Status(status)) => special(r, status),
+                    Err(filter::Instead::Silence(status)) => Flow::Silent(status),
                 },
             },
             Flow::Status(status) => special(r, status),
@@ -248,6 +249,7 @@ fn internal_redirect(r: &mut Request, uri: Bytes, args: Bytes) -> Result<(), u16
     r.args = args;
     r.internal = true;
     r.uri_as_received = false;
+    r.accepts.take();
     r.valid_location = true;
     r.add_uri_to_alias = false;
     r.forget_contexts();

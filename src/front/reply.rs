@@ -50,8 +50,6 @@ pub struct Reply {
     /// `Server` and `Date` stand in `headers` (`proxy_pass_header`).
     pub has_server: bool,
     pub has_date: bool,
-    /// The answer depends on `Accept-Encoding` (nginx's `gzip_vary`): `Vary` says so where the location wants it.
-    pub varies: bool,
     /// All other fields, in the order they are sent.
     pub headers: Vec<(Bytes, Bytes)>,
     pub body: ReplyBody,
@@ -132,14 +130,19 @@ impl Reply {
                 keep -= 1;
                 at += 1;
             } else {
-                self.headers.remove(at);
-                self.location_at = match self.location_at {
-                    Some(place) if place == at => None,
-                    Some(place) if place > at => Some(place - 1),
-                    place => place,
-                };
+                self.remove_header_at(at);
             }
         }
+    }
+
+    /// Takes the field at a place away.
+    pub fn remove_header_at(&mut self, at: usize) {
+        self.headers.remove(at);
+        self.location_at = match self.location_at {
+            Some(place) if place == at => None,
+            Some(place) if place > at => Some(place - 1),
+            place => place,
+        };
     }
 
     /// A tag of bytes that are changed on the way is weak; one that cannot be is none.

@@ -127,10 +127,10 @@ fn skip_spaces(bytes: &[u8]) -> &[u8] {
 fn accepts_encoding(value: &[u8]) -> bool {
     let mut from = 0;
     let behind = loop {
-        let Some(at) = value
-            .get(from..)
-            .and_then(|rest| rest.windows(4).position(|w| w.eq_ignore_ascii_case(b"gzip")))
-        else {
+        let Some(at) = value.get(from..).and_then(|rest| {
+            rest.windows(4)
+                .position(|w| w.eq_ignore_ascii_case(b"gzip"))
+        }) else {
             return false;
         };
         let at = from + at;
@@ -223,7 +223,11 @@ mod tests {
             ("private; no-cache ,x", true),
             ("", false),
         ] {
-            assert_eq!(has_directive(value.as_bytes(), b"no-cache"), expected, "{value}");
+            assert_eq!(
+                has_directive(value.as_bytes(), b"no-cache"),
+                expected,
+                "{value}"
+            );
         }
     }
 }

@@ -12,7 +12,7 @@ use crate::front::{log, variables};
 pub(super) struct NoValue;
 
 /// Gives the answer its charset.
-pub(super) fn apply(r: &Request, reply: &mut Reply) -> Result<(), NoValue> {
+pub(super) fn apply(r: &Request, encoded: bool, reply: &mut Reply) -> Result<(), NoValue> {
     let rules = &r.location.filters.charset;
     let Some(destination) = destination(r, rules, reply)? else {
         return Ok(());
@@ -25,6 +25,10 @@ pub(super) fn apply(r: &Request, reply: &mut Reply) -> Result<(), NoValue> {
     if let Some(source) = source {
         let known = |name: &Bytes| rules.known.iter().any(|k| k.eq_ignore_ascii_case(name));
         let same = source.eq_ignore_ascii_case(&destination);
+        // What is encoded cannot be told from another charset.
+        if !same && encoded && known(&source) && known(&destination) {
+            return Ok(());
+        }
         if !same {
             no_map(r, &source, &destination);
             return Ok(());
@@ -51,11 +55,7 @@ pub fn of_answer(r: &Request, reply: &Reply) -> Bytes {
     }
 }
 
-fn destination(
-    r: &Request,
-    rules: &CharsetRules,
-    reply: &Reply,
-) -> Result<Option<Bytes>, NoValue> {
+fn destination(r: &Request, rules: &CharsetRules, reply: &Reply) -> Result<Option<Bytes>, NoValue> {
     if reply.content_type.is_empty() {
         return Ok(None);
     }

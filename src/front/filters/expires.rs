@@ -104,7 +104,10 @@ mod tests {
     #[track_caller]
     fn check(expires: Expires, modified: Option<i64>, expected: (&str, &str)) {
         let (at, cache) = fields(&expires, NOW, modified);
-        assert_eq!((&at[..], &cache[..]), (expected.0.as_bytes(), expected.1.as_bytes()));
+        assert_eq!(
+            (&at[..], &cache[..]),
+            (expected.0.as_bytes(), expected.1.as_bytes())
+        );
     }
 
     #[test]
