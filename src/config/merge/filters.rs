@@ -182,6 +182,6 @@ fn files(chain: &Chain<'_>, draft: &mut Draft, outer: Option<&Files>) -> Files {
             _ => GzipStatic::Off,
         },
         symlinks,
-        random_index: chain.set("random_index").is_some() && chain.flag("random_index"),
+        random_index: chain.flag("random_index"),
     }
 }

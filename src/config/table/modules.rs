@@ -91,7 +91,7 @@ const INDEX_ROWS: &[Row] = &[row("index", ALL, SOME, Custom)
     .default("index.html")
     .done(files::index)];
 
-const RANDOM_INDEX_ROWS: &[Row] = &[row("random_index", LOC, ONE, Flag)];
+const RANDOM_INDEX_ROWS: &[Row] = &[row("random_index", LOC, ONE, Flag).default("off").value()];
 
 const MIRROR_ROWS: &[Row] = &[
     row("mirror", ALL, ONE, Custom).default("off"),

@@ -100,7 +100,7 @@ fn append(r: &Request, root: &Root, template: &Template, out: &mut BytesMut) {
 
 /// Whether a folder (or anything but a folder) of this name exists.
 fn exists(r: &Request, of: Span, path: &[u8], directory: bool) -> bool {
-    let kind = mapping::kind(path);
+    let kind = mapping::kind(r, path);
     let wanted = if directory {
         Wanted::Folder
     } else {
