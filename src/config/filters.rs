@@ -114,6 +114,8 @@ impl Types {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Gunzip {
     pub on: bool,
+    /// `gunzip_buffers`: number and size.
+    pub buffers: (usize, usize),
 }
 
 /// `sub_filter` and what belongs to it.

@@ -293,7 +293,12 @@ fn size(r: &Request, template: &Option<Template>) -> u64 {
     let Some(template) = template else { return 0 };
     let text = variables::evaluate(template, r);
     crate::config::size(&text).unwrap_or_else(|| {
-        let message = [b"invalid size \"", &text[..], b"\""].concat();
+        let message = [
+            b"invalid size \"",
+            &text[..],
+            b"\" while sending response to client",
+        ]
+        .concat();
         log::error_bytes(r, LogLevel::Error, &message);
         0
     })

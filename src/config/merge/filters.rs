@@ -6,6 +6,8 @@ use super::Merge;
 use super::core::array;
 use crate::config::analyse::filters::{Draft, default_types};
 use crate::config::analyse::frame::{Chain, Level};
+use crate::config::analyse::http::RANK_LOCATIONS;
+use crate::config::diagnostics::Diagnostic;
 use crate::config::filters::{
     Autoindex, AutoindexFormat, Browsers, Charset, CharsetRules, Expires, Files, Filters, Gunzip,
     Gzip, GzipStatic, Rate, Substitute, Symlinks, Types,
@@ -50,6 +52,7 @@ impl Merge<'_> {
             ),
             gunzip: Gunzip {
                 on: chain.flag("gunzip"),
+                buffers: chain.buffers("gunzip_buffers"),
             },
             sub: Substitute {
                 pairs: array(
@@ -80,7 +83,7 @@ impl Merge<'_> {
     }
 
     fn charset(
-        &self,
+        &mut self,
         chain: &Chain<'_>,
         draft: &mut Draft,
         outer: Option<&CharsetRules>,
@@ -90,7 +93,7 @@ impl Merge<'_> {
                 .or_else(|| outer.cloned())
                 .unwrap_or(Charset::Off)
         };
-        CharsetRules {
+        let rules = CharsetRules {
             charset: own(draft.charset.take(), outer.map(|o| &o.charset)),
             source: own(draft.source_charset.take(), outer.map(|o| &o.source)),
             override_charset: chain.flag("override_charset"),
@@ -99,7 +102,20 @@ impl Merge<'_> {
                 Some(outer) => outer.known.clone(),
                 None => self.analyser.shared.charsets.clone().into(),
             },
+        };
+        // Nothing can be told from another charset without a table of its characters.
+        if let (Charset::Name(to), Charset::Name(from)) = (&rules.charset, &rules.source)
+            && !to.eq_ignore_ascii_case(from)
+        {
+            let text = |name: &[u8]| String::from_utf8_lossy(name).into_owned();
+            let message = format!(
+                "no \"charset_map\" between the charsets \"{}\" and \"{}\"",
+                text(from),
+                text(to)
+            );
+            self.report(RANK_LOCATIONS, Diagnostic::emerg(message));
         }
+        rules
     }
 }
 
@@ -182,6 +198,7 @@ fn files(chain: &Chain<'_>, draft: &mut Draft, outer: Option<&Files>) -> Files {
             _ => GzipStatic::Off,
         },
         symlinks,
-        random_index: chain.flag("random_index"),
+        // A directive of locations alone: its default is not looked up.
+        random_index: chain.set("random_index").is_some() && chain.flag("random_index"),
     }
 }

@@ -49,7 +49,7 @@ const CHARSET_FILTER_ROWS: &[Row] = &[
     row("charset", ALL | LIF, ONE, Custom)
         .default("off")
         .done(filters::charset),
-    row("source_charset", ALL | LIF, ONE, Custom),
+    row("source_charset", ALL | LIF, ONE, Custom).done(filters::source_charset),
     row("override_charset", ALL | LIF, ONE, Flag)
         .default("off")
         .value(),
@@ -71,7 +71,7 @@ const GUNZIP_FILTER_ROWS: &[Row] = &[
     row("gunzip", ALL, ONE, Flag).default("off").value(),
     row("gunzip_buffers", ALL, TWO, Buffers)
         .default("32 4k")
-        .accepted(),
+        .value(),
 ];
 
 const SUB_FILTER_ROWS: &[Row] = &[

@@ -42,7 +42,7 @@ pub(super) fn serve(r: &Request) -> Flow {
                 Some(Errno::ACCESS | Errno::MLINK | Errno::LOOP) => LogLevel::Error,
                 Some(_) => LogLevel::Crit,
             };
-            let before = format!("{} \"", symlinks::call(r, &path));
+            let before = format!("{} \"", symlinks::call(r, &path, "open()"));
             let after = format!("\" failed ({})", log::os_error(&error));
             super::error_about(r, level, &before, &path, &after);
             return Flow::Declined;

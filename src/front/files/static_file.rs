@@ -112,7 +112,7 @@ fn failed(r: &Request, path: &[u8], error: &io::Error) -> Flow {
         super::error_about(
             r,
             level,
-            &format!("{} \"", symlinks::call(r, path)),
+            &format!("{} \"", symlinks::call(r, path, "open()")),
             path,
             &format!("\" failed ({})", log::os_error(error)),
         );

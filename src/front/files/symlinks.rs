@@ -21,10 +21,10 @@ pub(super) fn check(r: &Request, path: &[u8]) -> Result<(), Errno> {
     }
 }
 
-/// The system call that an error line names.
-pub(super) fn call(r: &Request, path: &[u8]) -> &'static str {
+/// The system call that an error line names: `usual`, or the one of the walk.
+pub(super) fn call(r: &Request, path: &[u8], usual: &'static str) -> &'static str {
     match start(r, path) {
-        None => "open()",
+        None => usual,
         Some(_) => "openat()",
     }
 }

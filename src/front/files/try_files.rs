@@ -118,7 +118,8 @@ fn exists(r: &Request, of: Span, path: &[u8], directory: bool) -> bool {
         Err(Errno::NOENT | Errno::NOTDIR | Errno::NAMETOOLONG) => false,
         Err(error) => {
             let cause = format!("\" failed ({})", log::os_error(&error.into()));
-            super::error_about(r, LogLevel::Crit, "stat() \"", path, &cause);
+            let before = format!("{} \"", super::symlinks::call(r, path, "stat()"));
+            super::error_about(r, LogLevel::Crit, &before, path, &cause);
             false
         }
     }

@@ -83,7 +83,9 @@ impl Filtered {
             let mut out = Vec::new();
             for portion in portions {
                 if filter.pass(portion, &mut out).is_err() {
-                    self.state = State::Cut(StreamCut::Closed);
+                    // What still waits is not sent either.
+                    self.state = State::Cut(StreamCut::Invalid);
+                    self.ready.clear();
                     return;
                 }
             }

@@ -37,9 +37,12 @@ pub(super) fn apply(
     reply.content_length = None;
     reply.clear_accept_ranges();
     reply.weaken_etag();
+    let buffers = r.location.filters.gunzip.buffers;
     Some(Box::new(Filter {
         stream: MultiGzDecoder::new(Vec::new()),
         begun: false,
+        most: buffers.0.saturating_mul(buffers.1).max(1),
+        upstream: upstream(r),
         context: log::Context::of(r),
     }))
 }
@@ -47,14 +50,31 @@ pub(super) fn apply(
 struct Filter {
     stream: MultiGzDecoder<Vec<u8>>,
     begun: bool,
+    /// Most bytes passed on at once.
+    most: usize,
+    /// The URL that an upstream was asked for.
+    upstream: Option<String>,
     /// For the error log.
     context: log::Context,
 }
 
 impl Filter {
     fn say(&self, message: &str) {
-        self.context.error_at(LogLevel::Error, message, None);
+        let doing = match self.upstream {
+            Some(_) => "while sending to client",
+            None => "while sending response to client",
+        };
+        let message = format!("{message} {doing}");
+        self.context
+            .error_at(LogLevel::Error, &message, self.upstream.as_deref());
     }
+}
+
+fn upstream(r: &Request) -> Option<String> {
+    let tries = r.upstreams.tries.borrow();
+    let peer = &tries.last()?.peer;
+    let (_, uri) = r.upstream_line.as_deref()?.split_once(' ')?;
+    Some(format!("http://{peer}{uri}"))
 }
 
 impl BodyFilter for Filter {
@@ -70,7 +90,14 @@ impl BodyFilter for Filter {
             self.say("inflate() returned -5 on response end");
             return Err(Failed);
         }
-        let bytes = Bytes::from(std::mem::take(self.stream.get_mut()));
+        let mut bytes = Bytes::from(std::mem::take(self.stream.get_mut()));
+        while bytes.len() > self.most {
+            out.push(Portion {
+                bytes: bytes.split_to(self.most),
+                recycled: true,
+                ..Portion::default()
+            });
+        }
         if !bytes.is_empty() || portion.flush || portion.last {
             out.push(Portion { bytes, ..portion });
         }
