@@ -4,11 +4,13 @@
 //! * [`config`]: nginx's language; text to tokens to directives to the typed model, with diagnostics.
 //! * [`wire`]: HTTP/1 on the socket as nginx reads and writes it; knows nothing of configuration files.
 //! * [`front`]: the server on 3000; takes a finished model and answers requests, proxying by awc.
+//! * [`deflate`]: gzip as zlib makes it, which answers compressed on the fly need.
 //! * [`backend`]: the demo backend on 5000, an ordinary actix-web application.
 #![forbid(unsafe_code)]
 
 pub mod backend;
 pub mod cli;
 pub mod config;
+pub mod deflate;
 pub mod front;
 pub mod wire;

@@ -5,6 +5,7 @@
 pub mod analyse;
 pub mod changes;
 pub mod diagnostics;
+pub mod filters;
 mod glob;
 pub mod lexer;
 mod load;
@@ -27,3 +28,4 @@ pub mod variables;
 pub mod watched;
 
 pub use load::{LoadError, LoadOptions, load};
+pub use values::size;

@@ -179,6 +179,8 @@ pub struct Location {
     pub proxy: Proxy,
     /// Directives of outer levels that do not apply here, because this level has its own of that name.
     pub lost: Vec<Lost>,
+    pub filters: super::filters::Filters,
+    pub files: super::filters::Files,
     pub span: Span,
 }
 
@@ -293,6 +295,8 @@ pub enum SetTarget {
     Slot(u16),
     /// `$args`
     Args,
+    /// `$limit_rate`
+    LimitRate,
 }
 
 /// Where a variable of the file's own has its value from, until a `set` or a group gives it one.

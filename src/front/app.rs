@@ -21,7 +21,7 @@ use super::choose::How;
 use super::proxy::states::UpstreamStates;
 use super::request::{MAX_URI_CHANGES, Request};
 use super::worker::Worker;
-use super::{choose, log, phases, story, trace};
+use super::{choose, filters, log, phases, story, trace};
 
 /// What travels through actix-web beside the plain request.
 struct FrontRequest {
@@ -136,7 +136,15 @@ async fn answer(front: FrontRequest) -> Answer {
         Some(Gone::Closed) => phases::silent(&mut r, 400),
         None => phases::run(&mut r).await,
     };
-    answer.done = Some(Box::new(move |outcome| finish(r, outcome)));
+    if answer.has_trailers {
+        let r = Rc::new(r);
+        let status = r.status.get();
+        let of_trailers = r.clone();
+        answer.trailers = Some(Box::new(move || filters::trailers(&of_trailers, status)));
+        answer.done = Some(Box::new(move |outcome| finish(&r, outcome)));
+    } else {
+        answer.done = Some(Box::new(move |outcome| finish(&r, outcome)));
+    }
     answer
 }
 
@@ -187,6 +195,8 @@ fn begin(front: FrontRequest) -> Request {
         err_status: 0,
         keep_alive: head.keep_alive && head.bad.is_none() && !last,
         lingering: head.content_length.is_some_and(|n| n > 0) || head.chunked,
+        accepts: Cell::default(),
+        limit_rate: Cell::new(None),
         status: Cell::new(0),
         sent_fields: RefCell::default(),
         bytes_sent: Cell::new(0),
@@ -205,7 +215,6 @@ fn begin(front: FrontRequest) -> Request {
         discarding: false,
         carried: Vec::new(),
         carried_type: None,
-        limit_rate: 0,
         request_id: std::cell::OnceCell::new(),
         first_values: RefCell::default(),
         is_over: Cell::new(false),
@@ -227,7 +236,7 @@ fn begin(front: FrontRequest) -> Request {
 }
 
 /// The answer was sent, or given up: write the log.
-fn finish(r: Request, outcome: &Outcome) {
+fn finish(r: &Request, outcome: &Outcome) {
     r.bytes_sent.set(outcome.sent);
     r.head_sent.set(outcome.head);
     r.complete.set(outcome.end == End::Complete);
@@ -238,10 +247,10 @@ fn finish(r: Request, outcome: &Outcome) {
     }
     r.is_over.set(true);
     if r.worker.effects.happen() {
-        log::access(&r);
+        log::access(r);
     }
-    r.note(|| trace::end_step(&r));
+    r.note(|| trace::end_step(r));
     if let Some(tell) = &r.worker.story {
-        tell(&story::line(&r));
+        tell(&story::line(r));
     }
 }

@@ -160,6 +160,7 @@ fn not_modified(reply: &mut Reply) {
     reply.status = 304;
     reply.status_line = None;
     reply.content_type = Bytes::new();
+    reply.type_len = None;
     reply.content_length = None;
     reply.allow_ranges = false;
     reply

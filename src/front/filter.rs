@@ -5,7 +5,7 @@ use std::fmt::Write as _;
 
 use bytes::{Bytes, BytesMut};
 
-use crate::config::model::{LingeringClose, ListenAddress, ServerTokens};
+use crate::config::model::{LingeringClose, ListenAddress, LogLevel, ServerTokens};
 use crate::config::template::{Part, Template};
 use crate::config::variables::Var;
 use crate::wire::answer::{Answer, Body, Lingering, PieceOf, Rate, SendPolicy};
@@ -14,15 +14,25 @@ use crate::wire::date;
 use crate::wire::digits::put_decimal;
 use crate::wire::head::Method;
 
+use super::filters::body::{BodyFilter, Filtered, Source};
+use super::filters::{self, Plan};
 use super::reply::{Reply, ReplyBody};
 use super::request::Request;
-use super::{conditional, pages, ranges, variables};
+use super::{conditional, log, pages, ranges, variables};
+
+/// What a filter puts in the place of a reply.
+pub enum Instead {
+    /// A status: 412, 416.
+    Status(u16),
+    /// Nothing: the connection ends, and the log has this status.
+    Silence(u16),
+}
 
 /// Turns a reply into an answer, in nginx's order of filters.
 ///
 /// # Errors
-/// A filter's status (412, 416) that takes the reply's place.
-pub fn apply(r: &mut Request, mut reply: Reply) -> Result<Answer, u16> {
+/// What takes the reply's place.
+pub fn apply(r: &mut Request, mut reply: Reply) -> Result<Answer, Instead> {
     if r.err_status != 0 {
         reply.status = r.err_status;
         reply.status_line = None;
@@ -39,18 +49,36 @@ pub fn apply(r: &mut Request, mut reply: Reply) -> Result<Answer, u16> {
         }
         reply.headers = headers;
     }
-    if let Some((content_type, charset)) = r.carried_type.take() {
+    if let Some((content_type, len, charset)) = r.carried_type.take() {
         let is_proxied = reply.status_line.is_some();
         if reply.content_type == content_type || is_proxied && reply.content_type.is_empty() {
-            (reply.content_type, reply.charset) = (content_type, charset);
+            (reply.content_type, reply.type_len, reply.charset) = (content_type, len, charset);
         }
     }
     r.status.set(reply.status);
-    conditional::apply(r, &mut reply).inspect_err(|_| r.filter_finalized = true)?;
+    conditional::apply(r, &mut reply)
+        .inspect_err(|_| r.filter_finalized = true)
+        .map_err(Instead::Status)?;
     r.status.set(reply.status);
-    add_headers(r, &mut reply);
-    ranges::apply(r, &mut reply)?;
-    Ok(finish(r, reply))
+    let mut plan = Plan::default();
+    if r.location.filters.active || reply.override_charset.is_some() {
+        let before = filters::before_headers(r, &mut reply);
+        add_headers(r, &mut reply);
+        plan = filters::after_headers(r, before, &mut reply)
+            .map_err(|filters::GivenUp| Instead::Silence(reply.status))?;
+    } else {
+        add_headers(r, &mut reply);
+    }
+    ranges::apply(r, &mut reply).map_err(Instead::Status)?;
+    Ok(finish(r, reply, plan))
+}
+
+/// Statuses whose answers get headers and trailers without `always`.
+pub fn is_safe(status: u16) -> bool {
+    matches!(
+        status,
+        200 | 201 | 204 | 206 | 301 | 302 | 303 | 304 | 307 | 308
+    )
 }
 
 /// `add_header`: for these statuses only, but where `always` is given.
@@ -58,10 +86,7 @@ fn add_headers(r: &Request, reply: &mut Reply) {
     if r.location.core.add_headers.is_empty() {
         return;
     }
-    let safe = matches!(
-        reply.status,
-        200 | 201 | 204 | 206 | 301 | 302 | 303 | 304 | 307 | 308
-    );
+    let safe = is_safe(reply.status);
     for header in r
         .location
         .core
@@ -77,13 +102,9 @@ fn add_headers(r: &Request, reply: &mut Reply) {
         if header.name.eq_ignore_ascii_case(b"last-modified") {
             reply.last_modified = None;
             reply.last_modified_in_headers = true;
-            reply
-                .headers
-                .retain(|(name, _)| !name.eq_ignore_ascii_case(b"last-modified"));
+            reply.remove_headers(b"last-modified", 0);
         } else if header.name.eq_ignore_ascii_case(b"etag") {
-            reply
-                .headers
-                .retain(|(name, _)| !name.eq_ignore_ascii_case(b"etag"));
+            reply.remove_headers(b"etag", 0);
         }
         if !value.is_empty() {
             reply.headers.push((header.name.clone(), value));
@@ -98,7 +119,7 @@ fn reads_sent_fields(value: &Template) -> bool {
 }
 
 /// Framing, the connection's fate, and the head.
-fn finish(r: &mut Request, mut reply: Reply) -> Answer {
+fn finish(r: &mut Request, mut reply: Reply, plan: Plan) -> Answer {
     // A 204 of our own has no fields of a body; one of an upstream's is passed on with what it says.
     if reply.status == 204 && reply.status_line.is_none() {
         reply.content_type = Bytes::new();
@@ -110,7 +131,7 @@ fn finish(r: &mut Request, mut reply: Reply) -> Answer {
     if !matches!(reply.status, 200 | 206 | 304) {
         reply.last_modified = None;
     }
-    let chunked = chooses_chunked(r, &reply);
+    let chunked = chooses_chunked(r, &mut reply, plan.trailers);
     r.status.set(reply.status);
     let head = if r.head.version < 1000 || r.answer_bare {
         Head::default()
@@ -119,10 +140,23 @@ fn finish(r: &mut Request, mut reply: Reply) -> Answer {
     };
     *r.sent_fields.borrow_mut() = head.fields();
     let stream_must_run = matches!(reply.body, ReplyBody::Stream(_)) && reply.upgrade;
+    let mut framed = chunked && !head_only;
+    let has_trailers = framed && plan.trailers;
     let body = if head_only && !stream_must_run {
         Body::None
-    } else {
+    } else if has_trailers && plan.filters.is_empty() && r.location.core.sendfile {
+        let trailers = || filters::trailers(r, reply.status);
+        match reply.body {
+            ReplyBody::File(..) | ReplyBody::Pieces(..) => {
+                framed = false;
+                in_one_chunk(body(reply.body), &trailers())
+            }
+            other => body(other),
+        }
+    } else if plan.filters.is_empty() && !has_trailers {
         body(reply.body)
+    } else {
+        filtered(r, reply.body, plan.filters)
     };
     let interim = if r.body.is_expected() {
         r.body.forget_expect();
@@ -134,7 +168,9 @@ fn finish(r: &mut Request, mut reply: Reply) -> Answer {
         head: head.bytes,
         interim,
         body,
-        chunked: chunked && !head_only,
+        chunked: framed,
+        trailers: None,
+        has_trailers,
         keep_alive: r.keep_alive && !r.filter_finalized,
         policy: policy(r),
         done: None,
@@ -143,18 +179,60 @@ fn finish(r: &mut Request, mut reply: Reply) -> Answer {
 }
 
 /// A body of unknown length goes in chunks to HTTP/1.1, and to the end of the connection for others.
-fn chooses_chunked(r: &mut Request, reply: &Reply) -> bool {
+fn chooses_chunked(r: &mut Request, reply: &mut Reply, trailers: bool) -> bool {
     if matches!(reply.status, 204 | 304) || reply.status < 200 || r.method == Method::Head {
         return false;
     }
-    if reply.content_length.is_some() {
+    if reply.content_length.is_some() && !trailers {
         return false;
     }
     if r.head.version < 1001 || !r.location.core.chunked_transfer_encoding {
-        r.keep_alive = false;
+        if reply.content_length.is_none() {
+            r.keep_alive = false;
+        }
         return false;
     }
+    // Trailers stand behind the last chunk.
+    reply.content_length = None;
     true
+}
+
+/// A body whose bytes go through filters, or in portions that end with trailers.
+fn filtered(r: &Request, body: ReplyBody, filters: Vec<Box<dyn BodyFilter>>) -> Body {
+    let size = r.location.filters.output_buffers.1 as u64;
+    let in_portions = |file, pieces: Vec<PieceOf>| Source::File {
+        file,
+        pieces: pieces.into(),
+        size,
+    };
+    let source = match body {
+        ReplyBody::None => Source::Empty,
+        ReplyBody::Bytes(bytes) => Source::Memory(bytes),
+        ReplyBody::File(file, len) => in_portions(file, vec![PieceOf::File(0, len)]),
+        ReplyBody::Pieces(file, pieces) => in_portions(file, pieces),
+        ReplyBody::Stream(stream) if filters.is_empty() => return Body::Stream(stream),
+        ReplyBody::Stream(stream) => Source::Stream(stream),
+    };
+    Body::Stream(Box::new(Filtered::new(source, filters)))
+}
+
+/// Pieces of a file as one chunk, so that they can still leave by `sendfile`.
+fn in_one_chunk(body: Body, trailers: &Bytes) -> Body {
+    let Body::Pieces { file, mut pieces } = body else {
+        return body;
+    };
+    let total: u64 = pieces
+        .iter()
+        .map(|piece| match piece {
+            PieceOf::Memory(bytes) => bytes.len() as u64,
+            PieceOf::File(_, len) => *len,
+        })
+        .sum();
+    let size = Bytes::from(format!("{total:x}\r\n"));
+    pieces.insert(0, PieceOf::Memory(size));
+    let end = [b"\r\n0\r\n", &trailers[..], b"\r\n"].concat();
+    pieces.push(PieceOf::Memory(Bytes::from(end)));
+    Body::Pieces { file, pieces }
 }
 
 fn body(body: ReplyBody) -> Body {
@@ -191,11 +269,39 @@ pub fn policy(r: &Request) -> SendPolicy {
         sendfile: core.sendfile,
         tcp_nopush: core.tcp_nopush,
         reset_timedout: core.reset_timedout_connection,
-        rate: (r.limit_rate > 0).then(|| Rate {
-            bytes: r.limit_rate,
-            since: variables::started(r),
-        }),
+        rate: rate(r),
     }
+}
+
+/// `limit_rate`, where it limits.
+fn rate(r: &Request) -> Option<Rate> {
+    let rules = &r.location.filters.rate;
+    if r.limit_rate.get().is_none() && rules.limit.is_none() {
+        return None;
+    }
+    let bytes = r.limit_rate.get().unwrap_or_else(|| size(r, &rules.limit));
+    r.limit_rate.set(Some(bytes));
+    (bytes > 0).then(|| Rate {
+        bytes,
+        after: size(r, &rules.after),
+        since: variables::started(r),
+    })
+}
+
+/// A size with variables; one that is none counts as 0, and the log has it.
+fn size(r: &Request, template: &Option<Template>) -> u64 {
+    let Some(template) = template else { return 0 };
+    let text = variables::evaluate(template, r);
+    crate::config::size(&text).unwrap_or_else(|| {
+        let message = [
+            b"invalid size \"",
+            &text[..],
+            b"\" while sending response to client",
+        ]
+        .concat();
+        log::error_bytes(r, LogLevel::Error, &message);
+        0
+    })
 }
 
 /// A head, ready to be sent.
@@ -232,9 +338,10 @@ fn head_bytes(r: &Request, reply: &Reply, chunked: bool) -> Head {
     if !reply.content_type.is_empty() {
         out.extend_from_slice(b"Content-Type: ");
         out.extend_from_slice(&reply.content_type);
-        if !reply.charset.is_empty() {
+        let charset = reply.charset_to_add();
+        if !charset.is_empty() {
             out.extend_from_slice(b"; charset=");
-            out.extend_from_slice(&reply.charset);
+            out.extend_from_slice(charset);
         }
         out.extend_from_slice(b"\r\n");
     }
@@ -257,6 +364,9 @@ fn head_bytes(r: &Request, reply: &Reply, chunked: bool) -> Head {
         out.extend_from_slice(b"Transfer-Encoding: chunked\r\n");
     }
     connection_fields(&mut out, r, reply);
+    if r.location.filters.gzip.vary && r.accepts.get().vary {
+        out.extend_from_slice(b"Vary: Accept-Encoding\r\n");
+    }
     if absolute.is_none()
         && let Some(location) = &reply.location
     {

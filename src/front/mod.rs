@@ -11,6 +11,7 @@ pub mod effects;
 pub mod explain;
 mod files;
 mod filter;
+pub mod filters;
 pub mod log;
 mod maps;
 mod pages;

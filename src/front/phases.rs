@@ -34,7 +34,8 @@ pub async fn run(r: &mut Request) -> Answer {
                 Err(status) => special(r, status),
                 Ok(()) => match filter::apply(r, *reply) {
                     Ok(answer) => return answer,
-                    Err(status) => special(r, status),
+                    Err(filter::Instead::Status(status)) => special(r, status),
+                    Err(filter::Instead::Silence(status)) => Flow::Silent(status),
                 },
             },
             Flow::Status(status) => special(r, status),
@@ -251,6 +252,7 @@ fn internal_redirect(r: &mut Request, uri: Bytes, args: Bytes) -> Result<(), u16
     r.args = args;
     r.internal = true;
     r.uri_as_received = false;
+    r.accepts.take();
     r.valid_location = true;
     r.add_uri_to_alias = false;
     r.forget_contexts();
@@ -348,8 +350,27 @@ fn error_page(r: &mut Request, page: &ErrorPage) -> Flow {
     standard_page(r, r.err_status)
 }
 
+/// A redirect as a page that sends the browser on (nginx's `ngx_http_send_refresh`, for `msie_refresh`).
+fn refresh_page(r: &mut Request) -> Flow {
+    let location = r.redirect_to.take().unwrap_or_default();
+    let mut body = BytesMut::with_capacity(location.len() + 96);
+    body.extend_from_slice(b"<html><head><meta http-equiv=\"Refresh\" content=\"0; URL=");
+    escape_uri(&location, &mut body, Escape::Refresh);
+    body.extend_from_slice(b"\"></head><body></body></html>\r\n");
+    r.err_status = 200;
+    let content_type = Bytes::from_static(b"text/html");
+    Reply::text(200, content_type, body.freeze()).into_flow()
+}
+
 /// The small page of a status (nginx's `ngx_http_send_special_response`).
 fn standard_page(r: &mut Request, status: u16) -> Flow {
+    if r.location.filters.browsers.msie_refresh
+        && r.head.browser.msie
+        && r.redirect_to.is_some()
+        && (matches!(status, 301 | 302) || r.error_page)
+    {
+        return refresh_page(r);
+    }
     let shown = match status {
         494..=497 => 400,
         498 => 404,

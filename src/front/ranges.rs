@@ -233,9 +233,10 @@ fn multiple(reply: &mut Reply, ranges: &[Range], length: u64, number: u64) {
     if !reply.content_type.is_empty() {
         part_type.extend_from_slice(b"\r\nContent-Type: ");
         part_type.extend_from_slice(&reply.content_type);
-        if !reply.charset.is_empty() {
+        let charset = reply.charset_to_add();
+        if !charset.is_empty() {
             part_type.extend_from_slice(b"; charset=");
-            part_type.extend_from_slice(&reply.charset);
+            part_type.extend_from_slice(charset);
         }
     }
     let mut pieces = Vec::with_capacity(2 * ranges.len() + 1);
@@ -258,6 +259,7 @@ fn multiple(reply: &mut Reply, ranges: &[Range], length: u64, number: u64) {
     pieces.push(PieceOf::Memory(last));
     reply.content_type = Bytes::from(format!("multipart/byteranges; boundary={boundary}"));
     reply.charset = Bytes::new();
+    reply.type_len = None;
     reply.content_length = Some(total);
     reply.body = match std::mem::take(&mut reply.body) {
         ReplyBody::File(file, _) => ReplyBody::Pieces(file, pieces),

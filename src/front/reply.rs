@@ -28,10 +28,14 @@ pub struct Reply {
     pub status: u16,
     /// Code and reason as an upstream sent them.
     pub status_line: Option<Bytes>,
-    /// Without a charset parameter that was parsed off.
+    /// As it is sent, but for [`Reply::charset`].
     pub content_type: Bytes,
-    /// Added to the type as `; charset=`.
+    /// Where its charset parameter begins, if it came with one: nginx's `content_type_len`.
+    pub type_len: Option<usize>,
+    /// Added to the type as `; charset=`, or parsed from it.
     pub charset: Bytes,
+    /// `X-Accel-Charset`: stands for whatever `charset` says.
+    pub override_charset: Option<Bytes>,
     pub content_length: Option<u64>,
     /// Seconds since 1970; sent as `Last-Modified` and compared with conditions.
     pub last_modified: Option<i64>,
@@ -92,6 +96,77 @@ impl Reply {
             body: ReplyBody::Bytes(body),
             ..Self::new(status)
         }
+    }
+
+    /// The type as lists of types know it: without its charset.
+    pub fn bare_type(&self) -> &[u8] {
+        let len = self.type_len.unwrap_or(self.content_type.len());
+        self.content_type.get(..len).unwrap_or_default()
+    }
+
+    /// The charset that is written behind the type; empty where there is none, or where the type has it already.
+    pub fn charset_to_add(&self) -> &[u8] {
+        if self.type_len.is_some() {
+            return &[];
+        }
+        &self.charset
+    }
+
+    /// The first field of a name.
+    pub fn header(&self, name: &[u8]) -> Option<&Bytes> {
+        self.headers
+            .iter()
+            .find(|(known, _)| known.eq_ignore_ascii_case(name))
+            .map(|(_, value)| value)
+    }
+
+    /// Takes the fields of a name away, but the first `keep`.
+    pub fn remove_headers(&mut self, name: &[u8], mut keep: usize) {
+        let mut at = 0;
+        while let Some((known, _)) = self.headers.get(at) {
+            if !known.eq_ignore_ascii_case(name) {
+                at += 1;
+            } else if keep > 0 {
+                keep -= 1;
+                at += 1;
+            } else {
+                self.remove_header_at(at);
+            }
+        }
+    }
+
+    /// Takes the field at a place away.
+    pub fn remove_header_at(&mut self, at: usize) {
+        self.headers.remove(at);
+        self.location_at = match self.location_at {
+            Some(place) if place == at => None,
+            Some(place) if place > at => Some(place - 1),
+            place => place,
+        };
+    }
+
+    /// A tag of bytes that are changed on the way is weak; one that cannot be is none.
+    pub fn weaken_etag(&mut self) {
+        let is_tag = |(name, _): &&mut (Bytes, Bytes)| name.eq_ignore_ascii_case(b"etag");
+        let Some((_, tag)) = self.headers.iter_mut().find(is_tag) else {
+            return;
+        };
+        if tag.starts_with(b"W/") && tag.len() > 2 {
+            return;
+        }
+        if !tag.starts_with(b"\"") {
+            self.remove_headers(b"etag", 0);
+            self.etag = None;
+            return;
+        }
+        *tag = [b"W/", &tag[..]].concat().into();
+        self.etag = Some(tag.clone());
+    }
+
+    /// The body is not what a range could be cut from.
+    pub fn clear_accept_ranges(&mut self) {
+        self.allow_ranges = false;
+        self.remove_headers(b"accept-ranges", 0);
     }
 
     pub fn into_flow(self) -> Flow {

@@ -16,6 +16,7 @@ use crate::wire::head::{Method, RequestHead};
 use crate::wire::spool::Spool;
 
 use super::choose::Matched;
+use super::filters::accepts::Accepts;
 use super::proxy::states::UpstreamStates;
 use super::trace::Step;
 use super::worker::Worker;
@@ -64,6 +65,10 @@ pub struct Request {
     /// Whether the connection may go on, as decided so far.
     pub keep_alive: bool,
     pub lingering: bool,
+    /// Whether the client takes gzip, as far as that was asked.
+    pub accepts: Cell<Accepts>,
+    /// `$limit_rate` in bytes a second: as something set it, or as it is used.
+    pub limit_rate: Cell<Option<u64>>,
     /// The status sent, for the log and for variables.
     pub status: Cell<u16>,
     /// The fields of the head as it was sent, for `$sent_http_…`.
@@ -94,10 +99,8 @@ pub struct Request {
     pub discarding: bool,
     /// Fields that stay for whatever answer comes next (`Content-Range` of a 416), as nginx's list of headers does.
     pub carried: Vec<(Bytes, Bytes)>,
-    /// Type and charset that stay for an answer that has no type of its own (`X-Accel-Redirect`).
-    pub carried_type: Option<(Bytes, Bytes)>,
-    /// Bytes a second to the client; 0 is no limit.
-    pub limit_rate: u64,
+    /// Type, the length of it without its charset, and charset, that stay for an answer that has no type of its own (`X-Accel-Redirect`).
+    pub carried_type: Option<(Bytes, Option<usize>, Bytes)>,
     pub request_id: std::cell::OnceCell<Bytes>,
     /// Variables that keep the value they had when first asked for.
     pub first_values: RefCell<Vec<(Var, Option<Bytes>)>>,
@@ -146,10 +149,18 @@ impl Request {
         if self.keep_alive
             && (core.keepalive_timeout.is_zero()
                 || self.connection.requests.get() >= core.keepalive_requests
-                || self.connection.age() > core.keepalive_time)
+                || self.connection.age() > core.keepalive_time
+                || self.is_trouble_to_keep())
         {
             self.keep_alive = false;
         }
+    }
+
+    /// `keepalive_disable`
+    fn is_trouble_to_keep(&self) -> bool {
+        let (rules, browser) = (&self.location.filters.browsers, &self.head.browser);
+        browser.msie6 && rules.no_keepalive_msie6 && self.method == Method::Post
+            || browser.safari && rules.no_keepalive_safari
     }
 
     /// `$status`: what `error_page` made of it counts before what the filters did.

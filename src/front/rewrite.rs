@@ -78,6 +78,13 @@ fn steps(r: &mut Request, level: &Arc<Location>, changed: &mut bool) -> Result<A
                 note(r, *span, || format!("is now \"{}\"", text(&value)));
                 match target {
                     SetTarget::Slot(slot) => r.set_slot(*slot, Some(value)),
+                    SetTarget::LimitRate => match crate::config::size(&value) {
+                        Some(rate) => r.limit_rate.set(Some(rate)),
+                        None => {
+                            let message = [b"invalid $limit_rate \"", &value[..], b"\""].concat();
+                            log::error_bytes(r, LogLevel::Error, &message);
+                        }
+                    },
                     SetTarget::Args => {
                         r.args = value;
                         r.args_given = true;

@@ -208,7 +208,7 @@ fn append_builtin(builtin: Builtin, r: &Request, out: &mut BytesMut) -> bool {
         Builtin::Hostname => put(out, Some(hostname().as_bytes())),
         Builtin::Https => put(out, Some(b"")),
         Builtin::IsArgs => put(out, Some(if r.args.is_empty() { b"" } else { b"?" })),
-        Builtin::LimitRate => number(out, r.limit_rate),
+        Builtin::LimitRate => number(out, r.limit_rate.get().unwrap_or(0)),
         Builtin::Msec => print_time(out, unix_time()),
         Builtin::NginxVersion => put(out, Some(b"1.22.1")),
         Builtin::Pid => number(out, u64::from(std::process::id())),

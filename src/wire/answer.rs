@@ -11,6 +11,9 @@ use bytes::Bytes;
 /// Told how sending ended.
 pub type Done = Box<dyn FnOnce(&Outcome)>;
 
+/// Makes the lines of trailers.
+pub type Trailers = Box<dyn FnOnce() -> Bytes>;
+
 /// An answer to one request.
 pub struct Answer {
     /// Status line and fields with the empty line, as they are sent; empty for HTTP/0.9.
@@ -20,6 +23,10 @@ pub struct Answer {
     pub body: Body,
     /// The body is sent in chunks.
     pub chunked: bool,
+    /// Fields behind the last chunk, made when it is reached.
+    pub trailers: Option<Trailers>,
+    /// There are trailers to be made.
+    pub has_trailers: bool,
     /// The connection may serve another request afterwards.
     pub keep_alive: bool,
     pub policy: SendPolicy,
@@ -50,6 +57,8 @@ impl Answer {
             interim: Bytes::new(),
             body: Body::None,
             chunked: false,
+            trailers: None,
+            has_trailers: false,
             keep_alive: false,
             policy,
             done: None,
@@ -82,6 +91,8 @@ pub struct SendPolicy {
 pub struct Rate {
     /// Bytes a second.
     pub bytes: u64,
+    /// So many first bytes do not count (`limit_rate_after`).
+    pub after: u64,
     /// The second of the request's start, since 1970.
     pub since: i64,
 }
@@ -135,6 +146,10 @@ pub trait BodyStream {
     fn watches_client(&self) -> bool;
     /// The client left: stop the source.
     fn abandon(&mut self);
+    /// Each of its pieces is a chunk of its own.
+    fn is_framed(&self) -> bool {
+        false
+    }
 }
 
 /// How far a body may run ahead of its reader: nginx's `proxy_buffers` and `proxy_max_temp_file_size`.

@@ -136,6 +136,38 @@ fn iso8601_at(seconds: i64, offset: i64) -> String {
     )
 }
 
+/// The time in a list of files: `06-Nov-1994 08:49`.
+pub fn index_time(seconds: i64) -> String {
+    let at = civil(seconds);
+    format!(
+        "{:02}-{}-{} {:02}:{:02}",
+        at.day,
+        month_name(&at),
+        at.year,
+        at.hour,
+        at.minute
+    )
+}
+
+/// UTC in RFC 3339's form: `1994-11-06T08:49:37Z`.
+pub fn utc_time(seconds: i64) -> String {
+    let at = civil(seconds);
+    format!(
+        "{:4}-{:02}-{:02}T{:02}:{:02}:{:02}Z",
+        at.year,
+        at.month + 1,
+        at.day,
+        at.hour,
+        at.minute,
+        at.second
+    )
+}
+
+/// Seconds that the local clock is ahead of UTC at a moment.
+pub fn local_seconds(seconds: i64) -> i64 {
+    local_offset(seconds) * 60
+}
+
 /// The time in the error log: `1994/11/06 08:49:37`, local.
 pub fn error_log_time(seconds: i64) -> String {
     let at = civil(seconds + local_offset(seconds) * 60);

@@ -15,6 +15,7 @@ pub fn poll_allowance(connection: &Connection, rate: &Rate, cx: &mut Context<'_>
             connection.delayed.set(false);
         }
         let total = rate.bytes.saturating_mul(seconds(rate.since));
+        let total = total.saturating_add(rate.after);
         let sent = connection.sent.get();
         if total > sent {
             return Poll::Ready(total - sent);
@@ -26,9 +27,10 @@ pub fn poll_allowance(connection: &Connection, rate: &Rate, cx: &mut Context<'_>
     }
 }
 
-/// After so many bytes nothing leaves for as long as they stand for.
+/// After so many bytes (which are counted already) nothing leaves for as long as they stand for.
 pub fn delay(connection: &Connection, rate: &Rate, sent: u64) {
-    let millis = sent.saturating_mul(1000) / rate.bytes.max(1);
+    let counted = connection.sent.get().saturating_sub(rate.after).min(sent);
+    let millis = counted.saturating_mul(1000) / rate.bytes.max(1);
     if millis > 0 {
         wait(connection, millis);
     }

@@ -11,6 +11,7 @@ use bytes::{Buf, Bytes, BytesMut};
 
 use super::answer::{
     Answer, Body, BodyStream, End, OpenFile, Outcome, PieceOf, ReadAhead, SendPolicy, StreamCut,
+    Trailers,
 };
 use super::connection::Connection;
 use super::pace;
@@ -37,18 +38,14 @@ pub async fn send(connection: &Rc<Connection>, answer: &mut Answer) -> Outcome {
     };
     let end = match std::mem::replace(&mut answer.body, Body::None) {
         Body::None if answer.chunked => {
-            let end = Bytes::from_static(b"0\r\n\r\n");
+            let end = last_chunk(false, answer.trailers.take());
             write_all(connection, &answer.policy, vec![head, end]).await
         }
         Body::None => write_all(connection, &answer.policy, vec![head]).await,
         Body::Bytes(bytes) if answer.chunked => {
             let size = Bytes::from(format!("{:x}\r\n", bytes.len()));
-            write_all(
-                connection,
-                &answer.policy,
-                vec![head, size, bytes, Bytes::from_static(b"\r\n0\r\n\r\n")],
-            )
-            .await
+            let end = last_chunk(true, answer.trailers.take());
+            write_all(connection, &answer.policy, vec![head, size, bytes, end]).await
         }
         Body::Bytes(bytes) => write_all(connection, &answer.policy, vec![head, bytes]).await,
         Body::Pieces { file, pieces } => {
@@ -63,6 +60,19 @@ pub async fn send(connection: &Rc<Connection>, answer: &mut Answer) -> Outcome {
         sent,
         head: head_len.min(sent),
         end,
+    }
+}
+
+/// The end of a body in chunks (RFC 9112, 7.1), behind a chunk or alone.
+fn last_chunk(behind_a_chunk: bool, trailers: Option<Trailers>) -> Bytes {
+    let whole = b"\r\n0\r\n\r\n";
+    let from = if behind_a_chunk { 0 } else { 2 };
+    match trailers
+        .map(|make| make())
+        .filter(|lines| !lines.is_empty())
+    {
+        None => Bytes::from_static(&whole[from..]),
+        Some(lines) => Bytes::from([&whole[from..5], &lines, b"\r\n"].concat()),
     }
 }
 
@@ -299,7 +309,7 @@ fn is_unsupported(error: &io::Error) -> bool {
 /// A body that arrives with time: taken ahead of the client as far as it allows, sent as the client takes it.
 async fn send_stream(
     connection: &Connection,
-    answer: &Answer,
+    answer: &mut Answer,
     head: Bytes,
     mut stream: Box<dyn BodyStream>,
 ) -> End {
@@ -309,6 +319,8 @@ async fn send_stream(
         head_pending: head,
         source: Source::Flowing,
         chunked: answer.chunked,
+        trailers: answer.trailers.take(),
+        turn: if stream.is_framed() { 1 } else { TURN },
     };
     let end =
         std::future::poll_fn(|cx| flow.poll(connection, &answer.policy, stream.as_mut(), cx)).await;
@@ -332,6 +344,9 @@ struct Flow {
     head_pending: Bytes,
     source: Source,
     chunked: bool,
+    trailers: Option<Trailers>,
+    /// Bytes that one turn takes and makes a chunk of.
+    turn: usize,
 }
 
 impl Flow {
@@ -395,7 +410,7 @@ impl Flow {
         let mut turn: Vec<Bytes> = Vec::new();
         let mut total = 0;
         while self.source == Source::Flowing
-            && total < TURN
+            && total < self.turn
             && (total < self.ahead.memory || to_file)
             && self.spool.has_room(self.ahead.memory, file)
         {
@@ -438,13 +453,12 @@ impl Flow {
                 self.spool.push(bytes, ahead.memory, &ahead.folder)?;
             }
         }
-        let end: &'static [u8] = match (total > 0, self.source) {
-            (true, Source::Ended) => b"\r\n0\r\n\r\n",
-            (false, Source::Ended) => b"0\r\n\r\n",
-            (true, _) => b"\r\n",
+        let end = match (total > 0, self.source) {
+            (behind, Source::Ended) => last_chunk(behind, self.trailers.take()),
+            (true, _) => Bytes::from_static(b"\r\n"),
             (false, _) => return Ok(()),
         };
-        self.spool.push_end(Bytes::from_static(end), &ahead.folder)
+        self.spool.push_end(end, &self.ahead.folder)
     }
 
     /// The head waits for the first bytes of the body (as nginx's does), but where the stream is eager or at its end.

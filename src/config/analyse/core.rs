@@ -1,8 +1,8 @@
 //! Directives of the HTTP core and header modules whose values are more than one word.
 
-use super::frame::{Set, Value};
-use super::generic::{bad_time, flag};
-use super::{Analyser, Outcome, bad, duplicate, emerg, invalid_parameter, warn};
+use super::frame::Value;
+use super::generic::bad_time;
+use super::{Analyser, Outcome, bad, duplicate, emerg, invalid_parameter};
 use crate::config::diagnostics::Diagnostic;
 use crate::config::lexer::Word;
 use crate::config::model::{AddHeader, ErrorPage, Overwrite};
@@ -109,51 +109,35 @@ fn one_page(
 
 /// `add_header NAME VALUE [always]`
 pub fn add_header(analyser: &mut Analyser, directive: &Directive) -> Outcome {
+    if let Some(line) = header_line(analyser, directive)? {
+        analyser.frame().level.add_headers.push(line);
+    }
+    Ok(())
+}
+
+/// The arguments of `add_header` and `add_trailer`.
+pub fn header_line(
+    analyser: &mut Analyser,
+    directive: &Directive,
+) -> Result<Option<AddHeader>, Diagnostic> {
     let [name, value, rest @ ..] = &*directive.args else {
-        return Ok(());
+        return Ok(None);
     };
     let template = analyser.template(directive, value)?;
     if let Some(word) = rest.first().filter(|word| !word.is("always")) {
+        let example = directive.name.text();
         return Err(invalid_parameter(directive, word)
             .label("expected `always` or nothing")
-            .help("quote a value that has spaces or `;`: `add_header X-Name \"two; words\";`"));
+            .help(format!(
+                "quote a value that has spaces or `;`: `{example} X-Name \"two; words\";`"
+            )));
     }
-    let header = AddHeader {
+    Ok(Some(AddHeader {
         name: name.value.clone(),
         value: template,
         always: !rest.is_empty(),
         span: directive.name.span,
-    };
-    analyser.frame().level.add_headers.push(header);
-    Ok(())
-}
-
-/// `gzip on | off`: answers are not compressed yet, and `on` says so.
-pub fn gzip(analyser: &mut Analyser, directive: &Directive) -> Outcome {
-    if let Some(first) = analyser.frame().level.values.get("gzip") {
-        let first = first.span;
-        return Err(duplicate(directive, Some(first)));
-    }
-    let on = flag(directive)?;
-    let set = Set {
-        value: Value::Flag(on),
-        span: directive.name.span,
-        end: directive.end,
-    };
-    analyser.frame().level.values.insert("gzip", set);
-    if on {
-        let found = warn(
-            directive,
-            "\"gzip on\" is accepted, but Proxy Lab does not compress answers (yet)",
-        );
-        analyser.report(
-            found
-                .at(directive.arg().span)
-                .label("clients get the same content, never with `Content-Encoding: gzip`"),
-            directive.end,
-        );
-    }
-    Ok(())
+    }))
 }
 
 /// `gzip_window SIZE`: of zlib's sizes.

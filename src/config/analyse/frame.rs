@@ -59,6 +59,7 @@ pub struct Level {
     pub types: Option<MimeTypes>,
     pub error_pages: Vec<ErrorPage>,
     pub add_headers: Vec<AddHeader>,
+    pub filters: super::filters::Draft,
     pub access_logs: Vec<AccessLog>,
     pub access_log_off: bool,
     pub error_logs: Vec<ErrorLog>,
@@ -182,6 +183,8 @@ pub struct Shared {
     pub listens: Vec<ListenDraft>,
     pub upstreams: Vec<UpstreamDraft>,
     pub formats: Vec<Arc<LogFormat>>,
+    /// Names of `charset` and `source_charset`, as first written.
+    pub charsets: Vec<Bytes>,
     pub logs: Vec<LogFile>,
     pub events: Option<Span>,
     pub http: Option<Span>,

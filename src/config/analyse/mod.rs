@@ -6,6 +6,7 @@ pub mod access;
 mod condition;
 pub mod core;
 pub mod files;
+pub mod filters;
 pub mod frame;
 mod generic;
 pub mod http;

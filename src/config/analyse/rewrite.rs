@@ -123,6 +123,11 @@ impl Analyser {
             Some(Known::Var(Var::Builtin(Builtin::Args))) if matches!(source, SlotSource::Set) => {
                 return Ok(SetTarget::Args);
             }
+            Some(Known::Var(Var::Builtin(Builtin::LimitRate)))
+                if matches!(source, SlotSource::Set) =>
+            {
+                return Ok(SetTarget::LimitRate);
+            }
             // nginx lets a file set these too.
             _ if matches!(
                 &*lower,

@@ -60,7 +60,11 @@ impl Parts {
 }
 
 /// An array is inherited only where the level itself sets none.
-fn array<T>(own: Vec<T>, outer: Option<&Arc<[T]>>, default: impl FnOnce() -> Vec<T>) -> Arc<[T]> {
+pub fn array<T>(
+    own: Vec<T>,
+    outer: Option<&Arc<[T]>>,
+    default: impl FnOnce() -> Vec<T>,
+) -> Arc<[T]> {
     match outer {
         _ if !own.is_empty() => own.into(),
         Some(outer) => outer.clone(),

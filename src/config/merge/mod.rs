@@ -1,6 +1,7 @@
 //! Drafts to the model: nginx's merging of `http`, `server`, `location` and nested ones, then names, listens and upstreams.
 
 mod core;
+mod filters;
 mod listens;
 mod lost;
 mod proxy;
@@ -18,6 +19,7 @@ use super::analyse::frame::{
 };
 use super::analyse::http::{RANK_CORE, RANK_LOCATIONS};
 use super::diagnostics::{Diagnostic, Order, Place};
+use super::filters::{Files, Filters};
 use super::model::{
     Core, HeadSettings, If, LimitExcept, Listen, Location, LocationKind, Locations, LogFormat,
     RewriteStep, Server, Upstream,
@@ -51,6 +53,7 @@ struct Outer<'a> {
     chain: Chain<'a>,
     core: &'a Core,
     proxy: &'a ProxyState,
+    filters: (&'a Filters, &'a Files),
 }
 
 /// Merges the whole of `http`.
@@ -81,16 +84,19 @@ pub fn http(analyser: &mut Analyser, draft: HttpDraft) -> Merged {
     merge.upstreams = merge.upstreams();
     let core_parts = core::Parts::take(&mut level);
     let proxy_parts = proxy::Parts::take(&mut level);
+    let filter_parts = filters::Parts::take(&mut level);
     let chain = Chain {
         level: &level,
         outer: None,
     };
     let core = merge.core(&chain, core_parts, None, None);
     let proxy = merge.proxy(&chain, proxy_parts, None);
+    let (filters, files) = merge.filters(&chain, filter_parts, None);
     let outer = Outer {
         chain,
         core: &core,
         proxy: &proxy,
+        filters: (&filters, &files),
     };
     let drafts = std::mem::take(&mut merge.analyser.shared.servers);
     let mut names = Vec::new();
@@ -142,6 +148,7 @@ impl Merge<'_> {
         let span = draft.span.unwrap_or(self.close);
         let core_parts = core::Parts::take(&mut draft.level);
         let proxy_parts = proxy::Parts::take(&mut draft.level);
+        let filter_parts = filters::Parts::take(&mut draft.level);
         let rewrite = std::mem::take(&mut draft.level.rewrite);
         let chain = Chain {
             level: &draft.level,
@@ -149,11 +156,13 @@ impl Merge<'_> {
         };
         let core = self.core(&chain, core_parts, Some(outer.core), None);
         let proxy = self.proxy(&chain, proxy_parts, Some(outer.proxy));
+        let (filters, files) = self.filters(&chain, filter_parts, Some(outer.filters));
         let head = self.head(&chain);
         let inner = Outer {
             chain,
             core: &core,
             proxy: &proxy,
+            filters: (&filters, &files),
         };
         let (named, others): (Vec<_>, Vec<_>) = draft
             .locations
@@ -183,6 +192,8 @@ impl Merge<'_> {
             limit_except: None,
             core,
             proxy: proxy.proxy,
+            filters,
+            files,
             span,
         };
         let text = |bytes: &Bytes| String::from_utf8_lossy(bytes).into_owned();
@@ -259,6 +270,7 @@ impl Merge<'_> {
     fn location(&mut self, mut draft: LocationDraft, outer: &Outer<'_>) -> Arc<Location> {
         let core_parts = core::Parts::take(&mut draft.level);
         let proxy_parts = proxy::Parts::take(&mut draft.level);
+        let filter_parts = filters::Parts::take(&mut draft.level);
         let rewrite = std::mem::take(&mut draft.level.rewrite);
         let limit_except = draft.level.limit_except.take();
         let level: &Level = &draft.level;
@@ -268,10 +280,12 @@ impl Merge<'_> {
         };
         let core = self.core(&chain, core_parts, Some(outer.core), Some(&draft.head));
         let proxy = self.proxy(&chain, proxy_parts, Some(outer.proxy));
+        let (filters, files) = self.filters(&chain, filter_parts, Some(outer.filters));
         let inner = Outer {
             chain,
             core: &core,
             proxy: &proxy,
+            filters: (&filters, &files),
         };
         let rewrite = self.rewrite(rewrite, &inner, Some(&draft.head), draft.head.span);
         let limit_except = limit_except.map(|limit| LimitExcept {
@@ -289,6 +303,8 @@ impl Merge<'_> {
             limit_except,
             core,
             proxy: proxy.proxy,
+            filters,
+            files,
             span: draft.head.span,
         })
     }
@@ -331,6 +347,7 @@ impl Merge<'_> {
     ) -> Location {
         let core_parts = core::Parts::take(&mut level);
         let proxy_parts = proxy::Parts::take(&mut level);
+        let filter_parts = filters::Parts::take(&mut level);
         let inside = std::mem::take(&mut level.rewrite);
         let chain = Chain {
             level: &level,
@@ -338,6 +355,7 @@ impl Merge<'_> {
         };
         let core = self.core(&chain, core_parts, Some(outer.core), head);
         let mut proxy = self.proxy(&chain, proxy_parts, Some(outer.proxy)).proxy;
+        let (filters, files) = self.filters(&chain, filter_parts, Some(outer.filters));
         proxy.pass = proxy.pass.or_else(|| outer.proxy.proxy.pass.clone());
         let inside = inside.into_iter().filter_map(|draft| match draft {
             RewriteDraft::Step(step) => Some(step),
@@ -352,6 +370,8 @@ impl Merge<'_> {
             lost: lost::lost(&core, &proxy, outer),
             core,
             proxy,
+            filters,
+            files,
             span,
         }
     }

@@ -2,7 +2,7 @@
 
 use super::Row;
 use super::prelude::*;
-use crate::config::analyse::core;
+use crate::config::analyse::{core, filters};
 
 pub const MODULES: &[Module] = &[
     ("ngx_http_gzip_filter_module", GZIP_FILTER_ROWS),
@@ -18,25 +18,21 @@ pub const MODULES: &[Module] = &[
 ];
 
 const GZIP_FILTER_ROWS: &[Row] = &[
-    row("gzip", ALL | LIF, ONE, Flag)
-        .default("off")
-        .accepted_by(core::gzip),
+    row("gzip", ALL | LIF, ONE, Flag).default("off").value(),
     row("gzip_buffers", ALL, TWO, Buffers)
         .default("32 4k")
-        .accepted(),
+        .value(),
     row("gzip_types", ALL, SOME, Custom)
         .default("text/html")
-        .accepted(),
+        .done(filters::types),
     row("gzip_comp_level", ALL, ONE, Bounded(1, 9))
         .default("1")
-        .accepted(),
-    row("gzip_window", ALL, ONE, Size).accepted_by(core::gzip_window),
-    row("gzip_hash", ALL, ONE, Size).accepted_by(core::gzip_hash),
-    row("postpone_gzipping", ALL, ONE, Size).accepted(),
+        .value(),
+    row("gzip_window", ALL, ONE, Size).done(core::gzip_window),
+    row("gzip_hash", ALL, ONE, Size).done(core::gzip_hash),
+    row("postpone_gzipping", ALL, ONE, Size).value(),
     row("gzip_no_buffer", ALL, ONE, Flag).accepted(),
-    row("gzip_min_length", ALL, ONE, Size)
-        .default("20")
-        .accepted(),
+    row("gzip_min_length", ALL, ONE, Size).default("20").value(),
 ];
 
 const SSI_FILTER_ROWS: &[Row] = &[
@@ -50,10 +46,18 @@ const SSI_FILTER_ROWS: &[Row] = &[
 ];
 
 const CHARSET_FILTER_ROWS: &[Row] = &[
-    row("charset", ALL | LIF, ONE, Custom).default("off"),
-    row("source_charset", ALL | LIF, ONE, Custom),
-    row("override_charset", ALL | LIF, ONE, Flag).default("off"),
-    row("charset_types", ALL, SOME, Custom),
+    row("charset", ALL | LIF, ONE, Custom)
+        .default("off")
+        .done(filters::charset),
+    row("source_charset", ALL | LIF, ONE, Custom).done(filters::source_charset),
+    row("override_charset", ALL | LIF, ONE, Flag)
+        .default("off")
+        .value(),
+    row("charset_types", ALL, SOME, Custom)
+        .default(
+            "text/html text/xml text/plain text/vnd.wap.wml application/javascript application/rss+xml",
+        )
+        .done(filters::types),
     row("charset_map", HTTP, TWO, Custom).block(),
 ];
 
@@ -64,17 +68,21 @@ const ADDITION_FILTER_ROWS: &[Row] = &[
 ];
 
 const GUNZIP_FILTER_ROWS: &[Row] = &[
-    row("gunzip", ALL, ONE, Flag).default("off"),
+    row("gunzip", ALL, ONE, Flag).default("off").value(),
     row("gunzip_buffers", ALL, TWO, Buffers)
         .default("32 4k")
-        .accepted(),
+        .value(),
 ];
 
 const SUB_FILTER_ROWS: &[Row] = &[
-    row("sub_filter", ALL, TWO, Custom),
-    row("sub_filter_types", ALL, SOME, Custom),
-    row("sub_filter_once", ALL, ONE, Flag).default("on"),
-    row("sub_filter_last_modified", ALL, ONE, Flag).default("off"),
+    row("sub_filter", ALL, TWO, Custom).done(filters::sub_filter),
+    row("sub_filter_types", ALL, SOME, Custom)
+        .default("text/html")
+        .done(filters::types),
+    row("sub_filter_once", ALL, ONE, Flag).default("on").value(),
+    row("sub_filter_last_modified", ALL, ONE, Flag)
+        .default("off")
+        .value(),
 ];
 
 const USERID_FILTER_ROWS: &[Row] = &[
@@ -102,13 +110,15 @@ const USERID_FILTER_ROWS: &[Row] = &[
 ];
 
 const HEADERS_FILTER_ROWS: &[Row] = &[
-    row("expires", ALL | LIF, ONE_TWO, Custom).default("off"),
+    row("expires", ALL | LIF, ONE_TWO, Custom)
+        .default("off")
+        .done(filters::expires),
     row("add_header", ALL | LIF, TWO_THREE, Custom).done(core::add_header),
-    row("add_trailer", ALL | LIF, TWO_THREE, Custom),
+    row("add_trailer", ALL | LIF, TWO_THREE, Custom).done(filters::add_trailer),
 ];
 
 const COPY_FILTER_ROWS: &[Row] = &[row("output_buffers", ALL, TWO, Buffers)
     .default("2 32k")
-    .accepted()];
+    .value()];
 
 const SLICE_FILTER_ROWS: &[Row] = &[row("slice", ALL, ONE, Size).default("0")];

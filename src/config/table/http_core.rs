@@ -2,7 +2,9 @@
 
 use super::Row;
 use super::prelude::*;
-use crate::config::analyse::{access, core, files, location, log, resolver, server, types};
+use crate::config::analyse::{
+    access, core, files, filters, location, log, resolver, server, types,
+};
 
 pub const MODULES: &[Module] = &[
     ("ngx_http_core_module", HTTP_CORE_ROWS),
@@ -122,8 +124,12 @@ const HTTP_CORE_ROWS: &[Row] = &[
     row("postpone_output", ALL, ONE, Size)
         .default("1460")
         .accepted(),
-    row("limit_rate", ALL | LIF, ONE, TemplateSize).default("0"),
-    row("limit_rate_after", ALL | LIF, ONE, TemplateSize).default("0"),
+    row("limit_rate", ALL | LIF, ONE, TemplateSize)
+        .default("0")
+        .value(),
+    row("limit_rate_after", ALL | LIF, ONE, TemplateSize)
+        .default("0")
+        .value(),
     row("keepalive_time", ALL, ONE, Msec).default("1h").value(),
     row("keepalive_timeout", ALL, ONE_TWO, Custom)
         .default("75s")
@@ -137,7 +143,8 @@ const HTTP_CORE_ROWS: &[Row] = &[
         ONE_TWO,
         Mask(&["none", "msie6", "safari"]),
     )
-    .default("msie6"),
+    .default("msie6")
+    .value(),
     row("satisfy", ALL, ONE, Enum(&["all", "any"])).default("all"),
     row("auth_delay", ALL, ONE, Msec).default("0s"),
     row("internal", LOC, NONE, Custom).done(core::internal),
@@ -161,7 +168,7 @@ const HTTP_CORE_ROWS: &[Row] = &[
         .default("on")
         .value(),
     row("msie_padding", ALL, ONE, Flag).default("on").value(),
-    row("msie_refresh", ALL, ONE, Flag).default("off"),
+    row("msie_refresh", ALL, ONE, Flag).default("off").value(),
     row("log_not_found", ALL, ONE, Flag).default("on").value(),
     row("log_subrequest", ALL, ONE, Flag)
         .default("off")
@@ -209,10 +216,10 @@ const HTTP_CORE_ROWS: &[Row] = &[
     row("resolver_timeout", ALL, ONE, Msec)
         .default("30s")
         .value(),
-    row("gzip_vary", ALL, ONE, Flag).default("off").accepted(),
+    row("gzip_vary", ALL, ONE, Flag).default("off").value(),
     row("gzip_http_version", ALL, ONE, Enum(&["1.0", "1.1"]))
         .default("1.1")
-        .accepted(),
+        .value(),
     row(
         "gzip_proxied",
         ALL,
@@ -230,9 +237,11 @@ const HTTP_CORE_ROWS: &[Row] = &[
         ]),
     )
     .default("off")
-    .accepted(),
-    row("gzip_disable", ALL, SOME, Custom).accepted(),
-    row("disable_symlinks", ALL, ONE_TWO, Custom).default("off"),
+    .value(),
+    row("gzip_disable", ALL, SOME, Custom).done(filters::gzip_disable),
+    row("disable_symlinks", ALL, ONE_TWO, Custom)
+        .default("off")
+        .done(filters::disable_symlinks),
 ];
 
 const LOG_ROWS: &[Row] = &[

@@ -53,8 +53,9 @@ const V2_ROWS: &[Row] = &[
     row("http2_push", ALL, ONE, Custom).accepted(),
 ];
 
-const GZIP_STATIC_ROWS: &[Row] =
-    &[row("gzip_static", ALL, ONE, Enum(&["off", "on", "always"])).default("off")];
+const GZIP_STATIC_ROWS: &[Row] = &[row("gzip_static", ALL, ONE, Enum(&["off", "on", "always"]))
+    .default("off")
+    .value()];
 
 const DAV_ROWS: &[Row] = &[
     row(
@@ -69,23 +70,28 @@ const DAV_ROWS: &[Row] = &[
 ];
 
 const AUTOINDEX_ROWS: &[Row] = &[
-    row("autoindex", ALL, ONE, Flag).default("off"),
+    row("autoindex", ALL, ONE, Flag).default("off").value(),
     row(
         "autoindex_format",
         ALL,
         ONE,
         Enum(&["html", "json", "jsonp", "xml"]),
     )
-    .default("html"),
-    row("autoindex_localtime", ALL, ONE, Flag).default("off"),
-    row("autoindex_exact_size", ALL, ONE, Flag).default("on"),
+    .default("html")
+    .value(),
+    row("autoindex_localtime", ALL, ONE, Flag)
+        .default("off")
+        .value(),
+    row("autoindex_exact_size", ALL, ONE, Flag)
+        .default("on")
+        .value(),
 ];
 
 const INDEX_ROWS: &[Row] = &[row("index", ALL, SOME, Custom)
     .default("index.html")
     .done(files::index)];
 
-const RANDOM_INDEX_ROWS: &[Row] = &[row("random_index", LOC, ONE, Flag)];
+const RANDOM_INDEX_ROWS: &[Row] = &[row("random_index", LOC, ONE, Flag).default("off").value()];
 
 const MIRROR_ROWS: &[Row] = &[
     row("mirror", ALL, ONE, Custom).default("off"),

@@ -27,7 +27,7 @@ pub(super) fn serve(r: &Request) -> Flow {
         if path.name.get(folder) == Some(&b'/') {
             return redirect(r, path.name.split_off(folder).freeze());
         }
-        let kind = mapping::kind(&path.name);
+        let kind = mapping::kind(r, &path.name);
         super::note(
             r,
             None,
@@ -90,7 +90,7 @@ fn test_folder(r: &Request, path: &[u8], folder: usize) -> Flow {
         .strip_suffix(b"/")
         .filter(|bare| !bare.is_empty())
         .unwrap_or(with_slash);
-    let error = match mapping::kind(name) {
+    let error = match mapping::kind(r, name) {
         Ok(kind) if kind.is_dir() => return Flow::Declined,
         Ok(_) => {
             super::error_about(r, LogLevel::Alert, "\"", path, "\" is not a directory");

@@ -23,7 +23,8 @@ pub fn as_path(bytes: &[u8]) -> &Path {
 ///
 /// # Errors
 /// As `stat(2)`; a name with a NUL is none that exists.
-pub(super) fn kind(path: &[u8]) -> Result<FileType, Errno> {
+pub(super) fn kind(r: &Request, path: &[u8]) -> Result<FileType, Errno> {
+    super::symlinks::check(r, path)?;
     match rustix::fs::stat(path) {
         Ok(stat) => Ok(FileType::from_raw_mode(stat.st_mode)),
         Err(Errno::INVAL) => Err(Errno::NOENT),
@@ -106,7 +107,7 @@ pub(super) fn is_whole(root: &Root) -> bool {
 
 /// The type of a URI or file name by its extension, else `default_type`; may be empty, and is not sent then.
 pub fn content_type(r: &Request, name: &[u8]) -> Bytes {
-    if let Some((carried, _)) = &r.carried_type
+    if let Some((carried, ..)) = &r.carried_type
         && !carried.is_empty()
     {
         return carried.clone();

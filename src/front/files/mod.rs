@@ -3,14 +3,21 @@
 //! * [`mapping`]: which file a URI means (`root`, `alias`), and the type that its extension has.
 //! * [`try_files`]: the candidates of a location.
 //! * [`index`]: a URI that ends in a slash.
+//! * [`autoindex`], `random_index`: a folder without an index file.
+//! * [`gzip_static`]: the same file compressed beforehand.
 //! * [`static_file`]: any other: the file itself, or the redirect of a folder to its name with the slash.
+//! * [`symlinks`]: links that `disable_symlinks` does not follow.
 //!
 //! Nothing here leaves the worker's thread: opening and measuring a file is two system calls, as in nginx. Symbolic
-//! links are followed, as nginx does by default; `..` never reaches this place, because the URI was normalised before.
+//! links are followed unless the file says otherwise; `..` never reaches this place, because the URI was normalised before.
 
+mod autoindex;
+mod folder;
+mod gzip_static;
 mod index;
 mod mapping;
 mod static_file;
+mod symlinks;
 mod try_files;
 
 pub use mapping::{as_path, content_type, file_name};
@@ -33,11 +40,39 @@ pub fn content(r: &mut Request) -> Flow {
         return Flow::Status(405);
     }
     if !r.uri.ends_with(b"/") {
-        return static_file::serve(r);
+        return match gzip_static::serve(r) {
+            Flow::Declined => static_file::serve(r),
+            end => end,
+        };
     }
-    match index::serve(r) {
-        Flow::Declined => forbidden(r),
-        end => end,
+    for handler in [random_index, index::serve, autoindex::serve] {
+        match handler(r) {
+            Flow::Declined => {}
+            end => return end,
+        }
+    }
+    forbidden(r)
+}
+
+/// `random_index`: any file of the folder.
+fn random_index(r: &Request) -> Flow {
+    use std::hash::{BuildHasher, Hasher, RandomState};
+    if !r.location.files.random_index {
+        return Flow::Declined;
+    }
+    let mut names = match folder::list(r) {
+        Ok(entries) => entries,
+        Err(end) => return end,
+    };
+    names.retain(|entry| entry.is_file);
+    let random = RandomState::new().build_hasher().finish();
+    let Some(index) = random.checked_rem(names.len() as u64) else {
+        return Flow::Declined;
+    };
+    let name = names.swap_remove(index as usize).name;
+    Flow::InternalTo {
+        uri: [&r.uri[..], &name].concat().into(),
+        args: r.args.clone(),
     }
 }
 

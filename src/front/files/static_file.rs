@@ -19,6 +19,7 @@ use super::super::reply::{Flow, Reply, ReplyBody};
 use super::super::request::Request;
 use super::super::trace::Wanted;
 use super::mapping::{self, as_path, content_type};
+use super::symlinks;
 
 /// Answers with the file that the URI means.
 pub(super) fn serve(r: &mut Request) -> Flow {
@@ -26,7 +27,7 @@ pub(super) fn serve(r: &mut Request) -> Flow {
         Ok(mapped) => mapped.name,
         Err(end) => return end,
     };
-    let file = match open(&path) {
+    let file = match open(r, &path) {
         Ok(file) => file,
         Err(error) => {
             let cause = Errno::from_io_error(&error).unwrap_or(Errno::NOENT);
@@ -54,6 +55,11 @@ pub(super) fn serve(r: &mut Request) -> Flow {
         return Flow::Status(405);
     }
     let (modified, size) = (metadata.mtime(), metadata.size());
+    reply(r, file, modified, size).into_flow()
+}
+
+/// The answer that a file is.
+pub(super) fn reply(r: &Request, file: NamedFile, modified: i64, size: u64) -> Reply {
     let mut reply = Reply::new(200);
     reply.content_type = content_type(r, &r.uri);
     reply.content_length = Some(size);
@@ -71,7 +77,7 @@ pub(super) fn serve(r: &mut Request) -> Flow {
     if size > 0 {
         reply.body = ReplyBody::File(Rc::new(file), size);
     }
-    reply.into_flow()
+    reply
 }
 
 /// Opens a file: one `open`, one `fstat`.
@@ -79,7 +85,12 @@ pub(super) fn serve(r: &mut Request) -> Flow {
 /// A FIFO must not hold the worker, hence `O_NONBLOCK` (regular files do not care). `NamedFile` guesses a type and a
 /// `Content-Disposition` from the path that it is told; both come from the configuration here, so it is told a name
 /// that costs next to nothing.
-fn open(path: &[u8]) -> io::Result<NamedFile> {
+pub(super) fn open(r: &Request, path: &[u8]) -> io::Result<NamedFile> {
+    symlinks::check(r, path)?;
+    open_path(path)
+}
+
+fn open_path(path: &[u8]) -> io::Result<NamedFile> {
     let nonblocking = OFlags::NONBLOCK.bits().cast_signed();
     let file = OpenOptions::new()
         .read(true)
@@ -101,7 +112,7 @@ fn failed(r: &Request, path: &[u8], error: &io::Error) -> Flow {
         super::error_about(
             r,
             level,
-            "open() \"",
+            &format!("{} \"", symlinks::call(r, path, "open()")),
             path,
             &format!("\" failed ({})", log::os_error(error)),
         );
@@ -166,14 +177,14 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("a");
         std::fs::write(&path, b"12345").unwrap();
-        let file = open(path.as_os_str().as_encoded_bytes()).unwrap();
+        let file = open_path(path.as_os_str().as_encoded_bytes()).unwrap();
         assert_eq!(file.metadata().size(), 5);
         assert!(
-            open(folder.path().as_os_str().as_encoded_bytes())
+            open_path(folder.path().as_os_str().as_encoded_bytes())
                 .unwrap()
                 .metadata()
                 .is_dir()
         );
-        assert!(open(b"/no\0thing").is_err());
+        assert!(open_path(b"/no\0thing").is_err());
     }
 }

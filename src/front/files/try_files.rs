@@ -100,7 +100,7 @@ fn append(r: &Request, root: &Root, template: &Template, out: &mut BytesMut) {
 
 /// Whether a folder (or anything but a folder) of this name exists.
 fn exists(r: &Request, of: Span, path: &[u8], directory: bool) -> bool {
-    let kind = mapping::kind(path);
+    let kind = mapping::kind(r, path);
     let wanted = if directory {
         Wanted::Folder
     } else {
@@ -118,7 +118,8 @@ fn exists(r: &Request, of: Span, path: &[u8], directory: bool) -> bool {
         Err(Errno::NOENT | Errno::NOTDIR | Errno::NAMETOOLONG) => false,
         Err(error) => {
             let cause = format!("\" failed ({})", log::os_error(&error.into()));
-            super::error_about(r, LogLevel::Crit, "stat() \"", path, &cause);
+            let before = format!("{} \"", super::symlinks::call(r, path, "stat()"));
+            super::error_about(r, LogLevel::Crit, &before, path, &cause);
             false
         }
     }

@@ -31,7 +31,7 @@ pub fn limit_rate(r: &mut Request, head: &AnswerHead) {
     let digits = said.filter(|value| value.iter().all(u8::is_ascii_digit));
     let number = digits.and_then(|value| std::str::from_utf8(value).ok()?.parse().ok());
     if let Some(rate) = number {
-        r.limit_rate = rate;
+        r.limit_rate.set(Some(rate));
     }
 }
 

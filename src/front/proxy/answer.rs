@@ -13,7 +13,7 @@ use crate::front::request::Request;
 use crate::front::variables;
 use crate::wire::answer::{BodyStream, ReadAhead, StreamCut};
 use crate::wire::date::parse_http_time;
-use crate::wire::head::{AnswerHead, Known};
+use crate::wire::head::{AnswerHead, Field, Known};
 
 use super::cookies;
 use super::pieces::{Coming, Pieces};
@@ -30,6 +30,11 @@ pub fn reply(r: &mut Request, head: &AnswerHead) -> Reply {
     let force_ranges = location.proxy.force_ranges;
     reply.allow_ranges = force_ranges;
     reply.single_range = force_ranges;
+    if !location.proxy.ignore_headers.charset {
+        let of = |field: &&Field| field.known == Known::XAccelCharset;
+        let field = head.fields.iter().rfind(of);
+        reply.override_charset = field.map(|field| field.value.share(&head.raw));
+    }
     let hidden = &location.proxy.hide_headers;
     for field in &head.fields {
         let name = field.name.of(&head.raw);
@@ -93,7 +98,7 @@ pub fn carry(r: &mut Request, head: &AnswerHead) {
             Known::ContentType => {
                 let mut parsed = Reply::new(0);
                 content_type(&mut parsed, value);
-                r.carried_type = Some((parsed.content_type, parsed.charset));
+                r.carried_type = Some((parsed.content_type, parsed.type_len, parsed.charset));
                 continue;
             }
             Known::SetCookie => cookies::rewrite(r, value),
@@ -108,9 +113,10 @@ pub fn carry(r: &mut Request, head: &AnswerHead) {
     }
 }
 
-/// The type, with a `charset` parameter parsed off as nginx does.
+/// The type; a `charset` parameter is found as nginx does.
 fn content_type(reply: &mut Reply, value: Bytes) {
     reply.charset = Bytes::new();
+    reply.type_len = None;
     reply.content_type = value.clone();
     let mut at = 0;
     while let Some(semicolon) = value
@@ -142,14 +148,9 @@ fn content_type(reply: &mut Reply, value: Bytes) {
         } else {
             value.len()
         };
-        reply.content_type = value.slice(..semicolon);
-        reply.charset = if start < end {
-            value.slice(start..end)
-        } else {
-            Bytes::new()
-        };
-        if reply.charset.is_empty() {
-            reply.content_type = value;
+        reply.type_len = Some(semicolon);
+        if start < end {
+            reply.charset = value.slice(start..end);
         }
         return;
     }
@@ -338,14 +339,14 @@ mod tests {
     use super::*;
 
     #[test]
-    fn charset_is_parsed_off() {
+    fn charset_is_found() {
         let mut reply = Reply::new(200);
         content_type(
             &mut reply,
             Bytes::from_static(b"text/html;charset=\"utf-8\""),
         );
         assert_eq!(
-            (&reply.content_type[..], &reply.charset[..]),
+            (reply.bare_type(), &reply.charset[..]),
             (&b"text/html"[..], &b"utf-8"[..])
         );
         content_type(
@@ -353,7 +354,7 @@ mod tests {
             Bytes::from_static(b"multipart/form-data; boundary=x"),
         );
         assert_eq!(
-            (&reply.content_type[..], &reply.charset[..]),
+            (reply.bare_type(), &reply.charset[..]),
             (&b"multipart/form-data; boundary=x"[..], &b""[..])
         );
     }

@@ -126,6 +126,7 @@ pub async fn content(r: &mut Request) -> Flow {
             Err(flow) => return flow,
         },
     };
+    *r.upstreams.uri.borrow_mut() = head.uri.clone();
     tries::try_peers(r, &upstream, &head, live).await
 }
 

@@ -66,7 +66,7 @@ pub fn answered(
     accel::limit_rate(r, &head);
     if !accel::buffering(r, &head) {
         // What goes on at once is not slowed down.
-        r.limit_rate = 0;
+        r.limit_rate.set(Some(0));
     }
     if head.status == 101 && r.head.field(Known::Upgrade).is_some() {
         return Answered::Flow(tunnel(r, attempt, &head));

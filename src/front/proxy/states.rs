@@ -4,6 +4,8 @@ use std::cell::RefCell;
 use std::rc::Rc;
 use std::time::Duration;
 
+use bytes::Bytes;
+
 use crate::wire::head::AnswerHead;
 
 /// The tries of a request, in order.
@@ -12,6 +14,8 @@ pub struct UpstreamStates {
     pub tries: RefCell<Vec<UpstreamState>>,
     /// The head of the last answer.
     pub head: RefCell<Option<Rc<AnswerHead>>>,
+    /// The request target sent, for the log.
+    pub uri: RefCell<Bytes>,
 }
 
 /// One try.
@@ -37,6 +41,16 @@ impl UpstreamStates {
         if !tries.is_empty() {
             tries.push(UpstreamState::default());
         }
+    }
+
+    /// The URL that the last peer was asked for, as error lines name it; `None` where none was asked.
+    pub fn url(&self) -> Option<String> {
+        let tries = self.tries.borrow();
+        let peer = tries.last()?.peer.as_ref()?;
+        let separator = if peer.starts_with("unix:") { ":" } else { "" };
+        let uri = self.uri.borrow();
+        let uri = String::from_utf8_lossy(&uri);
+        Some(format!("http://{peer}{separator}{uri}"))
     }
 
     /// No answer counts until the next one comes.

@@ -111,7 +111,35 @@ pub fn lay_out(case: &Case, prefix: &Path, ports: &Ports) -> Result<(), OracleEr
         &prefix.join("nginx.conf"),
         config(case, ports).as_bytes(),
         MODIFIED,
-    )
+    )?;
+    age(&prefix.join("html"))
+}
+
+/// Gives folders and links the time of the files: a list of them shows it.
+fn age(folder: &Path) -> Result<(), OracleError> {
+    use rustix::fs::{AtFlags, CWD, Timespec, Timestamps, utimensat};
+    let what = || OracleError::io(format!("setting times in {}", folder.display()));
+    let time = Timespec {
+        tv_sec: i64::try_from(MODIFIED).unwrap_or_default(),
+        tv_nsec: 0,
+    };
+    let times = Timestamps {
+        last_access: time,
+        last_modification: time,
+    };
+    let set = |path: &Path| {
+        utimensat(CWD, path, &times, AtFlags::SYMLINK_NOFOLLOW).map_err(std::io::Error::from)
+    };
+    for entry in fs::read_dir(folder).map_err(what())? {
+        let entry = entry.map_err(what())?;
+        let kind = entry.file_type().map_err(what())?;
+        if kind.is_dir() {
+            age(&entry.path())?;
+        } else if kind.is_symlink() {
+            set(&entry.path()).map_err(what())?;
+        }
+    }
+    set(folder).map_err(what())
 }
 
 /// The configuration with its names replaced; both programs see texts that differ in ports alone.

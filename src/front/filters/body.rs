@@ -1,0 +1,251 @@
+//! Bytes on their way through body filters: portions as nginx passes them on, each of which ends as one chunk.
+
+use std::collections::VecDeque;
+use std::os::unix::fs::FileExt;
+use std::path::PathBuf;
+use std::task::{Context, Poll, ready};
+
+use bytes::{Bytes, BytesMut};
+
+use crate::wire::answer::{BodyStream, OpenFile, PieceOf, ReadAhead, StreamCut};
+
+/// Bytes of an upstream that are passed on at once, if so many are there.
+const TURN: usize = 256 * 1024;
+
+/// What one call of a filter passes to the next.
+#[derive(Debug, Default)]
+pub struct Portion {
+    pub bytes: Bytes,
+    /// Nothing of it may be held back.
+    pub flush: bool,
+    /// Its buffer is wanted back soon (nginx's `recycled`): filters that only look ahead hold back no more than they must.
+    pub recycled: bool,
+    /// The body ends with it.
+    pub last: bool,
+}
+
+/// A filter failed: the answer ends here, and the client sees that it is not whole.
+#[derive(Debug)]
+pub struct Failed;
+
+/// A step of the way.
+pub trait BodyFilter {
+    /// Takes a portion; appends what goes on to `out`.
+    ///
+    /// # Errors
+    /// The body cannot be filtered (the error log has why).
+    fn pass(&mut self, portion: Portion, out: &mut Vec<Portion>) -> Result<(), Failed>;
+}
+
+/// Where the bytes come from.
+pub enum Source {
+    Memory(Bytes),
+    /// Pieces of memory and of a file, read in portions of this size.
+    File {
+        file: OpenFile,
+        pieces: VecDeque<PieceOf>,
+        size: u64,
+    },
+    Stream(Box<dyn BodyStream>),
+    Empty,
+}
+
+/// A body behind its filters.
+pub struct Filtered {
+    source: Source,
+    filters: Vec<Box<dyn BodyFilter>>,
+    ready: VecDeque<Bytes>,
+    state: State,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum State {
+    Flowing,
+    /// The last portion was passed.
+    Ended,
+    Cut(StreamCut),
+}
+
+impl Filtered {
+    pub fn new(source: Source, filters: Vec<Box<dyn BodyFilter>>) -> Self {
+        Self {
+            source,
+            filters,
+            ready: VecDeque::new(),
+            state: State::Flowing,
+        }
+    }
+
+    /// Sends a portion through all filters.
+    fn filter(&mut self, portion: Portion) {
+        let mut portions = vec![portion];
+        for filter in &mut self.filters {
+            let mut out = Vec::new();
+            for portion in portions {
+                if filter.pass(portion, &mut out).is_err() {
+                    // What still waits is not sent either.
+                    self.state = State::Cut(StreamCut::Invalid);
+                    self.ready.clear();
+                    return;
+                }
+            }
+            portions = out;
+        }
+        for portion in portions {
+            if portion.last {
+                self.state = State::Ended;
+            }
+            if !portion.bytes.is_empty() {
+                self.ready.push_back(portion.bytes);
+            }
+        }
+    }
+}
+
+impl Source {
+    /// The next portion; an error cuts the body.
+    fn poll_portion(&mut self, cx: &mut Context<'_>) -> Poll<Result<Portion, StreamCut>> {
+        match self {
+            Self::Empty => Poll::Ready(Ok(Portion {
+                last: true,
+                ..Portion::default()
+            })),
+            Self::Memory(bytes) => {
+                let bytes = std::mem::take(bytes);
+                *self = Self::Empty;
+                Poll::Ready(Ok(Portion {
+                    bytes,
+                    last: true,
+                    ..Portion::default()
+                }))
+            }
+            Self::File { file, pieces, size } => Poll::Ready(read(file, pieces, *size)),
+            Self::Stream(stream) => {
+                let (portion, ended) = ready!(poll_stream(stream.as_mut(), cx))?;
+                if ended {
+                    *self = Self::Empty;
+                }
+                Poll::Ready(Ok(portion))
+            }
+        }
+    }
+}
+
+/// The next portion of a file.
+fn read(file: &OpenFile, pieces: &mut VecDeque<PieceOf>, size: u64) -> Result<Portion, StreamCut> {
+    let bytes = match pieces.pop_front() {
+        None => Bytes::new(),
+        Some(PieceOf::Memory(bytes)) => bytes,
+        Some(PieceOf::File(offset, len)) => {
+            let now = len.min(size.max(1));
+            if len > now {
+                pieces.push_front(PieceOf::File(offset + now, len - now));
+            }
+            let mut bytes = BytesMut::zeroed(usize::try_from(now).unwrap_or_default());
+            // The file lost bytes since it was measured.
+            file.read_exact_at(&mut bytes, offset)
+                .map_err(|_| StreamCut::Closed)?;
+            bytes.freeze()
+        }
+    };
+    let last = pieces.is_empty();
+    Ok(Portion {
+        recycled: !last,
+        flush: false,
+        bytes,
+        last,
+    })
+}
+
+/// All that an upstream has now, and whether it ended; the end itself is a portion of its own.
+fn poll_stream(
+    stream: &mut dyn BodyStream,
+    cx: &mut Context<'_>,
+) -> Poll<Result<(Portion, bool), StreamCut>> {
+    let mut parts: Vec<Bytes> = Vec::new();
+    let mut total = 0;
+    let mut ended = false;
+    while total < TURN {
+        match stream.poll_next(cx) {
+            Poll::Ready(Some(Ok(bytes))) => {
+                total += bytes.len();
+                parts.push(bytes);
+            }
+            Poll::Ready(Some(Err(cut))) if parts.is_empty() => return Poll::Ready(Err(cut)),
+            // What came is passed on first; the source says again that it broke off.
+            Poll::Ready(Some(Err(_))) => break,
+            Poll::Ready(None) => {
+                ended = true;
+                break;
+            }
+            Poll::Pending if parts.is_empty() => return Poll::Pending,
+            Poll::Pending => break,
+        }
+    }
+    let bytes = match parts.len() {
+        0 | 1 => parts.pop().unwrap_or_default(),
+        _ => Bytes::from(parts.concat()),
+    };
+    let portion = Portion {
+        last: false,
+        flush: stream.eager(),
+        recycled: !ended,
+        bytes,
+    };
+    Poll::Ready(Ok((portion, ended)))
+}
+
+impl BodyStream for Filtered {
+    fn poll_next(&mut self, cx: &mut Context<'_>) -> Poll<Option<Result<Bytes, StreamCut>>> {
+        loop {
+            if let Some(bytes) = self.ready.pop_front() {
+                return Poll::Ready(Some(Ok(bytes)));
+            }
+            match self.state {
+                State::Flowing => {}
+                State::Ended => return Poll::Ready(None),
+                State::Cut(cut) => return Poll::Ready(Some(Err(cut))),
+            }
+            match ready!(self.source.poll_portion(cx)) {
+                Ok(portion) => self.filter(portion),
+                Err(cut) => self.state = State::Cut(cut),
+            }
+        }
+    }
+
+    fn poll_pump(&mut self, cx: &mut Context<'_>) {
+        if let Source::Stream(stream) = &mut self.source {
+            stream.poll_pump(cx);
+        }
+    }
+
+    fn ahead(&self) -> ReadAhead {
+        match &self.source {
+            Source::Stream(stream) => stream.ahead(),
+            // A file is there whenever it is wanted.
+            _ => ReadAhead {
+                memory: 64 * 1024,
+                file: 0,
+                folder: PathBuf::new(),
+            },
+        }
+    }
+
+    fn eager(&self) -> bool {
+        matches!(&self.source, Source::Stream(stream) if stream.eager())
+    }
+
+    fn watches_client(&self) -> bool {
+        matches!(&self.source, Source::Stream(stream) if stream.watches_client())
+    }
+
+    fn abandon(&mut self) {
+        if let Source::Stream(stream) = &mut self.source {
+            stream.abandon();
+        }
+    }
+
+    fn is_framed(&self) -> bool {
+        true
+    }
+}

@@ -1,0 +1,120 @@
+//! `charset`: which charset the type of an answer names (nginx's charset filter, without its tables).
+
+use bytes::{Bytes, BytesMut};
+
+use crate::config::filters::{Charset, CharsetRules};
+use crate::config::model::LogLevel;
+use crate::front::reply::Reply;
+use crate::front::request::Request;
+use crate::front::{log, variables};
+
+/// A variable without a value: nginx gives the request up.
+pub(super) struct NoValue;
+
+/// Gives the answer its charset.
+pub(super) fn apply(r: &Request, encoded: bool, reply: &mut Reply) -> Result<(), NoValue> {
+    let rules = &r.location.filters.charset;
+    let Some(destination) = destination(r, rules, reply)? else {
+        return Ok(());
+    };
+    let source = if reply.charset.is_empty() {
+        named(r, &rules.source)?
+    } else {
+        Some(reply.charset.clone())
+    };
+    if let Some(source) = source {
+        let known = |name: &Bytes| rules.known.iter().any(|k| k.eq_ignore_ascii_case(name));
+        let same = source.eq_ignore_ascii_case(&destination);
+        // What is encoded cannot be told from another charset.
+        if !same && encoded && known(&source) && known(&destination) {
+            return Ok(());
+        }
+        if !same {
+            no_map(r, &source, &destination);
+            return Ok(());
+        }
+        if known(&destination) && reply.type_len.is_some() {
+            reply.content_type = Bytes::copy_from_slice(reply.bare_type());
+            reply.type_len = None;
+        }
+    }
+    // A redirect has none: some browser of long ago took it for the next page's.
+    reply.charset = if matches!(reply.status, 301 | 302) {
+        Bytes::new()
+    } else {
+        destination
+    };
+    Ok(())
+}
+
+/// The charset that an answer of this type will name; for handlers whose content depends on it.
+pub fn of_answer(r: &Request, reply: &Reply) -> Bytes {
+    match destination(r, &r.location.filters.charset, reply) {
+        Ok(Some(name)) => name,
+        _ => reply.charset.clone(),
+    }
+}
+
+fn destination(r: &Request, rules: &CharsetRules, reply: &Reply) -> Result<Option<Bytes>, NoValue> {
+    if reply.content_type.is_empty() {
+        return Ok(None);
+    }
+    if let Some(name) = reply.override_charset.as_ref().filter(|n| !n.is_empty()) {
+        let known = rules.known.iter().any(|k| k.eq_ignore_ascii_case(name));
+        if !known {
+            let parts: [&[u8]; 3] = [b"unknown charset \"", name, b"\" to override"];
+            say(r, &parts);
+        }
+        return Ok(known.then(|| name.clone()));
+    }
+    if rules.charset == Charset::Off {
+        return Ok(None);
+    }
+    let applies = if reply.charset.is_empty() {
+        rules.types.contains(reply.bare_type())
+    } else {
+        rules.override_charset
+    };
+    if !applies {
+        return Ok(None);
+    }
+    named(r, &rules.charset)
+}
+
+/// The name that a line stands for.
+fn named(r: &Request, charset: &Charset) -> Result<Option<Bytes>, NoValue> {
+    match charset {
+        Charset::Off => Ok(None),
+        Charset::Name(name) => Ok(Some(name.clone())),
+        Charset::Variable(var) => {
+            let mut out = BytesMut::new();
+            if !variables::append_variable(var, r, &mut out) {
+                return Err(NoValue);
+            }
+            Ok(Some(out.freeze()))
+        }
+    }
+}
+
+fn no_map(r: &Request, source: &[u8], destination: &[u8]) {
+    let parts: [&[u8]; 5] = [
+        b"no \"charset_map\" between the charsets \"",
+        source,
+        b"\" and \"",
+        destination,
+        b"\"",
+    ];
+    say(r, &parts);
+}
+
+/// Writes a line to the error log, with what the upstream was at where there is one.
+fn say(r: &Request, parts: &[&[u8]]) {
+    let message = String::from_utf8_lossy(&parts.concat()).into_owned();
+    match r.upstreams.url() {
+        Some(url) => {
+            let message = format!("{message} while reading response header from upstream");
+            log::error_at(r, LogLevel::Error, &message, Some(&url));
+        }
+        None => log::error(r, LogLevel::Error, &message),
+    }
+}
