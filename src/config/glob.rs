@@ -46,7 +46,7 @@ fn matching(base: &Path, pattern: &[u8]) -> Vec<PathBuf> {
     } else {
         base
     };
-    let Ok(entries) = std::fs::read_dir(folder) else {
+    let Ok(entries) = crate::wall::may_read(folder).and_then(|()| std::fs::read_dir(folder)) else {
         return Vec::new();
     };
     let names = entries.flatten().map(|entry| entry.file_name());

@@ -24,6 +24,9 @@ pub fn as_path(bytes: &[u8]) -> &Path {
 /// # Errors
 /// As `stat(2)`; a name with a NUL is none that exists.
 pub(super) fn kind(path: &[u8]) -> Result<FileType, Errno> {
+    if crate::wall::may_read(as_path(path)).is_err() {
+        return Err(Errno::ACCESS);
+    }
     match rustix::fs::stat(path) {
         Ok(stat) => Ok(FileType::from_raw_mode(stat.st_mode)),
         Err(Errno::INVAL) => Err(Errno::NOENT),

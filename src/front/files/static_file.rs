@@ -80,6 +80,7 @@ pub(super) fn serve(r: &mut Request) -> Flow {
 /// `Content-Disposition` from the path that it is told; both come from the configuration here, so it is told a name
 /// that costs next to nothing.
 fn open(path: &[u8]) -> io::Result<NamedFile> {
+    crate::wall::may_read(as_path(path))?;
     let nonblocking = OFlags::NONBLOCK.bits().cast_signed();
     let file = OpenOptions::new()
         .read(true)
