@@ -8,14 +8,15 @@ use std::collections::BTreeMap;
 use std::net::Ipv4Addr;
 use std::path::{Path, PathBuf};
 
-/// What a placeholder stands for; the part before digits or a dash names it.
-const KINDS: [(&str, &str); 7] = [
+/// What a placeholder stands for; the part before digits, a dash or a colon names it.
+const KINDS: [(&str, &str); 8] = [
     ("word", "a made-up word of six letters"),
     ("Word", "the same, with a capital"),
     ("number", "a whole number from 100 to 99999"),
     ("host", "a made-up host name below .example"),
     ("ip", "an address of a documentation network"),
     ("client", "the address that the request comes from"),
+    ("letters:N", "N made-up letters"),
     ("file:NAME", "the text of a file of the exercise"),
 ];
 
@@ -94,6 +95,9 @@ impl Draw {
         if let Some(file) = name.strip_prefix("file:") {
             return self.file(file);
         }
+        if let Some(length) = name.strip_prefix("letters:") {
+            return self.letters(length, name);
+        }
         if let Some(value) = self.drawn.borrow().get(name) {
             return Ok(value.clone());
         }
@@ -123,6 +127,14 @@ impl Draw {
             "client" => self.client.to_string(),
             _ => return Err(PlaceholderError::Unknown(name.to_owned())),
         })
+    }
+
+    fn letters(&self, length: &str, name: &str) -> Result<String, PlaceholderError> {
+        const MOST: usize = 4 << 20;
+        let length = length.parse().ok().filter(|&n| n <= MOST);
+        let length = length.ok_or_else(|| PlaceholderError::Unknown(name.to_owned()))?;
+        let words = (0..).map(|n| word(mix(self.seed ^ n)));
+        Ok(words.flat_map(String::into_bytes).map(char::from).take(length).collect())
     }
 
     fn file(&self, name: &str) -> Result<String, PlaceholderError> {
