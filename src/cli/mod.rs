@@ -2,8 +2,8 @@
 
 mod arguments;
 mod control;
-mod explain;
 mod course;
+mod explain;
 mod lab;
 mod limits;
 mod output;

@@ -43,8 +43,8 @@ pub struct Copy {
     root: TempDir,
     /// The folder with the `nginx.conf`: the prefix of the graded server.
     pub folder: PathBuf,
-    /// What messages call it.
-    shown: String,
+    /// What messages call it, and its file.
+    shown: (String, String),
 }
 
 impl Copy {
@@ -92,7 +92,7 @@ impl Copy {
         }
         let copy = Self {
             root,
-            shown: from.display().to_string(),
+            shown: (from.display().to_string(), file.display().to_string()),
             folder,
         };
         copy.follow(from, &copied)?;
@@ -135,7 +135,10 @@ impl Copy {
 
     /// A text of the graded server, with the learner's folder for the copy's.
     pub fn shown(&self, text: &str) -> String {
-        text.replace(&self.folder.display().to_string(), &self.shown)
+        let folder = self.folder.display().to_string();
+        let file = self.folder.join("nginx.conf").display().to_string();
+        text.replace(&file, &self.shown.1)
+            .replace(&folder, &self.shown.0)
     }
 }
 

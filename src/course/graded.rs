@@ -110,19 +110,16 @@ fn serve() -> Result<(), Box<dyn std::error::Error>> {
         Ok(bound) => bound,
         Err(error) => return say(&Word::Refused(Refusal::line(&error))),
     };
-    let places = bound.iter().filter_map(|bound| {
-        match model.listens.get(bound.listen)?.address {
-            ListenAddress::Inet(configured) => Some((configured, bound.address)),
-            ListenAddress::Unix(_) => None,
-        }
+    let places = bound.iter().filter_map(|bound| match bound.key.configured() {
+        ListenAddress::Inet(configured) => Some((*configured, bound.address)),
+        ListenAddress::Unix(_) => None,
     });
     say(&Word::Bound(places.collect()))?;
     let roads: Roads = serde_json::from_str(&next()?)?;
     let pairs = roads.pairs.into_iter().map(|(from, to)| (inet(from), inet(to)));
     options.dial_map = AddressMap::closed(pairs.collect(), inet(roads.otherwise));
     actix_rt::System::new().block_on(async move {
-        let front = server::start(Arc::new(model), logs, bound, options)?;
-        actix_rt::spawn(front.server);
+        let _control = server::start(Arc::new(model), logs, bound, options)?;
         say(&Word::Serving)?;
         let (over, ended) = tokio::sync::oneshot::channel();
         std::thread::spawn(move || {

@@ -23,18 +23,16 @@ impl Room {
         let lab = crate::cli::paths::nearest_lab(&here);
         let course = match (&at.course, &lab) {
             (Some(course), _) => course.clone(),
-            (None, Some(lab)) => lab.join("lab/exercises"),
-            (None, None) => {
-                return Err(CommandError::Said(format!(
-                    "no folder \"lab\" with a file \"nginx.conf\" here ({}) or above.\n\
-                     Go to the folder of the project first, or name a course: --course DIR",
-                    here.display()
-                )));
+            (None, Ok(lab)) => lab.join("lab/exercises"),
+            (None, Err(error)) => {
+                let why = error.to_string();
+                let why = why.strip_prefix("proxy-lab: ").unwrap_or(&why).to_owned();
+                return Err(CommandError::Said(why));
             }
         };
         let work = match lab {
-            Some(lab) => lab.join("lab/work"),
-            None => course.join("work"),
+            Ok(lab) => lab.join("lab/work"),
+            Err(_) => course.join("work"),
         };
         Ok(Self {
             course: Course::open(&course)?,
