@@ -72,7 +72,9 @@ fn inside(path: &Path, folders: impl Fn(&Wall) -> &Vec<PathBuf>) -> io::Result<(
 /// The path with its links followed, as far as it exists; `None` where what does not exist goes upward.
 fn real_path(path: &Path) -> Option<PathBuf> {
     let path = std::path::absolute(path).ok()?;
-    let existing = path.ancestors().find(|part| part.symlink_metadata().is_ok())?;
+    let existing = path
+        .ancestors()
+        .find(|part| part.symlink_metadata().is_ok())?;
     let rest = path.strip_prefix(existing).ok()?;
     let upward = rest
         .components()
@@ -100,6 +102,9 @@ mod tests {
         assert_eq!(real_path(&inner.join("dangling")), None);
         assert_eq!(real_path(&inner.join("no/../../../x")), None);
         let real = inner.canonicalize().expect("a folder");
-        assert_eq!(real_path(&inner.join("new.log")), Some(real.join("new.log")));
+        assert_eq!(
+            real_path(&inner.join("new.log")),
+            Some(real.join("new.log"))
+        );
     }
 }

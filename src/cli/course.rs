@@ -15,7 +15,7 @@ use crate::course::desk::DeskError;
 use crate::course::exercise::{CourseError, Exercise};
 use crate::course::grade::{self, Engine, GradeError};
 use crate::course::progress::{Progress, ProgressError};
-use crate::course::verdict::{Paint, Verdict};
+use crate::course::verdict::{self, Paint, Verdict};
 use crate::course::{graded, junit, placeholders};
 
 use desk::Room;
@@ -26,10 +26,14 @@ pub enum CourseCommand {
     /// List the exercises: what is done, and what is next.
     List(ListArguments),
     /// Begin an exercise: copies it to lab/work/, and the running lab serves it.
-    #[command(after_help = "Examples:\n  proxy-lab start           the next one that is not done\n  proxy-lab start 4\n  proxy-lab start trailing-slash\n  proxy-lab start lesson    back to lab/nginx.conf")]
+    #[command(
+        after_help = "Examples:\n  proxy-lab start           the next one that is not done\n  proxy-lab start 4\n  proxy-lab start trailing-slash\n  proxy-lab start lesson    back to lab/nginx.conf"
+    )]
     Start(StartArguments),
     /// Grade an exercise once. The exit code is 0: right, 1: not yet, 2: it could not be graded.
-    #[command(after_help = "Examples:\n  proxy-lab check                 the exercise that was started last\n  proxy-lab check 4 --json\n  proxy-lab check 4 --answer submissions/anna/nginx.conf --junit anna.xml")]
+    #[command(
+        after_help = "Examples:\n  proxy-lab check                 the exercise that was started last\n  proxy-lab check 4 --json\n  proxy-lab check 4 --answer submissions/anna/nginx.conf --junit anna.xml"
+    )]
     Check(CheckArguments),
     /// Grade on every save, until q or Ctrl-C.
     Watch(At),
@@ -186,7 +190,11 @@ pub fn run(command: &CourseCommand, tint: Tint) -> ExitCode {
         CourseCommand::GradeServe => return graded::run(),
         CourseCommand::List(arguments) => show::list(arguments, &paint),
         CourseCommand::Start(arguments) => show::start(arguments, &paint),
-        CourseCommand::Check(arguments) => check(arguments, &paint),
+        CourseCommand::Check(arguments) => check(arguments, &paint).inspect_err(|error| {
+            if arguments.json {
+                let _ = print(&format!("{}\n", verdict::not_graded(&error.to_string())));
+            }
+        }),
         CourseCommand::Watch(at) => watch::run(at, &paint),
         CourseCommand::Hint(arguments) => show::hint(arguments, &paint),
         CourseCommand::Reset(arguments) => show::reset(arguments, &paint),
@@ -225,7 +233,9 @@ fn check(arguments: &CheckArguments, paint: &Paint) -> Result<ExitCode, CommandE
     if arguments.json {
         print(&format!("{}\n", verdict.json()))?;
     } else {
-        print(&show::verdict(&room, exercise, &verdict, first_time, paint)?)?;
+        print(&show::verdict(
+            &room, exercise, &verdict, first_time, paint,
+        )?)?;
     }
     Ok(if verdict.is_right() {
         ExitCode::SUCCESS
@@ -249,6 +259,15 @@ fn remember(room: &Room, exercise: &Exercise, verdict: &Verdict) -> Result<bool,
     Ok(first_time)
 }
 
+/// The program as it was called, for commands that can be copied: `target/release/proxy-lab`.
+fn me() -> String {
+    let called = std::env::args().next().unwrap_or_default();
+    if called.contains('/') && !called.contains(' ') {
+        return called;
+    }
+    "proxy-lab".to_owned()
+}
+
 /// The program itself, which serves what is graded.
 fn engine() -> Result<Engine, CommandError> {
     Ok(Engine::Lab(std::env::current_exe()?))
@@ -258,7 +277,9 @@ fn engine() -> Result<Engine, CommandError> {
 fn any_seed() -> u64 {
     use std::hash::{BuildHasher, Hasher};
     // The standard library draws the keys of its hash maps from the system.
-    let luck = std::collections::hash_map::RandomState::new().build_hasher().finish();
+    let luck = std::collections::hash_map::RandomState::new()
+        .build_hasher()
+        .finish();
     placeholders::mix(luck) % 1_000_000
 }
 

@@ -78,11 +78,21 @@ impl Shared {
 #[derive(Clone)]
 enum Part {
     /// Notes it under the name and passes it on to the demo backend.
-    Demo { name: String, demo: SocketAddr },
-    HangsUp { name: String },
-    Scripted { name: String, answer: Scripted },
+    Demo {
+        name: String,
+        demo: SocketAddr,
+    },
+    HangsUp {
+        name: String,
+    },
+    Scripted {
+        name: String,
+        answer: Scripted,
+    },
     /// Passes it on to the graded server itself.
-    Hop { to: SocketAddr },
+    Hop {
+        to: SocketAddr,
+    },
 }
 
 impl Backends {
@@ -236,7 +246,12 @@ fn serve(stream: &TcpStream, part: &Part, delay: Duration, shared: &Shared) {
 }
 
 /// Asks the demo backend the same and gives its answer back; true if the connection may go on.
-fn pass_on(mut to: &TcpStream, demo: SocketAddr, request: &Message, head: bool) -> io::Result<bool> {
+fn pass_on(
+    mut to: &TcpStream,
+    demo: SocketAddr,
+    request: &Message,
+    head: bool,
+) -> io::Result<bool> {
     let mut demo = TcpStream::connect(demo)?;
     demo.set_read_timeout(Some(PATIENCE))?;
     demo.write_all(&[&request.raw_head[..], &request.raw_body].concat())?;
@@ -250,7 +265,13 @@ fn pass_on(mut to: &TcpStream, demo: SocketAddr, request: &Message, head: bool) 
     Ok(answer.keeps_alive())
 }
 
-fn scripted(mut to: &TcpStream, name: &str, answer: &Scripted, head: bool, alive: bool) -> io::Result<bool> {
+fn scripted(
+    mut to: &TcpStream,
+    name: &str,
+    answer: &Scripted,
+    head: bool,
+    alive: bool,
+) -> io::Result<bool> {
     let connection = if alive { "keep-alive" } else { "close" };
     let mut text = format!(
         "HTTP/1.1 {} Scripted\r\nX-Backend: {name}\r\nContent-Length: {}\r\nConnection: {connection}\r\n",
@@ -311,7 +332,9 @@ impl Demos {
         std::thread::spawn(move || {
             actix_rt::System::new().block_on(async move {
                 let started: Result<Vec<_>, _> = wanted.iter().map(|name| demo(name)).collect();
-                let Ok(started) = started.inspect_err(|error| drop(tell.send(Err(error.to_string())))) else {
+                let Ok(started) =
+                    started.inspect_err(|error| drop(tell.send(Err(error.to_string()))))
+                else {
                     return;
                 };
                 let addresses = started.iter().map(|demo| demo.address).collect();
@@ -340,7 +363,9 @@ impl Demos {
     fn address(&self, name: &str) -> io::Result<SocketAddr> {
         let at = self.names.iter().position(|known| known == name);
         let address = at.and_then(|at| self.addresses.get(at));
-        address.copied().ok_or_else(|| io::Error::other("a demo backend is missing"))
+        address
+            .copied()
+            .ok_or_else(|| io::Error::other("a demo backend is missing"))
     }
 }
 

@@ -300,7 +300,8 @@ impl Received {
 pub fn split_send(send: &str) -> Option<(&str, &str)> {
     let (method, target) = send.split_once(' ')?;
     let fits = !method.is_empty() && method.bytes().all(|b| b.is_ascii_uppercase());
-    (fits && target.starts_with('/') && !target.contains([' ', '\r', '\n'])).then_some((method, target))
+    (fits && target.starts_with('/') && !target.contains([' ', '\r', '\n']))
+        .then_some((method, target))
 }
 
 /// Name and value of `Name: value`.

@@ -72,7 +72,10 @@ impl Outgoing {
 
     /// A request written out by hand; its lines may end in a bare line feed.
     pub fn raw(text: &str, port: u16) -> Self {
-        let bytes = text.replace("\r\n", "\n").replace('\n', "\r\n").into_bytes();
+        let bytes = text
+            .replace("\r\n", "\n")
+            .replace('\n', "\r\n")
+            .into_bytes();
         let first = text.lines().next().unwrap_or_default();
         let mut words = first.split(' ').map(str::to_owned);
         Self {
@@ -113,7 +116,11 @@ impl Outgoing {
     }
 }
 
-fn connect(real: SocketAddr, client: Ipv4Addr, patience: Duration) -> Result<TcpStream, MessageError> {
+fn connect(
+    real: SocketAddr,
+    client: Ipv4Addr,
+    patience: Duration,
+) -> Result<TcpStream, MessageError> {
     let socket = Socket::new(Domain::for_address(real), Type::STREAM, None)?;
     if real.is_ipv4() {
         socket.bind(&SocketAddr::from((client, 0)).into())?;

@@ -36,7 +36,10 @@ pub fn answer(
     if expected.none {
         return match answer {
             Err(MessageError::Nothing | MessageError::Cut(_)) => Ok(None),
-            Err(error) => differs("the connection is closed without an answer", error.to_string()),
+            Err(error) => differs(
+                "the connection is closed without an answer",
+                error.to_string(),
+            ),
             Ok(answer) => differs(
                 "the connection is closed without an answer",
                 format!("the answer {}", status_line(answer)),
@@ -118,7 +121,11 @@ pub fn received(expected: &Received, draw: &Draw, arrived: &[Arrived]) -> Compar
         };
         let seen = match arrived {
             [] => "no backend was asked".to_owned(),
-            [one] => format!("{} was asked for {}", named(one), one.request.request_line().1),
+            [one] => format!(
+                "{} was asked for {}",
+                named(one),
+                one.request.request_line().1
+            ),
             all => format!("the backends were asked {} times", all.len()),
         };
         return differs(wanted, seen);
@@ -168,7 +175,10 @@ fn one_received(expected: &Received, draw: &Draw, arrived: &Arrived) -> Compared
     let Some(wanted) = &expected.body else {
         return Ok(None);
     };
-    let (wanted, seen) = (draw.fill(wanted)?, String::from_utf8_lossy(&arrived.request.body));
+    let (wanted, seen) = (
+        draw.fill(wanted)?,
+        String::from_utf8_lossy(&arrived.request.body),
+    );
     if wanted == seen {
         return Ok(None);
     }
@@ -205,7 +215,10 @@ fn headers(fields: &Fields<'_>, draw: &Draw, message: &Message, to: &str) -> Com
         let Some((name, wanted)) = split_header(&line) else {
             continue;
         };
-        if !message.header(name).is_some_and(|value| value.contains(wanted)) {
+        if !message
+            .header(name)
+            .is_some_and(|value| value.contains(wanted))
+        {
             return differs(format!("{to}{name} with {wanted} in it"), seen(name));
         }
     }
@@ -224,7 +237,10 @@ fn headers(fields: &Fields<'_>, draw: &Draw, message: &Message, to: &str) -> Com
 
 /// `200 OK`
 pub fn status_line(answer: &Message) -> &str {
-    answer.start.split_once(' ').map_or(&answer.start, |(_, rest)| rest)
+    answer
+        .start
+        .split_once(' ')
+        .map_or(&answer.start, |(_, rest)| rest)
 }
 
 fn named(arrived: &Arrived) -> String {
@@ -240,7 +256,10 @@ fn quoted(text: &str) -> String {
         return "(nothing)".to_owned();
     }
     let line = text.trim_end().replace('\n', "⏎").replace('\r', "");
-    let line: String = line.chars().map(|c| if c.is_control() { '\u{fffd}' } else { c }).collect();
+    let line: String = line
+        .chars()
+        .map(|c| if c.is_control() { '\u{fffd}' } else { c })
+        .collect();
     format!("“{}”", shortened(&line))
 }
 

@@ -77,7 +77,9 @@ impl Copy {
         };
         // A link out of the answer's folder is no file of it.
         let base = from.canonicalize().map_err(at(from))?;
-        let own = file.canonicalize().is_ok_and(|real| real.starts_with(&base));
+        let own = file
+            .canonicalize()
+            .is_ok_and(|real| real.starts_with(&base));
         if !own || !file.is_file() {
             return Err(CopyError::NoFile(answer.to_owned()));
         }
@@ -180,7 +182,11 @@ impl Budget {
                 continue;
             }
             // A link that leads elsewhere is no part of the answer.
-            let Some(real) = path.canonicalize().ok().filter(|real| real.starts_with(base)) else {
+            let Some(real) = path
+                .canonicalize()
+                .ok()
+                .filter(|real| real.starts_with(base))
+            else {
                 continue;
             };
             let to = to.join(&name);

@@ -12,7 +12,13 @@ use super::exercise::Exercise;
 pub const LESSON: &str = "lesson";
 
 /// Parts of an exercise that a learner does not get at once.
-const KEPT_BACK: [&str; 5] = ["check.toml", "hints.md", "explanation.md", "solution", "wrong"];
+const KEPT_BACK: [&str; 5] = [
+    "check.toml",
+    "hints.md",
+    "explanation.md",
+    "solution",
+    "wrong",
+];
 
 /// The folder of the exercises that were started.
 #[derive(Debug, Clone)]

@@ -42,7 +42,10 @@ fn circle(scene: &Scene<'_>, lines: &[&str]) -> Option<(String, String)> {
             "the address in proxy_pass: the backend is on another port",
         );
     }
-    if lines.iter().any(|line| line.contains("internal redirection cycle")) {
+    if lines
+        .iter()
+        .any(|line| line.contains("internal redirection cycle"))
+    {
         return told(
             "The request goes round in a circle inside the file: one place sends it to another, and that one back, until nginx gives up with a 500.",
             "rewrite, try_files, index and error_page: which of them leads back to where it came from?",
@@ -65,14 +68,23 @@ fn circle(scene: &Scene<'_>, lines: &[&str]) -> Option<(String, String)> {
 
 /// A refused connection to an address that is none of the exercise's.
 fn wrong_address(scene: &Scene<'_>, lines: &[&str]) -> Option<(String, String)> {
-    let line = lines.iter().find(|line| line.contains("connect() failed"))?;
+    let line = lines
+        .iter()
+        .find(|line| line.contains("connect() failed"))?;
     let (_, url) = line.split_once("upstream: \"http://")?;
     let asked = url.split(['/', '"']).next()?;
-    let known = scene.wanted.iter().any(|wanted| wanted.address.to_string() == asked);
+    let known = scene
+        .wanted
+        .iter()
+        .any(|wanted| wanted.address.to_string() == asked);
     if known {
         return None;
     }
-    let all: Vec<String> = scene.wanted.iter().map(|wanted| wanted.address.to_string()).collect();
+    let all: Vec<String> = scene
+        .wanted
+        .iter()
+        .map(|wanted| wanted.address.to_string())
+        .collect();
     let there = match &all[..] {
         [one] => format!("the backend is at {one}"),
         all => format!("the backends are at {}", all.join(" and ")),
@@ -91,7 +103,9 @@ fn message_of(line: &str) -> Option<&str> {
     let numbers = behind.find(": ")?;
     let message = behind.get(numbers + 2..)?;
     // `*17 ` is the connection.
-    let connection = message.strip_prefix('*').and_then(|rest| rest.split_once(' '));
+    let connection = message
+        .strip_prefix('*')
+        .and_then(|rest| rest.split_once(' '));
     Some(connection.map_or(message, |(_, rest)| rest))
 }
 
@@ -115,7 +129,10 @@ mod tests {
         };
         let found = diagnose(&scene);
         let message = found.message.unwrap().0;
-        assert!(message.starts_with("Nobody listens at 127.0.0.1:5050,"), "{message}");
+        assert!(
+            message.starts_with("Nobody listens at 127.0.0.1:5050,"),
+            "{message}"
+        );
         let log = "connect() failed (111: Connection refused) while connecting to upstream";
         assert_eq!(found.log.as_deref(), Some(log));
     }

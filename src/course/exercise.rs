@@ -68,8 +68,14 @@ impl Course {
         if exercises.is_empty() {
             return Err(CourseError::Empty(folder.to_owned()));
         }
-        if let Some(two) = exercises.windows(2).find(|two| two[0].number == two[1].number) {
-            return Err(CourseError::SameNumber(two[0].name.clone(), two[1].name.clone()));
+        if let Some(two) = exercises
+            .windows(2)
+            .find(|two| two[0].number == two[1].number)
+        {
+            return Err(CourseError::SameNumber(
+                two[0].name.clone(),
+                two[1].name.clone(),
+            ));
         }
         Ok(Self {
             folder: folder.to_owned(),
@@ -92,13 +98,18 @@ impl Course {
         let near = self
             .exercises
             .iter()
-            .map(|e| (strsim::normalized_damerau_levenshtein(e.short_name(), wanted), e))
+            .map(|e| {
+                (
+                    strsim::normalized_damerau_levenshtein(e.short_name(), wanted),
+                    e,
+                )
+            })
             .max_by(|a, b| a.0.total_cmp(&b.0))
             .filter(|(likeness, _)| *likeness > 0.5);
         let last = self.exercises.last().map_or(0, |e| e.number);
         let known = match near {
             Some((_, e)) => format!("did you mean {}?", e.name),
-            None => format!("there are 1 to {last}, see proxy-lab list"),
+            None => format!("there are 1 to {last}"),
         };
         Err(CourseError::Unknown {
             wanted: wanted.to_owned(),
@@ -128,7 +139,9 @@ impl Exercise {
 
     /// The name without its number.
     pub fn short_name(&self) -> &str {
-        self.name.split_once('-').map_or(&self.name, |(_, rest)| rest)
+        self.name
+            .split_once('-')
+            .map_or(&self.name, |(_, rest)| rest)
     }
 
     /// What is checked.
@@ -202,8 +215,9 @@ impl Exercise {
                 }),
                 None => Err(CourseError::Content {
                     path: file,
-                    message: "the first line must be \"# says: \" and the first line of the verdict"
-                        .to_owned(),
+                    message:
+                        "the first line must be \"# says: \" and the first line of the verdict"
+                            .to_owned(),
                 }),
             }
         };

@@ -25,7 +25,11 @@ const DEADLINE: Duration = Duration::from_secs(12);
 /// Both for exercises that are slow.
 const SLOW: Duration = Duration::from_secs(20);
 /// Folders of the system from which a file may include.
-const SYSTEM: [&str; 3] = ["/etc/nginx", "/usr/local/etc/nginx", "/opt/homebrew/etc/nginx"];
+const SYSTEM: [&str; 3] = [
+    "/etc/nginx",
+    "/usr/local/etc/nginx",
+    "/opt/homebrew/etc/nginx",
+];
 
 /// Which server is asked.
 #[derive(Debug, Clone)]
@@ -54,7 +58,12 @@ pub enum GradeError {
 ///
 /// # Errors
 /// What keeps it from being graded; a wrong answer is no error.
-pub fn grade(engine: &Engine, exercise: &Exercise, answer: &Path, seed: u64) -> Result<Verdict, GradeError> {
+pub fn grade(
+    engine: &Engine,
+    exercise: &Exercise,
+    answer: &Path,
+    seed: u64,
+) -> Result<Verdict, GradeError> {
     let begun = Instant::now();
     let checks = exercise.checks()?;
     let copy = Copy::make(exercise, answer)?;
@@ -141,7 +150,11 @@ fn wanted(checks: &Checks, draw: &Draw) -> Result<Vec<Wanted>, PlaceholderError>
             _ if spec.hangs_up => Behaviour::HangsUp,
             Some(answer) => Behaviour::Scripted(Scripted {
                 status: answer.status,
-                headers: answer.headers.iter().map(|h| draw.fill(h)).collect::<Result<_, _>>()?,
+                headers: answer
+                    .headers
+                    .iter()
+                    .map(|h| draw.fill(h))
+                    .collect::<Result<_, _>>()?,
                 body: draw.fill(&answer.body)?,
             }),
             None => Behaviour::Demo,
@@ -153,7 +166,11 @@ fn wanted(checks: &Checks, draw: &Draw) -> Result<Vec<Wanted>, PlaceholderError>
             delay: Duration::from_secs_f64(spec.delay),
         })
     };
-    checks.backends.iter().map(|spec| one(spec.as_ref())).collect()
+    checks
+        .backends
+        .iter()
+        .map(|spec| one(spec.as_ref()))
+        .collect()
 }
 
 /// One answer under way.
@@ -266,7 +283,10 @@ impl Run<'_> {
             sent: exchanged.sent.shown,
             expected: mismatch.expected,
             seen: with_status(mismatch.seen, &exchanged.answer),
-            place: exchanged.story.as_deref().and_then(|story| self.place(story)),
+            place: exchanged
+                .story
+                .as_deref()
+                .and_then(|story| self.place(story)),
             story: exchanged.story,
             log: found.log.map(|line| self.copy.shown(&line)),
         })
@@ -276,10 +296,20 @@ impl Run<'_> {
         if let Some(raw) = &request.raw {
             return Ok(Outgoing::raw(&self.draw.fill(raw)?, request.to));
         }
-        let send = self.draw.fill(request.send.as_deref().unwrap_or_default())?;
+        let send = self
+            .draw
+            .fill(request.send.as_deref().unwrap_or_default())?;
         let (method, target) = split_send(&send).unwrap_or(("GET", "/"));
-        let host = request.host.as_ref().map(|host| self.draw.fill(host)).transpose()?;
-        let body = request.body.as_ref().map(|body| self.draw.fill(body)).transpose()?;
+        let host = request
+            .host
+            .as_ref()
+            .map(|host| self.draw.fill(host))
+            .transpose()?;
+        let body = request
+            .body
+            .as_ref()
+            .map(|body| self.draw.fill(body))
+            .transpose()?;
         let mut headers = Vec::new();
         for line in &request.headers {
             let line = self.draw.fill(line)?;
@@ -302,13 +332,21 @@ impl Run<'_> {
 
     fn new_errors(&mut self) -> String {
         let errors = self.served.errors();
-        let new = errors.get(self.errors_seen..).unwrap_or_default().to_owned();
+        let new = errors
+            .get(self.errors_seen..)
+            .unwrap_or_default()
+            .to_owned();
         self.errors_seen = errors.len();
         new
     }
 
     fn nobody_listens(&self, sent: &Outgoing) -> Failure {
-        let ports: Vec<String> = self.served.listens.iter().map(|(at, _)| at.port().to_string()).collect();
+        let ports: Vec<String> = self
+            .served
+            .listens
+            .iter()
+            .map(|(at, _)| at.port().to_string())
+            .collect();
         let seen = match ports.len() {
             0 => "the file listens on no port at all".to_owned(),
             _ => format!("the file listens on {}", ports.join(", ")),
@@ -364,7 +402,12 @@ impl Run<'_> {
             .listens
             .iter()
             .chain(&roads)
-            .map(|(configured, real)| (format!(":{}", real.port()), format!(":{}", configured.port())))
+            .map(|(configured, real)| {
+                (
+                    format!(":{}", real.port()),
+                    format!(":{}", configured.port()),
+                )
+            })
             .collect();
         let map = |text: &mut String| {
             for (real, configured) in &ports {
@@ -373,7 +416,11 @@ impl Run<'_> {
                 }
             }
         };
-        let mut messages: Vec<&mut Message> = exchanged.arrived.iter_mut().map(|a| &mut a.request).collect();
+        let mut messages: Vec<&mut Message> = exchanged
+            .arrived
+            .iter_mut()
+            .map(|a| &mut a.request)
+            .collect();
         messages.extend(exchanged.answer.as_mut().ok());
         for message in messages {
             message.headers.iter_mut().for_each(|(_, value)| map(value));

@@ -110,13 +110,18 @@ fn serve() -> Result<(), Box<dyn std::error::Error>> {
         Ok(bound) => bound,
         Err(error) => return say(&Word::Refused(Refusal::line(&error))),
     };
-    let places = bound.iter().filter_map(|bound| match bound.key.configured() {
-        ListenAddress::Inet(configured) => Some((*configured, bound.address)),
-        ListenAddress::Unix(_) => None,
-    });
+    let places = bound
+        .iter()
+        .filter_map(|bound| match bound.key.configured() {
+            ListenAddress::Inet(configured) => Some((*configured, bound.address)),
+            ListenAddress::Unix(_) => None,
+        });
     say(&Word::Bound(places.collect()))?;
     let roads: Roads = serde_json::from_str(&next()?)?;
-    let pairs = roads.pairs.into_iter().map(|(from, to)| (inet(from), inet(to)));
+    let pairs = roads
+        .pairs
+        .into_iter()
+        .map(|(from, to)| (inet(from), inet(to)));
     options.dial_map = AddressMap::closed(pairs.collect(), inet(roads.otherwise));
     actix_rt::System::new().block_on(async move {
         let _control = server::start(Arc::new(model), logs, bound, options)?;
@@ -188,7 +193,9 @@ fn limit() -> Result<(), Box<dyn std::error::Error>> {
         (Resource::Core, 0),
     ];
     for (resource, most) in limits {
-        let most = getrlimit(resource).maximum.map_or(most, |hard| hard.min(most));
+        let most = getrlimit(resource)
+            .maximum
+            .map_or(most, |hard| hard.min(most));
         let bound = Rlimit {
             current: Some(most),
             maximum: Some(most),

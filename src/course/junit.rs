@@ -4,7 +4,9 @@ use super::verdict::Verdict;
 
 /// The verdicts as one document.
 pub fn document(verdicts: &[Verdict]) -> String {
-    let mut text = String::from("<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n<testsuites name=\"proxy-lab\">\n");
+    let mut text = String::from(
+        "<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n<testsuites name=\"proxy-lab\">\n",
+    );
     for verdict in verdicts {
         suite(&mut text, verdict);
     }
@@ -23,7 +25,12 @@ fn suite(text: &mut String, verdict: &Verdict) {
         verdict.seed,
     ));
     if let Some(refusal) = &verdict.refusal {
-        case(text, &name, "the file loads", Some((&refusal.first, &refusal.text)));
+        case(
+            text,
+            &name,
+            "the file loads",
+            Some((&refusal.first, &refusal.text)),
+        );
     }
     for check in &verdict.checks {
         let failure = check.failure.as_ref().map(|failure| {
@@ -33,14 +40,19 @@ fn suite(text: &mut String, verdict: &Verdict) {
             );
             (failure.message.clone(), detail)
         });
-        let failure = failure.as_ref().map(|(message, detail)| (message.as_str(), detail.as_str()));
+        let failure = failure
+            .as_ref()
+            .map(|(message, detail)| (message.as_str(), detail.as_str()));
         case(text, &name, &check.name, failure);
     }
     text.push_str("  </testsuite>\n");
 }
 
 fn case(text: &mut String, class: &str, name: &str, failure: Option<(&str, &str)>) {
-    text.push_str(&format!("    <testcase classname=\"{class}\" name=\"{}\"", escaped(name)));
+    text.push_str(&format!(
+        "    <testcase classname=\"{class}\" name=\"{}\"",
+        escaped(name)
+    ));
     match failure {
         None => text.push_str("/>\n"),
         Some((message, detail)) => text.push_str(&format!(
@@ -72,6 +84,9 @@ fn escaped(text: &str) -> String {
 mod tests {
     #[test]
     fn what_xml_cannot_hold_is_replaced() {
-        assert_eq!(super::escaped("a<b>&\"\u{1}\u{1b}[0m"), "a&lt;b&gt;&amp;&quot;\u{fffd}\u{fffd}[0m");
+        assert_eq!(
+            super::escaped("a<b>&\"\u{1}\u{1b}[0m"),
+            "a&lt;b&gt;&amp;&quot;\u{fffd}\u{fffd}[0m"
+        );
     }
 }

@@ -81,7 +81,9 @@ impl Message {
             .is_some_and(|value| value.to_ascii_lowercase().contains("chunked"));
         let bodyless = kind == Kind::AnswerWithoutBody
             || (kind == Kind::Answer && matches!(message.status(), 100..=199 | 204 | 304));
-        let length = message.header("Content-Length").and_then(|v| v.parse().ok());
+        let length = message
+            .header("Content-Length")
+            .and_then(|v| v.parse().ok());
         match length {
             _ if bodyless => {}
             _ if chunked => message.read_chunks(from)?,
@@ -188,7 +190,11 @@ impl Message {
 
     /// The status of an answer; 0 where there is none.
     pub fn status(&self) -> u16 {
-        let code = self.start.split(' ').nth(1).and_then(|code| code.parse().ok());
+        let code = self
+            .start
+            .split(' ')
+            .nth(1)
+            .and_then(|code| code.parse().ok());
         code.unwrap_or(0)
     }
 
@@ -229,21 +235,41 @@ mod tests {
     fn bodies_by_length_chunks_and_close() {
         let length = "HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nhixx";
         assert_eq!(read(length, Kind::Answer).unwrap().body, b"hi");
-        let chunks = "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n2\r\nhi\r\n1;x\r\n!\r\n0\r\n\r\n";
+        let chunks =
+            "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n2\r\nhi\r\n1;x\r\n!\r\n0\r\n\r\n";
         let chunks = read(chunks, Kind::Answer).unwrap();
         assert_eq!(chunks.body, b"hi!");
         assert_eq!(chunks.raw_body, b"2\r\nhi\r\n1;x\r\n!\r\n0\r\n\r\n");
         let close = read("HTTP/1.0 200 OK\r\n\r\nall", Kind::Answer).unwrap();
         assert_eq!((&close.body[..], close.until_close), (&b"all"[..], true));
-        assert_eq!(read("GET / HTTP/1.1\r\nHost: x\r\n\r\nnext", Kind::Request).unwrap().body, b"");
-        assert_eq!(read("HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\n", Kind::AnswerWithoutBody).unwrap().body, b"");
+        assert_eq!(
+            read("GET / HTTP/1.1\r\nHost: x\r\n\r\nnext", Kind::Request)
+                .unwrap()
+                .body,
+            b""
+        );
+        assert_eq!(
+            read(
+                "HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\n",
+                Kind::AnswerWithoutBody
+            )
+            .unwrap()
+            .body,
+            b""
+        );
     }
 
     #[test]
     fn what_is_cut_is_no_message() {
         let cut = |text, kind| matches!(read(text, kind), Err(MessageError::Cut(_)));
-        assert!(cut("HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\nhi", Kind::Answer));
-        assert!(cut("HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n2\r\nhi\r\n", Kind::Answer));
+        assert!(cut(
+            "HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\nhi",
+            Kind::Answer
+        ));
+        assert!(cut(
+            "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n2\r\nhi\r\n",
+            Kind::Answer
+        ));
         assert!(cut("HTTP/1.1 200 OK\r\nA: b\r\n", Kind::Answer));
         assert!(matches!(read("", Kind::Answer), Err(MessageError::Nothing)));
     }

@@ -39,7 +39,10 @@ impl Nginx {
             let path = path.to_owned();
             return Ok(Self { path });
         }
-        Err(format!("{} is no nginx 1.22.1: it says \"{said}\"", path.display()))
+        Err(format!(
+            "{} is no nginx 1.22.1: it says \"{said}\"",
+            path.display()
+        ))
     }
 
     /// The first in `PATH` and where servers are usually put.
@@ -109,7 +112,9 @@ impl Nginx {
                 if over || Instant::now() > end {
                     let _ = child.kill();
                     let output = child.wait_with_output()?;
-                    return Err(StartError::Trouble(String::from_utf8_lossy(&output.stderr).into_owned()));
+                    return Err(StartError::Trouble(
+                        String::from_utf8_lossy(&output.stderr).into_owned(),
+                    ));
                 }
                 std::thread::sleep(Duration::from_millis(5));
             }
@@ -119,7 +124,9 @@ impl Nginx {
 }
 
 fn refused(said: &str) -> StartError {
-    let first = said.lines().find_map(|line| Some(&line[line.find("[emerg]")?..]));
+    let first = said
+        .lines()
+        .find_map(|line| Some(&line[line.find("[emerg]")?..]));
     StartError::Refused(Refusal {
         first: first.unwrap_or_default().to_owned(),
         text: said.to_owned(),
@@ -163,7 +170,8 @@ impl Ports {
             }
         } else {
             let words = [&directive.name].into_iter().chain(&directive.args);
-            self.words.extend(words.map(|w| (w.span.start as usize, w.span.end as usize)));
+            self.words
+                .extend(words.map(|w| (w.span.start as usize, w.span.end as usize)));
         }
         for inner in directive.block.iter().flat_map(|block| &block.directives) {
             self.walk(inner);

@@ -30,7 +30,10 @@ pub enum PlaceholderError {
 }
 
 fn known() -> String {
-    let names: Vec<String> = KINDS.iter().map(|(name, _)| format!("{{{name}}}")).collect();
+    let names: Vec<String> = KINDS
+        .iter()
+        .map(|(name, _)| format!("{{{name}}}"))
+        .collect();
     names.join(", ")
 }
 
@@ -134,7 +137,11 @@ impl Draw {
         let length = length.parse().ok().filter(|&n| n <= MOST);
         let length = length.ok_or_else(|| PlaceholderError::Unknown(name.to_owned()))?;
         let words = (0..).map(|n| word(mix(self.seed ^ n)));
-        Ok(words.flat_map(String::into_bytes).map(char::from).take(length).collect())
+        Ok(words
+            .flat_map(String::into_bytes)
+            .map(char::from)
+            .take(length)
+            .collect())
     }
 
     fn file(&self, name: &str) -> Result<String, PlaceholderError> {
@@ -205,8 +212,18 @@ mod tests {
         let parts: Vec<_> = path.split('/').collect();
         assert_eq!(parts[1], query);
         assert_ne!(parts[1], parts[2]);
-        assert_eq!(Draw::new(7, Vec::new()).fill("/{word}/{word2}?{word}").unwrap(), text);
-        assert_ne!(Draw::new(8, Vec::new()).fill("/{word}/{word2}?{word}").unwrap(), text);
+        assert_eq!(
+            Draw::new(7, Vec::new())
+                .fill("/{word}/{word2}?{word}")
+                .unwrap(),
+            text
+        );
+        assert_ne!(
+            Draw::new(8, Vec::new())
+                .fill("/{word}/{word2}?{word}")
+                .unwrap(),
+            text
+        );
     }
 
     #[test]
@@ -220,7 +237,10 @@ mod tests {
     #[test]
     fn braces_that_are_no_placeholders_stay() {
         let draw = Draw::new(1, Vec::new());
-        assert_eq!(draw.fill(r#"{"id":1} { } {{word}"#).unwrap(), r#"{"id":1} { } {word}"#);
+        assert_eq!(
+            draw.fill(r#"{"id":1} { } {{word}"#).unwrap(),
+            r#"{"id":1} { } {word}"#
+        );
         assert_eq!(draw.fill("{").unwrap(), "{");
     }
 
@@ -228,7 +248,10 @@ mod tests {
     fn mistakes_are_named() {
         let draw = Draw::new(1, Vec::new());
         let error = draw.fill("{wrod}").unwrap_err().to_string();
-        assert!(error.starts_with("{wrod} is no placeholder: there are {word}"), "{error}");
+        assert!(
+            error.starts_with("{wrod} is no placeholder: there are {word}"),
+            "{error}"
+        );
         for name in ["/etc/passwd", "../x", "a/../../x", "nothing"] {
             assert!(draw.fill(&format!("{{file:{name}}}")).is_err(), "{name}");
         }

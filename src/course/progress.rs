@@ -72,7 +72,10 @@ impl Progress {
                 note: None,
             },
             Ok(other) => {
-                let why = format!("it has version {}, and this program writes {VERSION}", other.version);
+                let why = format!(
+                    "it has version {}, and this program writes {VERSION}",
+                    other.version
+                );
                 aside(path, &why)
             }
             Err(error) => aside(path, error.message()),
@@ -83,7 +86,11 @@ impl Progress {
     ///
     /// # Errors
     /// The file cannot be written.
-    pub fn change(path: &Path, exercise: &str, change: impl FnOnce(&mut Done)) -> Result<Read, ProgressError> {
+    pub fn change(
+        path: &Path,
+        exercise: &str,
+        change: impl FnOnce(&mut Done),
+    ) -> Result<Read, ProgressError> {
         let failed = |source| ProgressError {
             path: path.to_owned(),
             source,
@@ -94,9 +101,15 @@ impl Progress {
         flock(&lock, FlockOperation::LockExclusive).map_err(|error| failed(error.into()))?;
         let mut read = Self::read(path);
         read.progress.version = VERSION;
-        change(read.progress.exercises.entry(exercise.to_owned()).or_default());
+        change(
+            read.progress
+                .exercises
+                .entry(exercise.to_owned())
+                .or_default(),
+        );
         let mut file = tempfile::NamedTempFile::new_in(folder).map_err(failed)?;
-        file.write_all(read.progress.text().as_bytes()).map_err(failed)?;
+        file.write_all(read.progress.text().as_bytes())
+            .map_err(failed)?;
         file.persist(path).map_err(|error| failed(error.error))?;
         Ok(read)
     }

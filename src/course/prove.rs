@@ -47,7 +47,9 @@ pub struct Property {
 
 impl Proved {
     pub fn is_sound(&self) -> bool {
-        self.properties.iter().all(|property| property.faults.is_empty())
+        self.properties
+            .iter()
+            .all(|property| property.faults.is_empty())
     }
 }
 
@@ -75,7 +77,10 @@ impl Proof<'_> {
         add("the solution passes", faults);
         add("it is quick", quick(exercise, seconds)?);
         add("wrong answers are told why", self.wrong(exercise)?);
-        add("repeating the answers fails", self.cheat(exercise, &solved)?);
+        add(
+            "repeating the answers fails",
+            self.cheat(exercise, &solved)?,
+        );
         add("the texts are there", texts(exercise)?);
         add("links hold", links(exercise)?);
         if let Some(nginx) = self.nginx {
@@ -105,7 +110,10 @@ impl Proof<'_> {
             // A message of the loader names the file, wherever the course lies.
             if told != wrong.says && !(verdict.refusal.is_some() && told.contains(&wrong.says)) {
                 let name = wrong.file.file_name().unwrap_or_default().to_string_lossy();
-                faults.push(format!("wrong/{name} is told: {told}\n  and not: {}", wrong.says));
+                faults.push(format!(
+                    "wrong/{name} is told: {told}\n  and not: {}",
+                    wrong.says
+                ));
             }
         }
         Ok(faults)
@@ -131,7 +139,12 @@ impl Proof<'_> {
 
     fn agrees(&self, exercise: &Exercise, nginx: &Nginx) -> Result<Vec<String>, GradeError> {
         let mut answers = vec![exercise.start(), exercise.solution()];
-        answers.extend(exercise.wrong_answers()?.into_iter().map(|wrong| wrong.file));
+        answers.extend(
+            exercise
+                .wrong_answers()?
+                .into_iter()
+                .map(|wrong| wrong.file),
+        );
         let engine = Engine::Nginx(nginx.clone());
         let mut faults = Vec::new();
         for answer in answers {
@@ -164,21 +177,33 @@ fn quick(exercise: &Exercise, seconds: f64) -> Result<Vec<String>, CourseError> 
     let most = if slow { SECONDS.1 } else { SECONDS.0 };
     Ok(match seconds <= most {
         true => Vec::new(),
-        false => vec![format!("grading the solution took {seconds:.2} s, and {most} s is the most")],
+        false => vec![format!(
+            "grading the solution took {seconds:.2} s, and {most} s is the most"
+        )],
     })
 }
 
 /// What both servers are to agree about: loading, and every check's end.
 fn difference(here: &Verdict, there: &Verdict) -> Option<String> {
     if here.refusal.is_some() != there.refusal.is_some() {
-        let one = |v: &Verdict| v.refusal.as_ref().map_or("loads it".to_owned(), |r| format!("says {}", r.first));
+        let one = |v: &Verdict| {
+            v.refusal
+                .as_ref()
+                .map_or("loads it".to_owned(), |r| format!("says {}", r.first))
+        };
         return Some(format!("nginx {}, the lab {}", one(there), one(here)));
     }
     let (ours, theirs) = (&here.checks, &there.checks);
-    let seen = |check: &super::verdict::Outcome| check.failure.as_ref().map(|f| (f.expected.clone(), f.seen.clone()));
+    let seen = |check: &super::verdict::Outcome| {
+        check
+            .failure
+            .as_ref()
+            .map(|f| (f.expected.clone(), f.seen.clone()))
+    };
     let differs = ours.iter().zip(theirs).find(|(a, b)| seen(a) != seen(b));
     differs.map(|(a, b)| {
-        let said = |c: &super::verdict::Outcome| seen(c).map_or("passes".to_owned(), |(_, seen)| seen);
+        let said =
+            |c: &super::verdict::Outcome| seen(c).map_or("passes".to_owned(), |(_, seen)| seen);
         format!("\"{}\": nginx: {}; the lab: {}", a.name, said(b), said(a))
     })
 }
@@ -200,7 +225,10 @@ fn replay(exchanges: &[Exchange]) -> String {
             last = Some(said.clone());
             if !known.contains(&path) {
                 known.push(path);
-                text.push_str(&format!("        location = {} {{ {said} }}\n", quoted(path)));
+                text.push_str(&format!(
+                    "        location = {} {{ {said} }}\n",
+                    quoted(path)
+                ));
             }
         }
         let last = last.unwrap_or_default();
@@ -214,7 +242,11 @@ fn answer(e: &Exchange) -> String {
     let body = String::from_utf8_lossy(&e.body);
     format!(
         "default_type {}; return {} {};",
-        quoted(if e.content_type.is_empty() { "text/plain" } else { &e.content_type }),
+        quoted(if e.content_type.is_empty() {
+            "text/plain"
+        } else {
+            &e.content_type
+        }),
         e.status,
         quoted(&body)
     )
@@ -222,7 +254,10 @@ fn answer(e: &Exchange) -> String {
 
 /// A word of nginx's language. A dollar cannot be written in one, and stands for nothing here.
 fn quoted(text: &str) -> String {
-    let text = text.replace('\\', "\\\\").replace('"', "\\\"").replace('$', "");
+    let text = text
+        .replace('\\', "\\\\")
+        .replace('"', "\\\"")
+        .replace('$', "");
     format!("\"{text}\"")
 }
 
@@ -231,14 +266,18 @@ fn texts(exercise: &Exercise) -> Result<Vec<String>, CourseError> {
     let readme = exercise.text("README.md")?;
     let lines = readme.lines().count();
     if lines > README_LINES {
-        faults.push(format!("README.md has {lines} lines: {README_LINES} are the most"));
+        faults.push(format!(
+            "README.md has {lines} lines: {README_LINES} are the most"
+        ));
     }
     if !readme.contains("curl") {
         faults.push("README.md has no curl to try".to_owned());
     }
     let hints = exercise.hints()?.len();
     if hints < HINTS {
-        faults.push(format!("hints.md has {hints} hints: {HINTS} are the fewest"));
+        faults.push(format!(
+            "hints.md has {hints} hints: {HINTS} are the fewest"
+        ));
     }
     if exercise.text("explanation.md")?.trim().is_empty() {
         faults.push("explanation.md is empty".to_owned());
@@ -251,7 +290,8 @@ fn links(exercise: &Exercise) -> Result<Vec<String>, CourseError> {
     let mut faults = Vec::new();
     for name in ["README.md", "hints.md", "explanation.md"] {
         for target in targets(&exercise.text(name)?) {
-            let elsewhere = target.contains("://") || target.starts_with('#') || target.starts_with("mailto:");
+            let elsewhere =
+                target.contains("://") || target.starts_with('#') || target.starts_with("mailto:");
             let file = target.split('#').next().unwrap_or_default();
             let path: PathBuf = exercise.folder.join(file);
             if !elsewhere && !path.exists() {

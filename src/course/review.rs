@@ -46,7 +46,11 @@ impl<'a> Review<'a> {
             self.file(file)?;
         }
         if checks.checks.is_empty() {
-            return self.wrong(start, "", "there is no [[check]]: an exercise has one at least");
+            return self.wrong(
+                start,
+                "",
+                "there is no [[check]]: an exercise has one at least",
+            );
         }
         for check in &checks.checks {
             self.check(check, checks)?;
@@ -96,7 +100,11 @@ impl<'a> Review<'a> {
 
     fn check(&self, check: &Spanned<Check>, checks: &Checks) -> Result<(), Finding> {
         let (span, check) = (check.span(), check.as_ref());
-        let texts = [("name", &check.name), ("say", &check.say), ("look", &check.look)];
+        let texts = [
+            ("name", &check.name),
+            ("say", &check.say),
+            ("look", &check.look),
+        ];
         for (name, text) in texts {
             if self.filled(&span, text)?.trim().is_empty() {
                 return self.wrong(&span, name, &format!("{name} is empty"));
@@ -120,7 +128,12 @@ impl<'a> Review<'a> {
         Ok(())
     }
 
-    fn request(&self, span: &Range<usize>, request: &Request, checks: &Checks) -> Result<(), Finding> {
+    fn request(
+        &self,
+        span: &Range<usize>,
+        request: &Request,
+        checks: &Checks,
+    ) -> Result<(), Finding> {
         match (&request.send, &request.raw) {
             (Some(send), None) => {
                 let filled = self.filled(span, send)?;
@@ -151,7 +164,11 @@ impl<'a> Review<'a> {
         }
         if request.answer.is_empty() && request.received.is_empty() {
             let what = request.send.as_deref().unwrap_or("raw");
-            return self.wrong(span, what, "nothing is asked of this request: add answer or received");
+            return self.wrong(
+                span,
+                what,
+                "nothing is asked of this request: add answer or received",
+            );
         }
         self.expected(span, &request.answer)?;
         self.received(span, &request.received, checks)
@@ -179,16 +196,28 @@ impl<'a> Review<'a> {
         if let Some(name) = &received.backend {
             let known: Vec<&str> = backend_names(checks).collect();
             if !known.contains(&name.as_str()) {
-                let message = format!("no backend is called \"{name}\": there are {}", known.join(", "));
+                let message = format!(
+                    "no backend is called \"{name}\": there are {}",
+                    known.join(", ")
+                );
                 return self.wrong(span, name, &message);
             }
         }
         if received.count == Some(0) && received.asks_more_than_count() {
-            return self.wrong(span, "count", "where no request is to come, nothing can be asked of it");
+            return self.wrong(
+                span,
+                "count",
+                "where no request is to come, nothing can be asked of it",
+            );
         }
         self.headers(span, &received.headers)?;
         self.headers(span, &received.headers_contain)?;
-        let texts = [&received.target, &received.path, &received.query, &received.body];
+        let texts = [
+            &received.target,
+            &received.path,
+            &received.query,
+            &received.body,
+        ];
         for text in texts.into_iter().flatten() {
             self.filled(span, text)?;
         }
@@ -199,7 +228,11 @@ impl<'a> Review<'a> {
         if (100..=599).contains(&status) {
             return Ok(());
         }
-        self.wrong(span, &status.to_string(), &format!("{status} is no status: 100 to 599"))
+        self.wrong(
+            span,
+            &status.to_string(),
+            &format!("{status} is no status: 100 to 599"),
+        )
     }
 
     fn headers(&self, span: &Range<usize>, headers: &[String]) -> Result<(), Finding> {

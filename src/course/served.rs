@@ -195,7 +195,10 @@ impl Served {
 
     fn bound(&self) -> Result<Vec<(SocketAddr, SocketAddr)>, StartError> {
         let found = self.heard.wait(START, |words| {
-            let refused = words.refused.take().map(|refusal| Err(StartError::Refused(refusal)));
+            let refused = words
+                .refused
+                .take()
+                .map(|refusal| Err(StartError::Refused(refusal)));
             refused.or_else(|| words.bound.take().map(Ok))
         });
         found.unwrap_or_else(|| Err(self.why_not()))
@@ -206,7 +209,8 @@ impl Served {
         match (words.over, words.errors.contains("proxy-lab:")) {
             (true, true) => StartError::Trouble(words.errors.trim().to_owned()),
             (true, false) => StartError::Exhausted(
-                "the file needs more memory, time or open files than an exercise may use".to_owned(),
+                "the file needs more memory, time or open files than an exercise may use"
+                    .to_owned(),
             ),
             (false, _) => {
                 StartError::Exhausted(format!("it was not served within {} s", START.as_secs()))
@@ -247,7 +251,8 @@ impl Heard {
                 while reader.read_until(b'\n', &mut line).is_ok_and(|n| n > 0) {
                     kept += line.len() as u64;
                     if kept <= ERRORS {
-                        heard.change(|words| words.errors.push_str(&String::from_utf8_lossy(&line)));
+                        heard
+                            .change(|words| words.errors.push_str(&String::from_utf8_lossy(&line)));
                     }
                     line.clear();
                 }

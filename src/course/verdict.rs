@@ -78,7 +78,10 @@ impl Verdict {
     /// The first line: what is wrong, in words.
     pub fn headline(&self) -> String {
         if let Some(refusal) = &self.refusal {
-            return format!("Not yet: nginx would not start with this file. {}", refusal.first);
+            return format!(
+                "Not yet: nginx would not start with this file. {}",
+                refusal.first
+            );
         }
         match self.first_failure() {
             Some(failure) => format!("Not yet: {}", failure.message),
@@ -134,6 +137,11 @@ impl Verdict {
             "checks": self.checks,
         })
     }
+}
+
+/// The JSON of an answer that could not be graded.
+pub fn not_graded(why: &str) -> serde_json::Value {
+    serde_json::json!({ "version": VERSION, "verdict": "not graded", "error": why })
 }
 
 fn indented(text: &str) -> String {

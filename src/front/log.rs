@@ -69,12 +69,7 @@ impl Sink {
 
 fn open(path: &Path) -> Result<File, LogError> {
     crate::wall::may_write(path)
-        .and_then(|()| {
-            OpenOptions::new()
-                .append(true)
-                .create(true)
-                .open(path)
-        })
+        .and_then(|()| OpenOptions::new().append(true).create(true).open(path))
         .map_err(|source| LogError {
             path: path.to_owned(),
             source,

@@ -6,7 +6,7 @@ use crate::course::desk::Desk;
 use crate::course::exercise::{Course, Exercise};
 use crate::course::progress::{Progress, Read};
 
-use super::{At, CommandError};
+use super::{At, CommandError, me};
 
 /// A course, and where the learner works at it.
 pub struct Room {
@@ -48,9 +48,10 @@ impl Room {
         }
         match self.desk.current() {
             Some(current) => Ok(self.course.find(&current)?),
-            None => Err(CommandError::Said(
-                "no exercise was started yet.\nBegin one first: proxy-lab start".to_owned(),
-            )),
+            None => Err(CommandError::Said(format!(
+                "no exercise was started yet.\nBegin one first: {} start",
+                me()
+            ))),
         }
     }
 
@@ -61,8 +62,10 @@ impl Room {
             return Ok(self.short(&folder));
         }
         Err(CommandError::Said(format!(
-            "{} was not started yet.\nBegin it first: proxy-lab start {}",
-            exercise.name, exercise.number
+            "{} was not started yet.\nBegin it first: {} start {}",
+            exercise.name,
+            me(),
+            exercise.number
         )))
     }
 

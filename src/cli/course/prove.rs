@@ -40,7 +40,10 @@ pub fn run(arguments: &ProveArguments, paint: &Paint) -> Result<ExitCode, Comman
             Some(_) => "",
             None => " Real nginx 1.22.1 was not found, and not asked.",
         };
-        print(&format!("\n{sound} of {} exercises are sound.{asked}\n", proved.len()))?;
+        print(&format!(
+            "\n{sound} of {} exercises are sound.{asked}\n",
+            proved.len()
+        ))?;
     }
     Ok(if sound == proved.len() {
         ExitCode::SUCCESS

@@ -11,7 +11,7 @@ use crate::course::verdict::{Paint, VERSION, Verdict};
 use super::desk::Room;
 use super::{
     CommandError, ListArguments, ResetArguments, SolutionArguments, StartArguments, WhichArguments,
-    print,
+    me, print,
 };
 
 /// `list`
@@ -69,9 +69,9 @@ pub fn listing(room: &Room, paint: &Paint) -> Result<String, CommandError> {
     text.push_str(&format!("\n{done} of {} done. ", exercises.len()));
     text.push_str(&match room.next(&progress) {
         Some(next) if current.as_ref() == Some(&next.name) => {
-            format!("You are at {}: proxy-lab watch\n", next.name)
+            format!("You are at {}: {} watch\n", next.name, me())
         }
-        Some(next) => format!("Next: proxy-lab start {}\n", next.number),
+        Some(next) => format!("Next: {} start {}\n", me(), next.number),
         None => "That is all of them. Well done!\n".to_owned(),
     });
     Ok(text)
@@ -92,7 +92,7 @@ pub fn start(arguments: &StartArguments, paint: &Paint) -> Result<ExitCode, Comm
             match room.next(&progress) {
                 Some(next) => next,
                 None => {
-                    print("All exercises are done. Well done! proxy-lab list shows them.\n")?;
+                    print("All exercises are done. Well done!\n")?;
                     return Ok(ExitCode::SUCCESS);
                 }
             }
@@ -107,13 +107,17 @@ pub fn begin(room: &Room, exercise: &Exercise, paint: &Paint) -> Result<String, 
     let new = room.desk.start(exercise)?;
     let folder = room.short(&room.desk.folder_of(exercise));
     let mut text = exercise.text("README.md")?.trim_end().to_owned();
-    text.push_str(&format!("\n\n{}\n", paint.with(Paint::FAINT, &"─".repeat(60))));
+    text.push_str(&format!(
+        "\n\n{}\n",
+        paint.with(Paint::FAINT, &"─".repeat(60))
+    ));
     if !new {
         text.push_str("You started this one before: your file is as you left it.\n");
     }
     text.push_str(&format!(
-        "Edit    {}\nCheck   proxy-lab check, or on every save: proxy-lab watch\nStuck?  proxy-lab hint\nA running lab serves this file now, until you start another.\n",
-        folder.join("nginx.conf").display()
+        "Edit    {}\nCheck   {me} check, or on every save: {me} watch\nStuck?  {me} hint\nA running lab serves this file now, until you start another.\n",
+        folder.join("nginx.conf").display(),
+        me = me(),
     ));
     Ok(text)
 }
@@ -129,7 +133,10 @@ pub fn verdict(
     let mut text = format!(
         "{} {}\n",
         paint.with(Paint::BOLD, &exercise.name),
-        paint.with(Paint::FAINT, &format!("(seed {}, {:.2} s)", verdict.seed, verdict.seconds)),
+        paint.with(
+            Paint::FAINT,
+            &format!("(seed {}, {:.2} s)", verdict.seed, verdict.seconds)
+        ),
     );
     text.push_str(&verdict.text(paint));
     if verdict.is_right() {
@@ -137,11 +144,14 @@ pub fn verdict(
             text.push_str(&format!("\n{}\n", exercise.text("explanation.md")?.trim()));
         }
         text.push_str(&match room.course.after(exercise) {
-            Some(next) => format!("\nNext: proxy-lab start {}\n", next.number),
-            None => "\nThat was the last exercise. proxy-lab list shows what is left.\n".to_owned(),
+            Some(next) => format!("\nNext: {} start {}\n", me(), next.number),
+            None => format!(
+                "\nThat was the last exercise. What is left: {} list\n",
+                me()
+            ),
         });
     } else {
-        text.push_str("\nStuck? proxy-lab hint\n");
+        text.push_str(&format!("\nStuck? {} hint\n", me()));
     }
     Ok(text)
 }
@@ -173,8 +183,9 @@ pub fn next_hint(room: &Room, exercise: &Exercise, paint: &Paint) -> Result<Stri
         .map(|(n, hint)| format!("{}\n\n{hint}\n", title(n)))
         .collect();
     Ok(format!(
-        "{}\nThere are no more hints. The solution: proxy-lab solution --spoil\n",
-        all.join("\n")
+        "{}\nThere are no more hints. The solution: {} solution --spoil\n",
+        all.join("\n"),
+        me()
     ))
 }
 
@@ -189,7 +200,10 @@ pub fn reset(arguments: &ResetArguments, _paint: &Paint) -> Result<ExitCode, Com
                 "reset asks before it does anything, and nobody can answer here.\nSay --yes if you mean it.".to_owned(),
             ));
         }
-        print(&format!("Begin {} anew? Your work is kept beside it. [y/N] ", folder.display()))?;
+        print(&format!(
+            "Begin {} anew? Your work is kept beside it. [y/N] ",
+            folder.display()
+        ))?;
         let mut answer = String::new();
         std::io::stdin().lock().read_line(&mut answer)?;
         if !matches!(answer.trim(), "y" | "Y" | "yes") {
@@ -217,8 +231,9 @@ pub fn solution(arguments: &SolutionArguments, _paint: &Paint) -> Result<ExitCod
     let exercise = room.wanted(arguments.which.exercise.as_deref())?;
     if !arguments.spoil && !room.progress().is_done(&exercise.name) {
         return Err(CommandError::Said(format!(
-            "{} is not done yet. Try a hint first: proxy-lab hint\nTo see the solution all the same: proxy-lab solution --spoil",
-            exercise.name
+            "{} is not done yet. Try a hint first: {me} hint\nTo see the solution all the same: {me} solution --spoil",
+            exercise.name,
+            me = me(),
         )));
     }
     print(&format!(

@@ -21,7 +21,7 @@ use crate::course::grade;
 use crate::course::verdict::Paint;
 
 use super::desk::Room;
-use super::{At, CommandError, any_seed, engine, print, remember, show};
+use super::{At, CommandError, any_seed, engine, me, print, remember, show};
 
 /// Between two looks.
 const LOOK: Duration = Duration::from_millis(50);
@@ -98,7 +98,9 @@ fn pressed(
         b'n' => next(room, exercise, paint)?,
         b'r' => {
             print("Begin anew? Your work is kept. [y/N] ")?;
-            let yes = keyboard.and_then(Keyboard::key).is_some_and(|key| key.eq_ignore_ascii_case(&b'y'));
+            let yes = keyboard
+                .and_then(Keyboard::key)
+                .is_some_and(|key| key.eq_ignore_ascii_case(&b'y'));
             print("\n")?;
             match yes {
                 true => show::anew(room, exercise)?,
@@ -115,8 +117,9 @@ fn pressed(
 fn next(room: &Room, exercise: &Exercise, paint: &Paint) -> Result<String, CommandError> {
     if !room.progress().is_done(&exercise.name) {
         return Ok(format!(
-            "{} is not right yet. To go on all the same, in another terminal: proxy-lab start\n",
-            exercise.name
+            "{} is not right yet. To go on all the same, in another terminal: {} start NUMBER\n",
+            exercise.name,
+            me()
         ));
     }
     match room.course.after(exercise) {
@@ -165,9 +168,16 @@ fn add(folder: &Path, top: bool, hasher: &mut DefaultHasher) {
     let mut paths: Vec<_> = entries.flatten().map(|entry| entry.path()).collect();
     paths.sort();
     for path in paths {
-        let name = path.file_name().unwrap_or_default().to_string_lossy().into_owned();
+        let name = path
+            .file_name()
+            .unwrap_or_default()
+            .to_string_lossy()
+            .into_owned();
         // What a server or an editor writes beside is no change.
-        if name.starts_with('.') || name.ends_with('~') || (top && (name == "logs" || name == "tmp")) {
+        if name.starts_with('.')
+            || name.ends_with('~')
+            || (top && (name == "logs" || name == "tmp"))
+        {
             continue;
         }
         path.hash(hasher);
@@ -175,7 +185,8 @@ fn add(folder: &Path, top: bool, hasher: &mut DefaultHasher) {
             add(&path, false, hasher);
         } else if path.is_file() {
             let mut content = Vec::new();
-            let read = std::fs::File::open(&path).and_then(|file| file.take(MOST).read_to_end(&mut content));
+            let read = std::fs::File::open(&path)
+                .and_then(|file| file.take(MOST).read_to_end(&mut content));
             (read.is_ok(), &content).hash(hasher);
         }
     }
@@ -222,7 +233,11 @@ fn ended_by_signal() -> Arc<AtomicBool> {
     let tell = ended.clone();
     std::thread::spawn(move || {
         actix_rt::System::new().block_on(async move {
-            let signals = [SignalKind::terminate(), SignalKind::hangup(), SignalKind::interrupt()];
+            let signals = [
+                SignalKind::terminate(),
+                SignalKind::hangup(),
+                SignalKind::interrupt(),
+            ];
             let mut signals: Vec<_> = signals.into_iter().flat_map(signal).collect();
             let waits = signals.iter_mut().map(|signal| Box::pin(signal.recv()));
             futures::future::select_all(waits).await;
