@@ -54,6 +54,11 @@ pub fn may_write(path: &Path) -> io::Result<()> {
     inside(path, |wall| &wall.write)
 }
 
+/// Whether there is a wall: then no name server is asked.
+pub fn stands() -> bool {
+    WALL.get().is_some()
+}
+
 /// Whether a host's name may be looked up: inside the wall none but this machine's own.
 pub fn may_look_up(name: &str) -> bool {
     WALL.get().is_none() || name.eq_ignore_ascii_case("localhost")

@@ -29,7 +29,9 @@ pub fn glob(pattern: &Path) -> Vec<PathBuf> {
                 next.extend(matching(&base, part));
             } else {
                 let path = base.join(OsStr::from_bytes(part));
-                if !last || path.symlink_metadata().is_ok() {
+                if !last
+                    || (crate::wall::may_read(&path).is_ok() && path.symlink_metadata().is_ok())
+                {
                     next.push(path);
                 }
             }

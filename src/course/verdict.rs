@@ -112,7 +112,9 @@ impl Verdict {
             row("error log", failure.log.as_deref().unwrap_or_default());
             row("look at", &failure.look);
         }
-        text.push('\n');
+        if !self.checks.is_empty() {
+            text.push('\n');
+        }
         for check in &self.checks {
             let (mark, code) = if check.passed {
                 ("✓", Paint::GOOD)

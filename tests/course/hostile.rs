@@ -181,6 +181,10 @@ fn what_goes_on_without_end_is_ended() {
             "asks itself, again and again",
         ),
         (
+            server("location / { rewrite ^ /again last; }"),
+            "goes round in a circle",
+        ),
+        (
             server("location / { try_files /a /b; }\nroot html;"),
             "goes round in a circle",
         ),
@@ -196,4 +200,36 @@ fn what_goes_on_without_end_is_ended() {
         let start: String = text.chars().take(80).collect();
         assert!(said.out.contains(told), "{start}\n{said:?}");
     }
+}
+
+#[test]
+fn no_name_server_is_asked() {
+    let socket = std::net::UdpSocket::bind("127.0.0.1:0").expect("a port");
+    socket.set_nonblocking(true).expect("a socket");
+    let port = socket.local_addr().expect("an address").port();
+    let lab = lab("/x");
+    let answer = lab.path().join("answer");
+    let text = server(&format!(
+        "resolver 127.0.0.1:{port} ipv6=off;\nlocation / {{ set $to \"secret.example\"; proxy_pass http://$to; }}"
+    ));
+    write(&answer.join("nginx.conf"), &text);
+    let said = grade(&lab, &answer);
+    assert!(said.out.contains("502 Bad Gateway"), "{said:?}");
+    let arrived = socket.recv(&mut [0; 512]);
+    assert!(arrived.is_err(), "{arrived:?}");
+}
+
+#[test]
+fn a_condition_learns_nothing_of_files_outside() {
+    let outside = tempfile::tempdir().expect("a folder");
+    let secret = outside.path().join("secret.txt");
+    fs::write(&secret, SECRET).expect("a file");
+    let lab = lab("/x");
+    let answer = lab.path().join("answer");
+    write(
+        &answer.join("nginx.conf"),
+        &server(&format!("if (-f {}) {{ return 418; }}", secret.display())),
+    );
+    let said = grade(&lab, &answer);
+    assert!(!said.out.contains("418"), "{said:?}");
 }

@@ -1,6 +1,6 @@
 //! `watch`: grades whenever a file of the exercise has changed, and takes single keys where there is a terminal.
 //!
-//! Changes are found by reading the small folder twenty times a second, and not by the system's file events: that
+//! Changes are found by reading the small folder thirty times a second, and not by the system's file events: that
 //! works in shared folders and containers, with editors that save by renaming, and costs next to nothing. A change
 //! counts once two looks in a row see the same, so half a file is never graded.
 
@@ -24,7 +24,7 @@ use super::desk::Room;
 use super::{At, CommandError, any_seed, engine, me, print, remember, show};
 
 /// Between two looks.
-const LOOK: Duration = Duration::from_millis(50);
+const LOOK: Duration = Duration::from_millis(30);
 /// Most bytes of a file that are looked at.
 const MOST: u64 = 1 << 20;
 
