@@ -27,11 +27,12 @@ watch: build ## grade it again on every save; q ends it
 test: toolchain ## run the project's tests
 	$(CARGO) test --locked
 
-# The lab beside nginx, by cases and by chance; the README's commands under nginx; the pages in
-# Chromium; a minute of random input for the parsers.
+# The lab beside nginx, by cases and by chance; the README's commands under nginx; the course, proved;
+# the pages in Chromium; a minute of random input for the parsers.
 verify: toolchain ## compare with real nginx 1.22.1, byte by byte; a browser; a minute of fuzzing
 	$(CARGO) test --locked --features verify --test differential --test random --test config_under_nginx
 	$(CARGO) test --locked --features verify --test lesson_under_nginx --test browser
+	$(CARGO) test --locked --features verify --test course real_nginx
 	$(CARGO) test --locked --features verify --test fuzz -- --nocapture
 
 # Debug builds notice overflows, and are quick enough. RANDOM_SECONDS bounds the last hour.

@@ -2,7 +2,7 @@
 //!
 //! An answer is graded by what it does. [`grade`] makes a private copy of it (`copy`), starts the recording
 //! [`backends`], serves the copy by a bounded process of its own ([`graded`], steered by `served`), sends requests
-//! over sockets (`client`), compares both ends (`compare`) with what the exercise's check.toml asks ([`checks`]), and
+//! over sockets (`run`, `client`), compares both ends (`compare`) with what the exercise's check.toml asks ([`checks`]), and
 //! says the first thing that is wrong ([`verdict`]).
 
 mod backends;
@@ -22,5 +22,6 @@ pub mod placeholders;
 pub mod progress;
 pub mod prove;
 mod review;
+mod run;
 mod served;
 pub mod verdict;
