@@ -5,7 +5,7 @@ TARGET  := $(if $(CARGO_TARGET_DIR),$(CARGO_TARGET_DIR),target)
 PROGRAM := $(TARGET)/release/proxy-lab
 
 .DEFAULT_GOAL := help
-.PHONY: help lab test verify soak bench build toolchain
+.PHONY: help lab check watch test verify soak bench build toolchain
 
 help: ## list these commands
 	@echo "make COMMAND, where COMMAND is"
@@ -17,14 +17,22 @@ help: ## list these commands
 lab: build ## build the lab and start both servers; Ctrl-C stops them
 	@if [ -t 0 ]; then set -m; fi; "$(PROGRAM)" || true
 
+# The program has said what is wrong; its exit code is for those who call it themselves.
+check: build ## grade the exercise that you started
+	@"$(PROGRAM)" check || true
+
+watch: build ## grade it again on every save; q ends it
+	@"$(PROGRAM)" watch || true
+
 test: toolchain ## run the project's tests
 	$(CARGO) test --locked
 
-# The lab beside nginx, by cases and by chance; the README's commands under nginx; the pages in
-# Chromium; a minute of random input for the parsers.
+# The lab beside nginx, by cases and by chance; the README's commands under nginx; the course, proved;
+# the pages in Chromium; a minute of random input for the parsers.
 verify: toolchain ## compare with real nginx 1.22.1, byte by byte; a browser; a minute of fuzzing
 	$(CARGO) test --locked --features verify --test differential --test random --test config_under_nginx
 	$(CARGO) test --locked --features verify --test lesson_under_nginx --test browser
+	$(CARGO) test --locked --features verify --test course real_nginx
 	$(CARGO) test --locked --features verify --test fuzz -- --nocapture
 
 # Debug builds notice overflows, and are quick enough. RANDOM_SECONDS bounds the last hour.

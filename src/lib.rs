@@ -6,11 +6,15 @@
 //! * [`front`]: the server on 3000; takes a finished model and answers requests, proxying by awc.
 //! * [`deflate`]: gzip as zlib makes it, which answers compressed on the fly need.
 //! * [`backend`]: the demo backend on 5000, an ordinary actix-web application.
+//! * [`course`]: the exercises; starts the servers as a user would and grades an answer over sockets.
+//! * [`wall`]: what a process that serves somebody else's file may touch; off everywhere else.
 #![forbid(unsafe_code)]
 
 pub mod backend;
 pub mod cli;
 pub mod config;
+pub mod course;
 pub mod deflate;
 pub mod front;
+pub mod wall;
 pub mod wire;

@@ -78,6 +78,8 @@ pub enum Command {
     Backend(BackendArguments),
     /// Tell how the file answers a request, without sending it.
     Explain(super::explain::ExplainArguments),
+    #[command(flatten)]
+    Course(super::course::CourseCommand),
 }
 
 #[derive(Debug, Clone, Args)]
@@ -133,6 +135,17 @@ fn name_of_backend(name: &str) -> Result<String, String> {
 }
 
 impl Arguments {
+    /// Whether what is printed on the standard output is coloured.
+    pub fn tint(&self) -> super::course::Tint {
+        super::course::Tint {
+            forced: match self.color {
+                Colour::Always => Some(true),
+                Colour::Never => Some(false),
+                Colour::Auto => None,
+            },
+        }
+    }
+
     /// Whether diagnostics on the standard error are coloured.
     pub fn colours(&self) -> bool {
         use std::io::IsTerminal;

@@ -2,6 +2,7 @@
 
 mod arguments;
 mod control;
+mod course;
 mod explain;
 mod lab;
 mod limits;
@@ -71,6 +72,7 @@ fn dispatch(arguments: &Arguments) -> Result<ExitCode, CliError> {
             let places = paths::Places::find(arguments)?;
             explain::run(arguments, wanted, &places.load_options(arguments))
         }
+        Some(Command::Course(command)) => Ok(course::run(command, arguments.tint())),
         front_or_both => {
             let places = paths::Places::find(arguments)?;
             let load = places.load_options(arguments);

@@ -29,7 +29,9 @@ pub fn glob(pattern: &Path) -> Vec<PathBuf> {
                 next.extend(matching(&base, part));
             } else {
                 let path = base.join(OsStr::from_bytes(part));
-                if !last || path.symlink_metadata().is_ok() {
+                if !last
+                    || (crate::wall::may_read(&path).is_ok() && path.symlink_metadata().is_ok())
+                {
                     next.push(path);
                 }
             }
@@ -46,7 +48,7 @@ fn matching(base: &Path, pattern: &[u8]) -> Vec<PathBuf> {
     } else {
         base
     };
-    let Ok(entries) = std::fs::read_dir(folder) else {
+    let Ok(entries) = crate::wall::may_read(folder).and_then(|()| std::fs::read_dir(folder)) else {
         return Vec::new();
     };
     let names = entries.flatten().map(|entry| entry.file_name());

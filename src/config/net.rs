@@ -259,6 +259,9 @@ pub fn address_port(text: &[u8]) -> Option<SocketAddr> {
 pub fn resolve(host: &[u8]) -> Result<Vec<IpAddr>, &'static str> {
     const UNKNOWN: &str = "host not found";
     let name = std::str::from_utf8(host).map_err(|_| UNKNOWN)?;
+    if !crate::wall::may_look_up(name) {
+        return Err(UNKNOWN);
+    }
     let found = (name, 0).to_socket_addrs().map_err(|_| UNKNOWN)?;
     let mut all: Vec<IpAddr> = Vec::new();
     for address in found {

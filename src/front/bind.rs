@@ -46,6 +46,11 @@ impl Key {
         })
     }
 
+    /// The address as the file says it.
+    pub fn configured(&self) -> &ListenAddress {
+        &self.configured
+    }
+
     fn is(&self, other: &Key) -> bool {
         self.configured == other.configured || self.real.port() != 0 && self.real == other.real
     }

@@ -68,10 +68,8 @@ impl Sink {
 }
 
 fn open(path: &Path) -> Result<File, LogError> {
-    OpenOptions::new()
-        .append(true)
-        .create(true)
-        .open(path)
+    crate::wall::may_write(path)
+        .and_then(|()| OpenOptions::new().append(true).create(true).open(path))
         .map_err(|source| LogError {
             path: path.to_owned(),
             source,

@@ -346,7 +346,8 @@ fn holds(r: &mut Request, condition: &Condition) -> Result<bool, Flow> {
 }
 
 fn file_is(test: FileTest, path: &[u8]) -> bool {
-    let Ok(metadata) = std::fs::metadata(files::as_path(path)) else {
+    let path = files::as_path(path);
+    let Ok(metadata) = crate::wall::may_read(path).and_then(|()| std::fs::metadata(path)) else {
         return false;
     };
     match test {

@@ -234,7 +234,8 @@ fn append_builtin(builtin: Builtin, r: &Request, out: &mut BytesMut) -> bool {
         | Builtin::ProxyProtocolServerPort => false,
         Builtin::RealpathRoot => {
             let path = root_path(&r.location.core.root, r);
-            match std::fs::canonicalize(super::files::as_path(&path)) {
+            let path = super::files::as_path(&path);
+            match crate::wall::may_read(path).and_then(|()| std::fs::canonicalize(path)) {
                 Ok(real) => put(
                     out,
                     Some(std::os::unix::ffi::OsStrExt::as_bytes(real.as_os_str())),

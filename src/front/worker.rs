@@ -27,11 +27,24 @@ pub type Story = Arc<dyn Fn(&str) + Send + Sync>;
 #[derive(Debug, Clone, Default)]
 pub struct AddressMap {
     pairs: Vec<(ListenAddress, ListenAddress)>,
+    /// Where all others lead; `None` leaves them as they are.
+    otherwise: Option<ListenAddress>,
 }
 
 impl AddressMap {
     pub fn new(pairs: Vec<(ListenAddress, ListenAddress)>) -> Self {
-        Self { pairs }
+        Self {
+            pairs,
+            otherwise: None,
+        }
+    }
+
+    /// A map that lets no address through: what is not among `pairs` leads to `otherwise`.
+    pub fn closed(pairs: Vec<(ListenAddress, ListenAddress)>, otherwise: ListenAddress) -> Self {
+        Self {
+            pairs,
+            otherwise: Some(otherwise),
+        }
     }
 
     /// The real address for one of the configuration.
@@ -39,7 +52,10 @@ impl AddressMap {
         self.pairs
             .iter()
             .find(|(from, _)| from == address)
-            .map_or_else(|| address.clone(), |(_, to)| to.clone())
+            .map(|(_, to)| to)
+            .or(self.otherwise.as_ref())
+            .unwrap_or(address)
+            .clone()
     }
 }
 

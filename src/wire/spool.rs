@@ -163,8 +163,10 @@ impl Spool {
 
 /// An unlinked file in `folder`, or in the system's folder for temporary files where that one does not exist yet and cannot be made.
 fn temporary(folder: &Path) -> io::Result<File> {
-    tempfile::tempfile_in(folder)
+    crate::wall::may_write(folder)
+        .and_then(|()| tempfile::tempfile_in(folder))
         .or_else(|_| {
+            crate::wall::may_write(folder)?;
             std::fs::create_dir_all(folder)?;
             tempfile::tempfile_in(folder)
         })

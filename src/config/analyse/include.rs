@@ -103,7 +103,7 @@ impl Analyser {
 
 fn read(path: &Path) -> Result<Vec<u8>, Diagnostic> {
     let shown = path.to_string_lossy();
-    match std::fs::read(path) {
+    match crate::wall::may_read(path).and_then(|()| std::fs::read(path)) {
         Ok(text) => Ok(text),
         Err(error) if path.is_dir() => Err(Diagnostic::new(
             Severity::Crit,

@@ -91,6 +91,7 @@ pub(super) fn open(r: &Request, path: &[u8]) -> io::Result<NamedFile> {
 }
 
 fn open_path(path: &[u8]) -> io::Result<NamedFile> {
+    crate::wall::may_read(as_path(path))?;
     let nonblocking = OFlags::NONBLOCK.bits().cast_signed();
     let file = OpenOptions::new()
         .read(true)

@@ -175,6 +175,9 @@ impl Known {
 
 /// One query and its answer; `None` where the host cannot be a name.
 async fn exchange(server: SocketAddr, name: &[u8], kind: Kind) -> io::Result<Option<Found>> {
+    if crate::wall::stands() {
+        return Ok(None);
+    }
     let id = random_id();
     let Some(query) = packet::query(id, name, kind) else {
         return Ok(None);

@@ -1,0 +1,380 @@
+//! The servers behind the proxy while an answer is graded: each on a private port, each noting what it received.
+//!
+//! In front of the demo backend stands a relay that reads a request, notes it, and passes it on as it came; so what
+//! is asserted is what went over the socket, and the answers are those that a learner sees in the lab.
+
+use std::io::{self, BufReader, Write};
+use std::net::{Ipv4Addr, SocketAddr, TcpListener, TcpStream};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, mpsc};
+use std::time::Duration;
+
+use super::checks::Scripted;
+use super::message::{Kind, Message};
+
+/// How long a connection may stay silent.
+const PATIENCE: Duration = Duration::from_secs(10);
+/// More requests at once than this, from the graded server to itself, are a loop.
+const LOOP: usize = 20;
+
+/// A backend as a check.toml asks for it, its texts filled in.
+#[derive(Debug, Clone)]
+pub struct Wanted {
+    pub name: String,
+    /// As the file names it.
+    pub address: SocketAddr,
+    pub behaviour: Behaviour,
+    pub delay: Duration,
+}
+
+#[derive(Debug, Clone)]
+pub enum Behaviour {
+    Demo,
+    /// Nobody listens.
+    Down,
+    HangsUp,
+    Scripted(Scripted),
+}
+
+/// A request that a backend received.
+#[derive(Debug, Clone)]
+pub struct Arrived {
+    pub backend: String,
+    pub request: Message,
+}
+
+/// The backends of one run; dropping them ends them.
+pub struct Backends {
+    running: Vec<Running>,
+    demos: Option<Demos>,
+    shared: Arc<Shared>,
+    /// Bound and never listened on: a connection to it is refused.
+    refusing: socket2::Socket,
+    down: Vec<(SocketAddr, socket2::Socket)>,
+}
+
+struct Running {
+    /// As the file names it.
+    configured: SocketAddr,
+    real: SocketAddr,
+    stop: Arc<AtomicBool>,
+}
+
+#[derive(Default)]
+struct Shared {
+    arrived: Mutex<Vec<Arrived>>,
+    /// Requests of the graded server to itself, under way.
+    hops: AtomicUsize,
+    looped: AtomicBool,
+}
+
+impl Shared {
+    fn arrived(&self) -> MutexGuard<'_, Vec<Arrived>> {
+        self.arrived.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// What a relay does with a request.
+#[derive(Clone)]
+enum Part {
+    /// Notes it under the name and passes it on to the demo backend.
+    Demo {
+        name: String,
+        demo: SocketAddr,
+    },
+    HangsUp {
+        name: String,
+    },
+    Scripted {
+        name: String,
+        answer: Scripted,
+    },
+    /// Passes it on to the graded server itself.
+    Hop {
+        to: SocketAddr,
+    },
+}
+
+impl Backends {
+    /// Starts them all.
+    ///
+    /// # Errors
+    /// No port can be had, or the demo backend does not start.
+    pub fn start(wanted: &[Wanted]) -> io::Result<Self> {
+        let mut backends = Self {
+            running: Vec::new(),
+            demos: None,
+            shared: Arc::default(),
+            refusing: refusing()?,
+            down: Vec::new(),
+        };
+        let names: Vec<String> = wanted
+            .iter()
+            .filter(|wanted| matches!(wanted.behaviour, Behaviour::Demo))
+            .map(|wanted| wanted.name.clone())
+            .collect();
+        let demos = Demos::start(names)?;
+        for wanted in wanted {
+            let name = wanted.name.clone();
+            let part = match &wanted.behaviour {
+                Behaviour::Down => {
+                    backends.down.push((wanted.address, refusing()?));
+                    continue;
+                }
+                Behaviour::HangsUp => Part::HangsUp { name },
+                Behaviour::Scripted(answer) => Part::Scripted {
+                    name,
+                    answer: answer.clone(),
+                },
+                Behaviour::Demo => Part::Demo {
+                    demo: demos.address(&name)?,
+                    name,
+                },
+            };
+            backends.relay(wanted.address, part, wanted.delay)?;
+        }
+        backends.demos = Some(demos);
+        Ok(backends)
+    }
+
+    /// A way from the graded server to itself, that tells when it goes round in a circle.
+    ///
+    /// # Errors
+    /// No port can be had.
+    pub fn hop(&mut self, configured: SocketAddr, to: SocketAddr) -> io::Result<()> {
+        self.relay(configured, Part::Hop { to }, Duration::ZERO)
+    }
+
+    /// Where each address of the file really leads; what is not among them leads to [`Backends::refusing`].
+    pub fn addresses(&self) -> Vec<(SocketAddr, SocketAddr)> {
+        let down = self
+            .down
+            .iter()
+            .filter_map(|(configured, socket)| Some((*configured, local(socket)?)));
+        let running = self.running.iter().map(|r| (r.configured, r.real));
+        running.chain(down).collect()
+    }
+
+    /// An address that refuses every connection.
+    pub fn refusing(&self) -> SocketAddr {
+        local(&self.refusing).unwrap_or(SocketAddr::from((Ipv4Addr::LOCALHOST, 1)))
+    }
+
+    /// Takes what has arrived since the last call.
+    pub fn take(&self) -> Vec<Arrived> {
+        std::mem::take(&mut *self.shared.arrived())
+    }
+
+    /// The graded server asked itself without end.
+    pub fn looped(&self) -> bool {
+        self.shared.looped.load(Ordering::Relaxed)
+    }
+
+    fn relay(&mut self, configured: SocketAddr, part: Part, delay: Duration) -> io::Result<()> {
+        let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0))?;
+        let real = listener.local_addr()?;
+        let stop = Arc::new(AtomicBool::new(false));
+        let (stopping, shared) = (stop.clone(), self.shared.clone());
+        std::thread::spawn(move || {
+            for stream in listener.incoming().flatten() {
+                if stopping.load(Ordering::Relaxed) {
+                    return;
+                }
+                let (part, shared) = (part.clone(), shared.clone());
+                std::thread::spawn(move || serve(&stream, &part, delay, &shared));
+            }
+        });
+        self.running.push(Running {
+            configured,
+            real,
+            stop,
+        });
+        Ok(())
+    }
+}
+
+impl Drop for Backends {
+    fn drop(&mut self) {
+        for running in &self.running {
+            running.stop.store(true, Ordering::Relaxed);
+            // Wakes the thread that accepts, which then ends.
+            let _ = TcpStream::connect(running.real);
+        }
+    }
+}
+
+fn refusing() -> io::Result<socket2::Socket> {
+    let socket = socket2::Socket::new(socket2::Domain::IPV4, socket2::Type::STREAM, None)?;
+    socket.bind(&SocketAddr::from((Ipv4Addr::LOCALHOST, 0)).into())?;
+    Ok(socket)
+}
+
+fn local(socket: &socket2::Socket) -> Option<SocketAddr> {
+    socket.local_addr().ok()?.as_socket()
+}
+
+/// Serves one connection, request by request.
+fn serve(stream: &TcpStream, part: &Part, delay: Duration, shared: &Shared) {
+    let _ = stream.set_read_timeout(Some(PATIENCE));
+    let _ = stream.set_nodelay(true);
+    if let Part::Hop { to } = part {
+        hop(stream, *to, shared);
+        return;
+    }
+    let mut reader = BufReader::new(stream);
+    while let Ok(request) = Message::read(&mut reader, Kind::Request) {
+        let alive = request.keeps_alive();
+        let head = request.request_line().0 == "HEAD";
+        let (Part::Demo { name, .. } | Part::HangsUp { name } | Part::Scripted { name, .. }) = part
+        else {
+            return;
+        };
+        shared.arrived().push(Arrived {
+            backend: name.clone(),
+            request: request.clone(),
+        });
+        std::thread::sleep(delay);
+        let goes_on = match part {
+            Part::Demo { demo, .. } => pass_on(stream, *demo, &request, head),
+            Part::Scripted { name, answer } => scripted(stream, name, answer, head, alive),
+            Part::HangsUp { .. } | Part::Hop { .. } => return,
+        };
+        if !alive || !goes_on.unwrap_or(false) {
+            return;
+        }
+    }
+}
+
+/// Asks the demo backend the same and gives its answer back; true if the connection may go on.
+fn pass_on(
+    mut to: &TcpStream,
+    demo: SocketAddr,
+    request: &Message,
+    head: bool,
+) -> io::Result<bool> {
+    let mut demo = TcpStream::connect(demo)?;
+    demo.set_read_timeout(Some(PATIENCE))?;
+    demo.write_all(&[&request.raw_head[..], &request.raw_body].concat())?;
+    let kind = if head {
+        Kind::AnswerWithoutBody
+    } else {
+        Kind::Answer
+    };
+    let answer = Message::read(&mut BufReader::new(demo), kind).map_err(io::Error::other)?;
+    to.write_all(&[&answer.raw_head[..], &answer.raw_body].concat())?;
+    Ok(answer.keeps_alive())
+}
+
+fn scripted(
+    mut to: &TcpStream,
+    name: &str,
+    answer: &Scripted,
+    head: bool,
+    alive: bool,
+) -> io::Result<bool> {
+    let connection = if alive { "keep-alive" } else { "close" };
+    let mut text = format!(
+        "HTTP/1.1 {} Scripted\r\nX-Backend: {name}\r\nContent-Length: {}\r\nConnection: {connection}\r\n",
+        answer.status,
+        answer.body.len()
+    );
+    for line in &answer.headers {
+        text.push_str(line);
+        text.push_str("\r\n");
+    }
+    text.push_str("\r\n");
+    if !head {
+        text.push_str(&answer.body);
+    }
+    to.write_all(text.as_bytes())?;
+    Ok(alive)
+}
+
+/// Bytes both ways, to the graded server itself; too many at once are cut, which unwinds the whole circle.
+fn hop(from: &TcpStream, to: SocketAddr, shared: &Shared) {
+    let under_way = shared.hops.fetch_add(1, Ordering::Relaxed);
+    if under_way >= LOOP {
+        shared.looped.store(true, Ordering::Relaxed);
+    } else {
+        let _ = both_ways(from, to);
+    }
+    shared.hops.fetch_sub(1, Ordering::Relaxed);
+}
+
+fn both_ways(from: &TcpStream, to: SocketAddr) -> io::Result<()> {
+    let to = TcpStream::connect(to)?;
+    to.set_read_timeout(Some(PATIENCE))?;
+    let (mut up, mut upper) = (from.try_clone()?, to.try_clone()?);
+    let upward = std::thread::spawn(move || {
+        let _ = io::copy(&mut up, &mut upper);
+        let _ = upper.shutdown(std::net::Shutdown::Write);
+    });
+    let (mut down, mut downer) = (&to, from);
+    let _ = io::copy(&mut down, &mut downer);
+    let _ = from.shutdown(std::net::Shutdown::Both);
+    let _ = upward.join();
+    Ok(())
+}
+
+/// The demo backends, in a thread of their own with its own event loop.
+struct Demos {
+    names: Vec<String>,
+    addresses: Vec<SocketAddr>,
+    /// Dropping it ends them.
+    _stop: tokio::sync::oneshot::Sender<()>,
+}
+
+impl Demos {
+    fn start(names: Vec<String>) -> io::Result<Self> {
+        let (stop, stopped) = tokio::sync::oneshot::channel::<()>();
+        let (tell, told) = mpsc::channel();
+        let wanted = names.clone();
+        std::thread::spawn(move || {
+            actix_rt::System::new().block_on(async move {
+                let started: Result<Vec<_>, _> = wanted.iter().map(|name| demo(name)).collect();
+                let Ok(started) =
+                    started.inspect_err(|error| drop(tell.send(Err(error.to_string()))))
+                else {
+                    return;
+                };
+                let addresses = started.iter().map(|demo| demo.address).collect();
+                let handles: Vec<_> = started.iter().map(|demo| demo.handle.clone()).collect();
+                for demo in started {
+                    actix_rt::spawn(demo.server);
+                }
+                let _ = tell.send(Ok(addresses));
+                let _ = stopped.await;
+                for handle in handles {
+                    handle.stop(false).await;
+                }
+            });
+        });
+        let addresses: Vec<SocketAddr> = told
+            .recv()
+            .map_err(io::Error::other)?
+            .map_err(io::Error::other)?;
+        Ok(Self {
+            names,
+            addresses,
+            _stop: stop,
+        })
+    }
+
+    fn address(&self, name: &str) -> io::Result<SocketAddr> {
+        let at = self.names.iter().position(|known| known == name);
+        let address = at.and_then(|at| self.addresses.get(at));
+        address
+            .copied()
+            .ok_or_else(|| io::Error::other("a demo backend is missing"))
+    }
+}
+
+fn demo(name: &str) -> Result<crate::backend::Backend, crate::backend::BackendError> {
+    let listener = crate::backend::bind(SocketAddr::from((Ipv4Addr::LOCALHOST, 0)))?;
+    let options = crate::backend::Options {
+        // The lesson's own backend says no name.
+        name: (name != "demo").then(|| name.to_owned()),
+        ..crate::backend::Options::default()
+    };
+    crate::backend::start(listener, options)
+}

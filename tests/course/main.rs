@@ -1,0 +1,11 @@
+//! The course as a learner and a teacher meet it: the program's commands, in a copy of the lab, over real sockets.
+
+mod broken;
+mod hostile;
+mod lab;
+mod many;
+mod prove;
+#[cfg(feature = "verify")]
+mod real_nginx;
+mod transcript;
+mod watch;
