@@ -243,6 +243,9 @@ fn announce(
             )),
         }
     }
+    if !arguments.no_reload {
+        text.push_str("\nSave the file, and it is served at once.");
+    }
     text.push_str("\nCtrl-C stops the lab. Each request tells its story here:\n");
     let mut out = std::io::stdout().lock();
     let _ = out.write_all(text.as_bytes()).and_then(|()| out.flush());

@@ -9,10 +9,11 @@ pub fn line(r: &Request) -> String {
     let raw = &r.head.raw;
     let method = lossy(r.head.method_bytes());
     let target = lossy(r.head.unparsed_uri.of(raw));
-    let mut line = if r.head.line.is_empty() {
-        "(no request)".to_owned()
-    } else {
-        format!("{method} {target}")
+    let mut line = match &r.head.bad {
+        _ if r.head.line.is_empty() => "(no request)".to_owned(),
+        // Not even the line could be read: it is shown as it came.
+        Some(bad) if bad.in_request_line => lossy(r.head.line.of(raw)),
+        _ => format!("{method} {target}"),
     };
     if r.head.bad.is_none() {
         line.push_str(&format!(" → {}", place(r)));

@@ -212,3 +212,46 @@ fn no_reload_takes_no_notice() {
     let (_, said) = lab.server.stop();
     assert!(!said.contains("was saved"), "{said}");
 }
+
+#[test]
+fn each_request_tells_its_story() {
+    let more = "location /api/ { proxy_pass http://127.0.0.1:{port}/inner/; } location ~ ^/inner { return 404; }\n\
+                location = /file { } location /old { rewrite ^ /file; } location ^~ /gone { return 444; }";
+    let text = file(0, "one", more).replace("listen 0", "listen {port}");
+    let lab = Lab::with(&[("lab/nginx.conf", &text)], &[]);
+    let ask = |line: &str| {
+        let request = format!("{line} HTTP/1.1\r\nHost: h\r\nConnection: close\r\n\r\n");
+        let address = SocketAddr::from((Ipv4Addr::LOCALHOST, lab.port));
+        let _ = client::exchange(address, request.as_bytes(), false);
+    };
+    let peer = format!("127.0.0.1:{}", lab.port);
+    for (line, story) in [
+        (
+            "GET /",
+            "GET / → location / (nginx.conf:9) → 200, ".to_owned(),
+        ),
+        (
+            "POST /api/users?a=b",
+            format!(
+                "POST /api/users?a=b → location /api/ (nginx.conf:7) → {peer} POST /inner/users?a=b → 404, "
+            ),
+        ),
+        (
+            "GET /file",
+            "GET /file → location = /file (nginx.conf:8) → 404, ".to_owned(),
+        ),
+        (
+            "GET /old",
+            "GET /old → location = /file (nginx.conf:8) → 404, ".to_owned(),
+        ),
+        (
+            "GET /gone",
+            "GET /gone → location ^~ /gone (nginx.conf:8) → 444, ".to_owned(),
+        ),
+        ("GET /a\x01", "GET /a\u{fffd} HTTP/1.1 → 400, ".to_owned()),
+    ] {
+        ask(line);
+        let heard = lab.says(&story);
+        assert!(heard.trim_end().ends_with(" ms"), "{heard}");
+    }
+}

@@ -170,6 +170,19 @@ impl Lesson {
         Server::start(command, self.root(), self.front())
     }
 
+    /// What `proxy-lab explain` says of the copy's file.
+    pub fn explain(&self, arguments: &[String]) -> String {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_proxy-lab"));
+        command
+            .arg("explain")
+            .args(arguments)
+            .current_dir(self.root());
+        let output = command.output().expect("a program that runs");
+        let said = String::from_utf8_lossy(&output.stderr);
+        assert!(output.status.success(), "explain {arguments:?}: {said}");
+        String::from_utf8_lossy(&output.stdout).into_owned()
+    }
+
     fn file(&self) -> PathBuf {
         self.root().join("lab/nginx.conf")
     }

@@ -1,5 +1,6 @@
 //! Reads the README's exercises and does them: `console` blocks are commands with their whole
-//! answers, `diff` blocks are changes of `lab/nginx.conf`, after which the front server starts anew.
+//! answers, `diff` blocks are changes of `lab/nginx.conf`, which the lab serves as soon as they are saved;
+//! another front server starts anew.
 #![allow(dead_code)]
 
 use crate::curl::curl;
@@ -85,8 +86,7 @@ pub fn run(readme: &str, servers: Servers, expect: impl Fn(&str) -> String) -> u
         let (line, command, answer) = match step {
             Step::Edit { diff, .. } => {
                 lesson.edit(&diff);
-                front.stop();
-                front = start_front(&lesson);
+                front = saved(front, &lesson, start_front, is_lab);
                 continue;
             }
             Step::Command {
@@ -99,8 +99,7 @@ pub fn run(readme: &str, servers: Servers, expect: impl Fn(&str) -> String) -> u
         let said = match command.as_str() {
             "git checkout lab/nginx.conf" => {
                 lesson.reset();
-                front.stop();
-                front = start_front(&lesson);
+                front = saved(front, &lesson, start_front, is_lab);
                 String::new()
             }
             "target/release/proxy-lab backend stop" if !is_lab => {
@@ -118,12 +117,31 @@ pub fn run(readme: &str, servers: Servers, expect: impl Fn(&str) -> String) -> u
             "target/release/proxy-lab backend start" => {
                 lesson.as_written(&lesson.switch_backend("start"))
             }
+            explain if explain.starts_with("target/release/proxy-lab explain ") => {
+                // Of the lab's own; it says the same whatever serves the file.
+                lesson.as_written(&lesson.explain(&words(explain)[2..]))
+            }
             _ => lesson.as_written(&pipeline(&lesson.here(&command))),
         };
         let (said, wanted) = (comparable(&said), comparable(&expect(&answer)));
         assert_eq!(said, wanted, "README.md:{line}: $ {command}");
     }
     count
+}
+
+/// The file was saved: the lab serves it, another front server must be told.
+fn saved(
+    front: Server,
+    lesson: &Lesson,
+    start: &dyn Fn(&Lesson) -> Server,
+    is_lab: bool,
+) -> Server {
+    if is_lab {
+        front.wait_for("was saved and is served now:");
+        return front;
+    }
+    front.stop();
+    start(lesson)
 }
 
 /// `curl …`, or `head -c N /dev/zero | curl …`.
