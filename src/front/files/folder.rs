@@ -30,12 +30,14 @@ pub(super) fn list(r: &Request) -> Result<Vec<Entry>, Flow> {
     if path.len() > 1 {
         path.truncate(path.len() - 1);
     }
-    let opened = rustix::fs::open(
-        &path[..],
-        OFlags::RDONLY | OFlags::DIRECTORY | OFlags::CLOEXEC,
-        Mode::empty(),
-    )
-    .and_then(|folder| Dir::read_from(&folder));
+    let allowed = crate::wall::may_read(mapping::as_path(&path)).map_err(|_| Errno::ACCESS);
+    let open = || {
+        let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::CLOEXEC;
+        rustix::fs::open(&path[..], flags, Mode::empty())
+    };
+    let opened = allowed
+        .and_then(|()| open())
+        .and_then(|folder| Dir::read_from(&folder));
     let mut entries = Vec::new();
     for entry in opened.map_err(|error| unreadable(r, &path, error))? {
         let Ok(entry) = entry else { break };
