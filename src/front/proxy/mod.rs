@@ -32,6 +32,7 @@ use crate::wire::body::BodyError;
 use super::log;
 use super::reply::Flow;
 use super::request::Request;
+use super::trace::Step;
 use super::variables;
 use head::BodyFraming;
 use peers::Balancer;
@@ -150,6 +151,16 @@ async fn look_up(r: &mut Request, host: &Bytes, port: u16) -> Result<Arc<Upstrea
     let name = shown.strip_suffix('.').unwrap_or(&shown);
     let name = name.to_ascii_lowercase();
     let host = &Bytes::from(name.clone());
+    if !r.worker.effects.happen() {
+        // Which address it has is the name server's to say.
+        let address = format!("{name}:{port}");
+        r.note(|| Step::Peer {
+            upstream: name.clone(),
+            address: address.clone(),
+            others: Vec::new(),
+        });
+        return Err(Flow::Silent(0));
+    }
     let names = &r.worker.upstreams.names;
     let watch = !r.location.proxy.ignore_client_abort;
     let mut asking = std::pin::pin!(names.find(resolver, host, port, core.resolver_timeout));

@@ -84,11 +84,19 @@ impl Notes {
             left_out: taken.left_out,
             body: match framing {
                 BodyFraming::None => Some(0),
+                // A length may be said that nothing follows.
+                BodyFraming::Length(_) if sends_none(r) => Some(0),
                 BodyFraming::Length(n) => Some(n),
                 BodyFraming::Chunked => None,
             },
         });
     }
+}
+
+/// `proxy_pass_request_body off`, and no body of our own.
+fn sends_none(r: &Request) -> bool {
+    let proxy = &r.location.proxy;
+    !proxy.pass_request_body && proxy.set_body.is_none()
 }
 
 /// How the request's target came about.
