@@ -140,6 +140,44 @@ mod tests {
         }
     }
 
+    /// What zlib 1.2.13 makes of the samples at levels 1 to 9, with the window and memory that nginx gives it for their length:
+    /// the CRC-32 of the whole stream.
+    #[rustfmt::skip]
+    const ZLIB: [((usize, u8, u8), [u32; 9]); 5] = [
+        ((700, 10, 3), [0x6b380af8, 0x0d6098e2, 0x0d6098e2, 0x4949a390, 0x81a444eb, 0x920f5401, 0x920f5401, 0x920f5401, 0x30b376b7]),
+        ((3000, 12, 5), [0x6c02d0e4, 0xc34d1e6b, 0xc34d1e6b, 0xb9375946, 0x65bf8780, 0xa4182d68, 0xd10f2a31, 0xf4fc3e20, 0x5d8f7f5b]),
+        ((12000, 14, 7), [0x5b43339c, 0x1df6e56f, 0x088e3404, 0xf5bad9f6, 0xd3cfea24, 0xcca96476, 0x45214875, 0xeba98a4e, 0xadce7d56]),
+        ((40000, 15, 8), [0x70125416, 0x2d43664f, 0xc2093c76, 0x87b80c1e, 0x638a47eb, 0x632267de, 0x443b2cdc, 0x0e260739, 0xa3be4f89]),
+        ((200000, 15, 8), [0x4147aeba, 0xa75ecdbc, 0x38e04149, 0xd5944c0e, 0xe70278cf, 0x1a46dfef, 0x7068a5ac, 0x03af7463, 0xc3dd0a22]),
+    ];
+
+    #[test]
+    fn every_byte_is_zlibs() {
+        for (seed, ((len, window, memory), expected)) in ZLIB.into_iter().enumerate() {
+            let input = sample(len, seed as u32 + 1);
+            for (level, expected) in (1..).zip(expected) {
+                let mut crc = Crc::new();
+                crc.update(&gzip(&input, level, window, memory, 32 * 1024));
+                assert_eq!(crc.sum(), expected, "{len} bytes at level {level}");
+            }
+        }
+    }
+
+    #[test]
+    fn every_byte_is_zlibs_with_sync_flushes_too() {
+        for (level, expected) in [(1, 0xeeb6aaff), (6, 0xa63c5fb1)] {
+            let mut stream = Gzip::new(level, 15, 8);
+            let mut out = Vec::new();
+            for piece in sample(12_000, 3).chunks(500) {
+                stream.write(piece, Flush::Sync, &mut out);
+            }
+            stream.write(b"", Flush::Finish, &mut out);
+            let mut crc = Crc::new();
+            crc.update(&out);
+            assert_eq!(crc.sum(), expected, "level {level}");
+        }
+    }
+
     #[test]
     fn after_a_sync_flush_all_can_be_read() {
         let input = sample(10_000, 7);

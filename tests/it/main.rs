@@ -8,6 +8,7 @@ mod broken_files;
 mod command_line;
 mod connections;
 mod explain;
+mod filters;
 mod forwarded;
 mod hot_reload;
 mod large_bodies;
