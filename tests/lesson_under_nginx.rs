@@ -12,6 +12,8 @@ mod lesson;
 mod nginx;
 #[path = "support/readme.rs"]
 mod readme;
+#[path = "support/words.rs"]
+mod words;
 
 use std::fs;
 

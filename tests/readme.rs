@@ -8,6 +8,8 @@ mod curl;
 mod lesson;
 #[path = "support/readme.rs"]
 mod readme;
+#[path = "support/words.rs"]
+mod words;
 
 use readme::Servers;
 

@@ -100,6 +100,8 @@ pub struct Listen {
     pub names: ServerNames,
     /// Every server of this address, in the file's order (for `explain`).
     pub servers: Vec<Arc<Server>>,
+    /// Some server reads heads by other rules than the default one: who is asked decides.
+    pub heads_differ: bool,
     pub span: Span,
 }
 

@@ -83,11 +83,8 @@ where
     S: Service<HttpRequest, Response = ServiceResponse, Error = actix_web::Error>,
 {
     fn limits(&self, host: &[u8]) -> Option<HeadLimits> {
-        let at = self.model.listens.get(self.listen)?;
-        let usual = &at.default_server.head;
-        if at.servers.iter().all(|server| server.head == *usual) {
-            return None;
-        }
+        let listens = &self.model.listens;
+        let at = listens.get(self.listen).filter(|at| at.heads_differ)?;
         let host = Bytes::from(host.to_ascii_lowercase());
         match choose::server(at, &host) {
             (_, How::Failed) => None,

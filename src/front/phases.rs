@@ -78,10 +78,13 @@ fn discard_body(r: &mut Request, reply: &Reply) -> Result<(), u16> {
     {
         return Ok(());
     }
-    if reply.standard && r.body.discard_arrived().is_err() {
+    if !reply.standard {
+        return discard(r);
+    }
+    if r.body.discard_arrived().is_err() {
         r.keep_alive = false;
     }
-    discard(r)
+    Ok(())
 }
 
 /// Throws away what arrived of the body.

@@ -6,7 +6,7 @@ use std::rc::Rc;
 use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
-use bytes::Bytes;
+use bytes::{Bytes, BytesMut};
 
 use super::chunked::{Chunk, ChunkDecoder, ChunkError, Side};
 use super::connection::{Connection, LARGE_READ, ReadError, SMALL_READ};
@@ -187,18 +187,13 @@ impl RequestBody {
     /// # Errors
     /// Its chunks are malformed, or too many.
     pub fn take_arrived(&self) -> Result<Bytes, BodyError> {
-        let mut arrived: Option<Bytes> = None;
+        let mut arrived = BytesMut::new();
         loop {
             match self.take() {
-                Ok(Taken::Bytes(bytes)) => {
-                    arrived = Some(match arrived {
-                        None => bytes,
-                        Some(first) => Bytes::from([&first[..], &bytes[..]].concat()),
-                    });
-                }
+                Ok(Taken::Bytes(bytes)) => arrived.extend_from_slice(&bytes),
                 Ok(Taken::More | Taken::End) => {
                     self.count_read();
-                    return Ok(arrived.unwrap_or_default());
+                    return Ok(arrived.freeze());
                 }
                 Err(error) => return Err(self.fail(error)),
             }

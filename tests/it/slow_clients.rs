@@ -4,6 +4,7 @@
 use std::fs;
 use std::io::{self, Read, Write};
 use std::net::TcpStream;
+use std::path::Path;
 use std::time::{Duration, Instant};
 
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
@@ -111,19 +112,20 @@ fn raise_own_limit() {
     setrlimit(Resource::Nofile, raised).expect("a limit raised");
 }
 
+/// Starts the program behind the shell's `limit`, in front of `upstream`; `prepare` fills its folder.
+fn start(limit: &str, upstream: &Upstream, prepare: impl FnOnce(&Path)) -> Program {
+    let configuration = CONFIGURATION.replace("{upstream}", &upstream.name());
+    Program::start_under(limit, "worker_connections 2048;", &configuration, prepare)
+}
+
 #[test]
 fn five_hundred_slow_clients_keep_nobody_waiting() {
     raise_own_limit();
     let upstream = Upstream::start(serve);
-    let program = Program::start_under(
-        "ulimit -Sn 256;",
-        "worker_connections 2048;",
-        &CONFIGURATION.replace("{upstream}", &upstream.name()),
-        |prefix| {
-            fs::create_dir(prefix.join("html")).expect("a folder");
-            fs::write(prefix.join("html/a.txt"), "a file\n").expect("a file");
-        },
-    );
+    let program = start("ulimit -Sn 256;", &upstream, |prefix| {
+        fs::create_dir(prefix.join("html")).expect("a folder");
+        fs::write(prefix.join("html/a.txt"), "a file\n").expect("a file");
+    });
     let kinds = [With::Head, With::Upload, With::Answer];
     let kinds = kinds.into_iter().cycle().take(CLIENTS);
     let mut clients: Vec<_> = kinds.map(|with| Slow::start(&program, with)).collect();
@@ -153,12 +155,7 @@ fn five_hundred_slow_clients_keep_nobody_waiting() {
 fn bytes_that_come_one_by_one_cost_no_more_than_others() {
     raise_own_limit();
     let upstream = Upstream::start(serve);
-    let program = Program::start_under(
-        "ulimit -Sn 256;",
-        "worker_connections 2048;",
-        &CONFIGURATION.replace("{upstream}", &upstream.name()),
-        |_| {},
-    );
+    let program = start("ulimit -Sn 256;", &upstream, |_| {});
     let mut clients: Vec<_> = (0..CLIENTS)
         .map(|_| Slow::start(&program, With::Upload))
         .collect();
@@ -181,12 +178,7 @@ fn bytes_that_come_one_by_one_cost_no_more_than_others() {
 fn a_limit_that_cannot_be_raised_is_said_and_survived() {
     raise_own_limit();
     let upstream = Upstream::start(serve);
-    let program = Program::start_under(
-        "ulimit -n 64;",
-        "worker_connections 2048;",
-        &CONFIGURATION.replace("{upstream}", &upstream.name()),
-        |_| {},
-    );
+    let program = start("ulimit -n 64;", &upstream, |_| {});
     assert_eq!(program.get("/api/x").text(), "ok");
     // More clients than descriptors: some wait; when the others leave, there is an answer for everyone.
     let held: Vec<_> = (0..100)

@@ -12,12 +12,6 @@ pub struct Site {
     pub paths: Vec<String>,
 }
 
-/// `map`.
-const MAP: bool = false;
-
-/// The rewrite module.
-const REWRITING: bool = true;
-
 /// Files that every site has: path under the prefix, and text.
 pub const FILES: &[(&str, &str)] = &[
     (
@@ -162,13 +156,11 @@ impl Maker<'_> {
              $sent_http_content_type|$sent_http_location|$upstream_status|$upstream_response_length|$http_x_test';",
         );
         self.line("access_log logs/access.log all;");
-        if MAP {
-            self.open("map $arg_x $mapped");
-            self.line("default none;");
-            self.line("a one;");
-            self.line("~^b(.*)$ two-$1;");
-            self.close();
-        }
+        self.open("map $arg_x $mapped");
+        self.line("default none;");
+        self.line("a one;");
+        self.line("~^b(.*)$ two-$1;");
+        self.close();
         if self.rng.chance(40) {
             self.pool = true;
             self.open("upstream pool");
@@ -204,7 +196,7 @@ impl Maker<'_> {
         }
         self.server_settings();
         self.settings(3);
-        if REWRITING && self.rng.chance(12) {
+        if self.rng.chance(12) {
             self.rewriting(1, true);
         }
         self.named = self.rng.chance(40);
@@ -388,7 +380,7 @@ impl Maker<'_> {
 
     /// What a location does: one content, and perhaps rewriting before it.
     fn body(&mut self, depth: usize, no_uri: bool) {
-        if REWRITING && self.rng.chance(20) {
+        if self.rng.chance(20) {
             self.rewriting(depth, false);
         }
         match self.rng.below(10) {

@@ -8,3 +8,4 @@ pub mod lab;
 pub mod lesson;
 pub mod program;
 pub mod upstream;
+pub mod words;

@@ -5,6 +5,7 @@
 
 use crate::curl::curl;
 use crate::lesson::{Lesson, Server};
+use crate::words::words;
 
 /// One thing that the README tells to do.
 #[derive(Debug, PartialEq, Eq)]
@@ -158,20 +159,6 @@ fn pipeline(command: &str) -> String {
     let words = words(command);
     assert_eq!(words[0], "curl", "not a command that is known here");
     curl(&words[1..], &stdin).unwrap_or_else(|error| panic!("{command}: {error}"))
-}
-
-/// Splits a command line at its spaces, but for those between single quotes.
-fn words(command: &str) -> Vec<String> {
-    let mut words = vec![String::new()];
-    let mut quoted = false;
-    for c in command.chars() {
-        match c {
-            '\'' => quoted = !quoted,
-            ' ' if !quoted => words.push(String::new()),
-            c => words.last_mut().expect("a word").push(c),
-        }
-    }
-    words
 }
 
 /// An answer as a page can show it: dates and the time in an ETag blanked, where they have the

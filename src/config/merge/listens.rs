@@ -80,6 +80,7 @@ impl Merge<'_> {
             .names
             .trailing
             .sort_by_key(|(name, _)| std::cmp::Reverse(name.len()));
+        let heads_differ = behind.iter().any(|s| s.head != default_server.head);
         Some(Listen {
             address: draft.address,
             options: draft.options,
@@ -87,6 +88,7 @@ impl Merge<'_> {
             default_server,
             names: table.names,
             servers: behind,
+            heads_differ,
             span: draft.span,
         })
     }

@@ -34,6 +34,13 @@ pub struct UpstreamState {
     pub bytes_sent: u64,
 }
 
+/// `http://127.0.0.1:5000/users`: a peer by its name and the target asked of it, as nginx's log names them.
+pub fn url(peer: &str, uri: &[u8]) -> String {
+    let separator = if peer.starts_with("unix:") { ":" } else { "" };
+    let uri = String::from_utf8_lossy(uri);
+    format!("http://{peer}{separator}{uri}")
+}
+
 impl UpstreamStates {
     /// Another location begins to ask: what came before is parted from what comes.
     pub fn begin(&self) {
@@ -47,10 +54,7 @@ impl UpstreamStates {
     pub fn url(&self) -> Option<String> {
         let tries = self.tries.borrow();
         let peer = tries.last()?.peer.as_ref()?;
-        let separator = if peer.starts_with("unix:") { ":" } else { "" };
-        let uri = self.uri.borrow();
-        let uri = String::from_utf8_lossy(&uri);
-        Some(format!("http://{peer}{separator}{uri}"))
+        Some(url(peer, &self.uri.borrow()))
     }
 
     /// No answer counts until the next one comes.

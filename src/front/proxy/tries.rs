@@ -9,7 +9,7 @@ use std::time::Instant;
 use awc::ClientResponse;
 use bytes::Bytes;
 
-use crate::config::model::{ListenAddress, LogLevel, NextUpstream, Peer, Upstream};
+use crate::config::model::{LogLevel, NextUpstream, Peer, Upstream};
 use crate::front::reply::Flow;
 use crate::front::request::Request;
 use crate::front::{log, trace};
@@ -22,7 +22,7 @@ use super::exchange::{self, Exchange, Failure, Limits, Start, Upload};
 use super::head::UpstreamHead;
 use super::passing::{Answered, answered};
 use super::peers::Choice;
-use super::states::UpstreamState;
+use super::states::{UpstreamState, url};
 use super::transport::Shared;
 
 /// How one try ended.
@@ -54,7 +54,7 @@ impl Attempt {
 
     /// `http://127.0.0.1:5000/users`, as nginx's log names it.
     pub fn url(&self) -> String {
-        url_of(self.peer(), &self.uri)
+        url(&self.peer().name, &self.uri)
     }
 
     fn log(&self, r: &Request, level: LogLevel, message: &str) {
@@ -74,16 +74,6 @@ impl Attempt {
             && !(sent && self.live)
             && (timeout.is_zero() || self.begun.elapsed() < timeout)
     }
-}
-
-fn url_of(peer: &Peer, uri: &[u8]) -> String {
-    let separator = if matches!(peer.address, ListenAddress::Unix(_)) {
-        ":"
-    } else {
-        ""
-    };
-    let uri = String::from_utf8_lossy(uri);
-    format!("http://{}{separator}{uri}", peer.name)
 }
 
 /// Tries peers until one answers or nginx would give up.
@@ -314,7 +304,7 @@ fn no_room(r: &Request, peer: &Peer, head: &UpstreamHead) -> u16 {
         "{} while connecting to upstream",
         r.worker.room.not_enough()
     );
-    let url = url_of(peer, &head.uri);
+    let url = url(&peer.name, &head.uri);
     log::error_at(r, LogLevel::Alert, &message, Some(&url));
     500
 }
