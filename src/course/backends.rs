@@ -57,6 +57,8 @@ struct Running {
     /// As the file names it.
     configured: SocketAddr,
     real: SocketAddr,
+    /// It leads to the graded server itself.
+    hop: bool,
     stop: Arc<AtomicBool>,
 }
 
@@ -142,6 +144,12 @@ impl Backends {
     /// # Errors
     /// No port can be had.
     pub fn hop(&mut self, configured: SocketAddr, to: SocketAddr) -> io::Result<()> {
+        // A way that was made before leads to a port that was given up.
+        let (old, kept) = std::mem::take(&mut self.running)
+            .into_iter()
+            .partition(|running| running.hop && running.configured == configured);
+        self.running = kept;
+        end(&old);
         self.relay(configured, Part::Hop { to }, Duration::ZERO)
     }
 
@@ -175,6 +183,7 @@ impl Backends {
         let real = listener.local_addr()?;
         let stop = Arc::new(AtomicBool::new(false));
         let (stopping, shared) = (stop.clone(), self.shared.clone());
+        let hop = matches!(part, Part::Hop { .. });
         std::thread::spawn(move || {
             for stream in listener.incoming().flatten() {
                 if stopping.load(Ordering::Relaxed) {
@@ -187,6 +196,7 @@ impl Backends {
         self.running.push(Running {
             configured,
             real,
+            hop,
             stop,
         });
         Ok(())
@@ -195,11 +205,15 @@ impl Backends {
 
 impl Drop for Backends {
     fn drop(&mut self) {
-        for running in &self.running {
-            running.stop.store(true, Ordering::Relaxed);
-            // Wakes the thread that accepts, which then ends.
-            let _ = TcpStream::connect(running.real);
-        }
+        end(&self.running);
+    }
+}
+
+fn end(relays: &[Running]) {
+    for relay in relays {
+        relay.stop.store(true, Ordering::Relaxed);
+        // Wakes the thread that accepts, which then ends.
+        let _ = TcpStream::connect(relay.real);
     }
 }
 

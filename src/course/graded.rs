@@ -31,6 +31,10 @@ const FILE: u64 = 64 << 20;
 /// Open files and sockets.
 const DESCRIPTORS: u64 = 256;
 
+/// A line among the error lines: those of the story that is told next are complete. Both come by pipes of their own,
+/// and neither says by itself how far the other has come.
+pub const MARK: &str = "\u{1}";
+
 /// What is to be served.
 #[derive(Debug, Serialize, Deserialize)]
 pub struct Job {
@@ -102,6 +106,7 @@ fn serve() -> Result<(), Box<dyn std::error::Error>> {
     let mut options = FrontOptions {
         listen_map: AddressMap::closed(Vec::new(), any_port()),
         story: Some(Arc::new(|line: &str| {
+            let _ = writeln!(std::io::stderr().lock(), "{MARK}");
             let _ = say(&Word::Story(line.to_owned()));
         })),
         ..FrontOptions::default()

@@ -3,7 +3,6 @@
 //! Only for exercises of one's own: real nginx has no wall around it.
 
 use std::fs;
-use std::io;
 use std::net::{Ipv4Addr, SocketAddr, TcpListener, TcpStream};
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
@@ -63,17 +62,16 @@ impl Nginx {
     pub fn serve(&self, folder: &Path, backends: &mut Backends) -> Result<Served, StartError> {
         let file = folder.join("nginx.conf");
         let original = fs::read(&file)?;
-        let mut ports = Ports::of(&original);
-        for &(configured, _) in &ports.listens.clone() {
-            let to = SocketAddr::from((Ipv4Addr::LOCALHOST, ports.real(configured)));
-            backends.hop(SocketAddr::from((Ipv4Addr::LOCALHOST, configured)), to)?;
-        }
-        for attempt in 1.. {
+        for attempt in 1..=ATTEMPTS {
+            let ports = Ports::of(&original);
+            for &(configured, real) in &ports.listens {
+                let at = |port| SocketAddr::from((Ipv4Addr::LOCALHOST, port));
+                backends.hop(at(configured), at(real))?;
+            }
             fs::write(&file, ports.rewritten(&original, backends))?;
             match self.start(folder, &ports) {
-                Err(StartError::Trouble(why)) if attempt < ATTEMPTS && why.contains("98:") => {
-                    ports = Ports::of(&original);
-                }
+                // Another program was quicker: everything again, with other ports.
+                Err(StartError::Trouble(why)) if attempt < ATTEMPTS && why.contains("(98: ") => {}
                 done => return done,
             }
         }
@@ -124,6 +122,9 @@ impl Nginx {
 }
 
 fn refused(said: &str) -> StartError {
+    if said.contains("(98: ") {
+        return StartError::Trouble(said.to_owned());
+    }
     let first = said
         .lines()
         .find_map(|line| Some(&line[line.find("[emerg]")?..]));
@@ -236,7 +237,15 @@ fn replaced(text: &str, old: &str, new: &str) -> String {
     out + rest
 }
 
-fn free_port() -> io::Result<u16> {
-    let socket = TcpListener::bind((Ipv4Addr::LOCALHOST, 0))?;
-    Ok(socket.local_addr()?.port())
+/// A port below those that systems give to whoever asks for any: nobody gets it by chance before nginx does.
+fn free_port() -> Option<u16> {
+    use std::hash::{BuildHasher, Hasher};
+    const FIRST: u64 = 10_240;
+    const MANY: u64 = 20_000;
+    let luck = std::collections::hash_map::RandomState::new()
+        .build_hasher()
+        .finish();
+    (0..200)
+        .filter_map(|n| u16::try_from(FIRST + (luck % MANY + n * 97) % MANY).ok())
+        .find(|port| TcpListener::bind((Ipv4Addr::LOCALHOST, *port)).is_ok())
 }

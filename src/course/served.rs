@@ -1,6 +1,6 @@
 //! A learner's file being served for the grader: by this program's graded process, or by real nginx.
 
-use std::io::{BufRead, BufReader, Read, Write};
+use std::io::{BufRead, BufReader, Write};
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::process::{Child, ChildStdin, Command, Stdio};
@@ -8,14 +8,14 @@ use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 use super::backends::Backends;
-use super::graded::{Job, Refusal, Roads, Word};
+use super::graded::{Job, MARK, Refusal, Roads, Word};
 
 /// How long a start may take.
 const START: Duration = Duration::from_secs(10);
 /// How long the story of a request that was answered is waited for.
 const STORY: Duration = Duration::from_millis(500);
 /// Most bytes of error lines that are kept.
-const ERRORS: u64 = 256 * 1024;
+const ERRORS: usize = 256 * 1024;
 
 /// A server that was started for grading; dropping it ends it.
 pub struct Served {
@@ -62,6 +62,9 @@ struct Words {
     refused: Option<Refusal>,
     serving: bool,
     stories: Vec<String>,
+    /// How many stories were told, and of how many the error lines are complete.
+    told: usize,
+    marks: usize,
     errors: String,
     over: bool,
 }
@@ -175,6 +178,9 @@ impl Served {
         }
         let begin = format!("{method} {target} ");
         self.heard.wait(STORY, |words| {
+            if words.marks < words.told {
+                return None;
+            }
             // The outermost of several is told last.
             let at = words.stories.iter().rposition(|s| s.starts_with(&begin))?;
             let story = words.stories.swap_remove(at);
@@ -247,16 +253,10 @@ impl Heard {
             std::thread::spawn(move || {
                 let mut reader = BufReader::new(errors);
                 let mut line = Vec::new();
-                let mut kept = 0;
                 while reader.read_until(b'\n', &mut line).is_ok_and(|n| n > 0) {
-                    kept += line.len() as u64;
-                    if kept <= ERRORS {
-                        heard
-                            .change(|words| words.errors.push_str(&String::from_utf8_lossy(&line)));
-                    }
+                    heard.change(|words| words.take_error(&line));
                     line.clear();
                 }
-                let _ = reader.read_to_end(&mut line);
             });
         }
         heard
@@ -269,7 +269,19 @@ impl Words {
             Word::Bound(bound) => self.bound = Some(bound),
             Word::Refused(refusal) => self.refused = Some(refusal),
             Word::Serving => self.serving = true,
-            Word::Story(story) => self.stories.push(story),
+            Word::Story(story) => {
+                self.told += 1;
+                self.stories.push(story);
+            }
+        }
+    }
+
+    fn take_error(&mut self, line: &[u8]) {
+        let line = String::from_utf8_lossy(line);
+        if line.trim_end() == MARK {
+            self.marks += 1;
+        } else if self.errors.len() < ERRORS {
+            self.errors.push_str(&line);
         }
     }
 }

@@ -61,3 +61,26 @@ fn the_seed_repeats_a_run() {
     assert_eq!(check("5"), check("5"));
     assert_ne!(check("5"), check("6"));
 }
+
+#[test]
+fn under_load_a_mistake_is_told_by_its_error_line() {
+    // Error lines and answers come by different pipes: the verdict waits for both.
+    let lab = Lab::new();
+    let wrong = lab.exercises().join("03-proxy-pass/wrong/wrong-port.conf");
+    let wrong = wrong.to_str().expect("UTF-8");
+    let started: Vec<_> = (0..30)
+        .map(|_| {
+            let mut command = lab.command(&["check", "3", "--answer", wrong]);
+            command.stdout(std::process::Stdio::piped());
+            command.spawn().expect("the program")
+        })
+        .collect();
+    for child in started {
+        let said = Said::of(child.wait_with_output().expect("an end"));
+        let told = said.out.contains("Nobody listens at 127.0.0.1:5001");
+        assert!(
+            told && said.out.contains("error log connect() failed"),
+            "{said:?}"
+        );
+    }
+}

@@ -24,10 +24,10 @@ pub fn as_path(bytes: &[u8]) -> &Path {
 /// # Errors
 /// As `stat(2)`; a name with a NUL is none that exists.
 pub(super) fn kind(r: &Request, path: &[u8]) -> Result<FileType, Errno> {
-    super::symlinks::check(r, path)?;
     if crate::wall::may_read(as_path(path)).is_err() {
         return Err(Errno::ACCESS);
     }
+    super::symlinks::check(r, path)?;
     match rustix::fs::stat(path) {
         Ok(stat) => Ok(FileType::from_raw_mode(stat.st_mode)),
         Err(Errno::INVAL) => Err(Errno::NOENT),

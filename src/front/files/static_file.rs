@@ -86,12 +86,12 @@ pub(super) fn reply(r: &Request, file: NamedFile, modified: i64, size: u64) -> R
 /// `Content-Disposition` from the path that it is told; both come from the configuration here, so it is told a name
 /// that costs next to nothing.
 pub(super) fn open(r: &Request, path: &[u8]) -> io::Result<NamedFile> {
+    crate::wall::may_read(as_path(path))?;
     symlinks::check(r, path)?;
     open_path(path)
 }
 
 fn open_path(path: &[u8]) -> io::Result<NamedFile> {
-    crate::wall::may_read(as_path(path))?;
     let nonblocking = OFlags::NONBLOCK.bits().cast_signed();
     let file = OpenOptions::new()
         .read(true)
