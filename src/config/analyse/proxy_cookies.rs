@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use super::frame::Level;
 use super::template::Piece;
-use super::{Analyser, Outcome, duplicate, invalid_parameter};
+use super::{Analyser, Outcome, duplicate, invalid_parameter, warn};
 use crate::config::diagnostics::Diagnostic;
 use crate::config::lexer::Word;
 use crate::config::model::{CookieFlag, CookieFlags, CookieFrom, CookieName, CookieRewrite};
@@ -66,7 +66,9 @@ pub fn flags(analyser: &mut Analyser, directive: &Directive) -> Outcome {
     for word in directive.args.iter().skip(1) {
         let template = analyser.template(directive, word)?;
         if template.as_literal().is_some() && CookieFlag::of(&word.value).is_none() {
-            return Err(unknown_flag(directive, word));
+            // nginx takes it, and does nothing.
+            let found = unknown_flag(directive, word);
+            analyser.report(found, directive.end);
         }
         flags.push(template);
     }
@@ -79,8 +81,10 @@ pub fn flags(analyser: &mut Analyser, directive: &Directive) -> Outcome {
 
 fn unknown_flag(directive: &Directive, word: &Word) -> Diagnostic {
     let known = CookieFlag::WORDS.map(|(word, _)| word);
-    let found =
-        invalid_parameter(directive, word).label(format!("expected one of: {}", known.join(", ")));
+    let message = format!("unknown flag \"{}\" has no effect", word.text());
+    let found = warn(directive, message)
+        .at(word.span)
+        .label(format!("expected one of: {}", known.join(", ")));
     match nearest(&word.text(), known) {
         Some(guess) => found.help(format!("did you mean `{guess}`?")),
         None => found,

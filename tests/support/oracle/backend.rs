@@ -123,7 +123,7 @@ impl Backends {
         let mut state = self.shared.lock();
         match state.failure.take() {
             Some(failure) => Err(failure),
-            None => Ok(std::mem::take(&mut state.received)),
+            None => Ok(in_order(std::mem::take(&mut state.received))),
         }
     }
 
@@ -214,6 +214,19 @@ impl Shared {
     }
 }
 
+/// What became of a connection stands behind what came on it: the next server may have been asked before that was seen.
+fn in_order(received: Vec<Received>) -> Vec<Received> {
+    let mut ordered: Vec<Received> = Vec::with_capacity(received.len());
+    for entry in received {
+        let same = |before: &Received| before.backend == entry.backend;
+        match ordered.iter().rposition(same) {
+            Some(at) if entry.bytes.is_empty() => ordered.insert(at + 1, entry),
+            _ => ordered.push(entry),
+        }
+    }
+    ordered
+}
+
 fn accept(listener: &TcpListener, backend: usize, shared: &Arc<Shared>) {
     for stream in listener.incoming() {
         if shared.lock().stopping {
@@ -301,7 +314,21 @@ fn serve(
                 return Ok(());
             }
         }
-        if !write_parts(&mut writer, &answer, shared)? {
+        if answer.then == Then::Press {
+            let note = press(&mut writer, &answer.parts.concat())?;
+            shared.note(Received {
+                backend,
+                on_connection,
+                from,
+                bytes: Vec::new(),
+                note: Some(note.text()),
+            });
+            if let Pressed::Stuck(rest) = note
+                && (shared.gate().is_err() || writer.write_all(&rest).is_err())
+            {
+                return Ok(());
+            }
+        } else if !write_parts(&mut writer, &answer, shared)? {
             return Ok(());
         }
         match answer.then {
@@ -344,13 +371,52 @@ fn serve(
                 return Ok(());
             }
             Then::Close => return finish(&writer, &mut incoming),
-            Then::Auto if !keeps(&head) => return finish(&writer, &mut incoming),
-            Then::Auto | Then::Keep => {}
+            Then::Auto | Then::Press if !keeps(&head) => return finish(&writer, &mut incoming),
+            Then::Auto | Then::Press | Then::Keep => {}
         }
         shared.busy(false);
         *busy = false;
     }
     Ok(())
+}
+
+/// How far an answer went whose client reads nothing.
+enum Pressed {
+    Whole,
+    /// What was not taken.
+    Stuck(Vec<u8>),
+}
+
+impl Pressed {
+    fn text(&self) -> &'static str {
+        match self {
+            Pressed::Whole => "the whole answer is taken while the client reads nothing",
+            Pressed::Stuck(_) => "not all of the answer is taken while the client reads nothing",
+        }
+    }
+}
+
+/// Writes as much as is taken; nothing taken for so long counts as the end of it.
+fn press(writer: &mut TcpStream, bytes: &[u8]) -> Result<Pressed, OracleError> {
+    const STUCK: Duration = Duration::from_millis(500);
+    let set = |writer: &TcpStream, time| {
+        let what = OracleError::io("set_write_timeout");
+        writer.set_write_timeout(time).map_err(what)
+    };
+    set(writer, Some(STUCK))?;
+    let mut rest = bytes;
+    while !rest.is_empty() {
+        match writer.write(rest) {
+            Ok(n) => rest = rest.get(n..).unwrap_or_default(),
+            Err(_) => break,
+        }
+    }
+    set(writer, None)?;
+    Ok(if rest.is_empty() {
+        Pressed::Whole
+    } else {
+        Pressed::Stuck(rest.to_vec())
+    })
 }
 
 /// Writes an answer; `false` when the proxy has gone.

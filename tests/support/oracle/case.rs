@@ -182,6 +182,8 @@ pub enum Then {
     Wait,
     /// Sends back every byte until the proxy closes.
     Echo,
+    /// Says whether the proxy takes the whole answer while its client reads nothing of it, then goes on as with `auto`.
+    Press,
 }
 
 fn default_port() -> String {
