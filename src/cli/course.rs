@@ -5,8 +5,9 @@ mod prove;
 mod show;
 mod watch;
 
+use std::fs::File;
 use std::io::{IsTerminal, Write};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use clap::{Args, Subcommand};
@@ -160,6 +161,11 @@ pub enum CommandError {
         path: PathBuf,
         source: std::io::Error,
     },
+    #[error("--junit {path}: the file cannot be written: {source}", path = path.display())]
+    Report {
+        path: PathBuf,
+        source: std::io::Error,
+    },
     #[error(transparent)]
     Io(#[from] std::io::Error),
 }
@@ -218,23 +224,21 @@ fn check(arguments: &CheckArguments, paint: &Paint) -> Result<ExitCode, CommandE
         Some(answer) => answer.clone(),
         None => room.started(exercise)?,
     };
+    // A report that cannot be kept is told before anything is graded and remembered.
+    let report = arguments.junit.as_deref().map(Report::begin).transpose()?;
     let verdict = grade::grade(&engine()?, exercise, &answer, seed)?;
     let first_time = match arguments.answer {
         Some(_) => false,
         None => remember(&room, exercise, &verdict)?,
     };
-    if let Some(file) = &arguments.junit {
-        let text = junit::document(std::slice::from_ref(&verdict));
-        std::fs::write(file, text).map_err(|source| CommandError::File {
-            path: file.clone(),
-            source,
-        })?;
+    if let Some(report) = report {
+        report.write(&verdict)?;
     }
     if arguments.json {
         print(&format!("{}\n", verdict.json()))?;
     } else {
         print(&show::verdict(
-            &room, exercise, &verdict, first_time, paint,
+            &room, exercise, &verdict, first_time, false, paint,
         )?)?;
     }
     Ok(if verdict.is_right() {
@@ -242,6 +246,33 @@ fn check(arguments: &CheckArguments, paint: &Paint) -> Result<ExitCode, CommandE
     } else {
         ExitCode::from(1)
     })
+}
+
+/// The file of `--junit`.
+struct Report {
+    path: PathBuf,
+    file: File,
+}
+
+impl Report {
+    fn begin(path: &Path) -> Result<Self, CommandError> {
+        let file = File::create(path).map_err(|source| CommandError::Report {
+            path: path.to_owned(),
+            source,
+        })?;
+        let path = path.to_owned();
+        Ok(Self { path, file })
+    }
+
+    fn write(mut self, verdict: &Verdict) -> Result<(), CommandError> {
+        let text = junit::document(std::slice::from_ref(verdict));
+        self.file
+            .write_all(text.as_bytes())
+            .map_err(|source| CommandError::Report {
+                path: self.path,
+                source,
+            })
+    }
 }
 
 /// Notes what came of a check; true if the exercise is done for the first time.

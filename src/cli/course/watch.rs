@@ -21,7 +21,7 @@ use crate::course::grade;
 use crate::course::verdict::Paint;
 
 use super::desk::Room;
-use super::{At, CommandError, any_seed, engine, me, print, remember, show};
+use super::{At, CommandError, any_seed, engine, print, remember, show};
 
 /// Between two looks.
 const LOOK: Duration = Duration::from_millis(30);
@@ -71,7 +71,8 @@ fn judge(room: &Room, exercise: &Exercise, paint: &Paint, keys: bool) -> Result<
     match grade::grade(&engine()?, exercise, &folder, any_seed()) {
         Ok(verdict) => {
             let first_time = remember(room, exercise, &verdict)?;
-            text.push_str(&show::verdict(room, exercise, &verdict, first_time, paint)?);
+            let shown = show::verdict(room, exercise, &verdict, first_time, keys, paint)?;
+            text.push_str(&shown);
         }
         // The next save may mend it.
         Err(error) => text.push_str(&format!("It could not be graded: {error}\n")),
@@ -81,7 +82,7 @@ fn judge(room: &Room, exercise: &Exercise, paint: &Paint, keys: bool) -> Result<
     } else {
         "Waiting for the next save. Ctrl-C ends it."
     };
-    text.push_str(&format!("{}\n", paint.with(Paint::FAINT, foot)));
+    text.push_str(&format!("\n{}\n", paint.with(Paint::FAINT, foot)));
     print(&text)
 }
 
@@ -117,9 +118,9 @@ fn pressed(
 fn next(room: &Room, exercise: &Exercise, paint: &Paint) -> Result<String, CommandError> {
     if !room.progress().is_done(&exercise.name) {
         return Ok(format!(
-            "{} is not right yet. To go on all the same, in another terminal: {} start NUMBER\n",
+            "{} is not right yet. To go on all the same, in another terminal: {}\n",
             exercise.name,
-            me()
+            room.command("start NUMBER")
         ));
     }
     match room.course.after(exercise) {
