@@ -135,7 +135,7 @@ pub fn front_taken(error: FrontError, file: &str, ours: &[SocketAddr]) -> CliErr
     if source.kind() == std::io::ErrorKind::AddrInUse {
         if ours
             .iter()
-            .any(|own| own.to_string() == address.to_string())
+            .any(|own| own.to_string() == *address)
         {
             return CliError::Taken(format!(
                 "proxy-lab: {address} is taken: a backend of this lab listens there.\n\
