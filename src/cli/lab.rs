@@ -133,10 +133,7 @@ pub fn front_taken(error: FrontError, file: &str, ours: &[SocketAddr]) -> CliErr
         return CliError::Front(error);
     };
     if source.kind() == std::io::ErrorKind::AddrInUse {
-        if ours
-            .iter()
-            .any(|own| own.to_string() == *address)
-        {
+        if ours.iter().any(|own| own.to_string() == *address) {
             return CliError::Taken(format!(
                 "proxy-lab: {address} is taken: a backend of this lab listens there.\n\
                  Write another port behind `listen` in {file}, such as 3000."
