@@ -25,6 +25,7 @@ use desk::Room;
 #[derive(Debug, Clone, Subcommand)]
 pub enum CourseCommand {
     /// List the exercises: what is done, and what is next.
+    #[command(after_help = "Examples:\n  proxy-lab list\n  proxy-lab list --json    for programs")]
     List(ListArguments),
     /// Begin an exercise: copies it to lab/work/, and the running lab serves it.
     #[command(
@@ -37,12 +38,24 @@ pub enum CourseCommand {
     )]
     Check(CheckArguments),
     /// Grade on every save, until q or Ctrl-C.
+    #[command(
+        after_help = "Examples:\n  proxy-lab watch    the exercise that was started last; keys: h hint, l list, n next, r reset, q quit"
+    )]
     Watch(At),
     /// Show the next hint.
+    #[command(
+        after_help = "Examples:\n  proxy-lab hint      one more than before, for the exercise that was started last\n  proxy-lab hint 4"
+    )]
     Hint(WhichArguments),
     /// Begin an exercise anew; the work so far is kept in lab/work/backups/.
+    #[command(
+        after_help = "Examples:\n  proxy-lab reset          asks first\n  proxy-lab reset 4 --yes"
+    )]
     Reset(ResetArguments),
     /// Show the solution of an exercise that is done, and why it is right.
+    #[command(
+        after_help = "Examples:\n  proxy-lab solution 4\n  proxy-lab solution 4 --spoil    before it is done"
+    )]
     Solution(SolutionArguments),
     /// For teachers: prove that a course is sound.
     Course {
@@ -57,6 +70,9 @@ pub enum CourseCommand {
 #[derive(Debug, Clone, Subcommand)]
 pub enum TeacherCommand {
     /// Prove of every exercise that its start fails, its solution passes, hints and links hold, and cheats fail.
+    #[command(
+        after_help = "Examples:\n  proxy-lab course check\n  proxy-lab course check lab/exercises/22-my-idea\n  proxy-lab course check courses/mine --nginx /usr/sbin/nginx"
+    )]
     Check(ProveArguments),
 }
 
@@ -314,8 +330,16 @@ fn any_seed() -> u64 {
     placeholders::mix(luck) % 1_000_000
 }
 
-/// Writes to the standard output; a reader that went away ends the program quietly.
+/// Writes to the standard output; a reader that has seen enough is no error.
 fn print(text: &str) -> Result<(), CommandError> {
+    match write(text) {
+        Err(error) if error.kind() == std::io::ErrorKind::BrokenPipe => Ok(()),
+        written => Ok(written?),
+    }
+}
+
+fn write(text: &str) -> std::io::Result<()> {
     let mut out = std::io::stdout().lock();
-    Ok(out.write_all(text.as_bytes()).and_then(|()| out.flush())?)
+    out.write_all(text.as_bytes())?;
+    out.flush()
 }

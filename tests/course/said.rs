@@ -135,3 +135,34 @@ fn commands_for_another_course_name_it() {
     assert_eq!(said.code, 1, "{said:?}");
     assert!(said.out.contains("hint --course other"), "{said:?}");
 }
+
+#[test]
+fn a_reader_that_has_gone_changes_no_verdict() {
+    let lab = Lab::new();
+    let solution = lab
+        .exercises()
+        .join("04-trailing-slash/solution/nginx.conf");
+    check(&lab, "04-trailing-slash", |_| {
+        fs::read_to_string(solution).expect("a file")
+    });
+    let (read, write) = std::io::pipe().expect("a pipe");
+    drop(read);
+    let said = lab.command(&["check"]).stdout(write).output();
+    let said = Said::of(said.expect("the program"));
+    assert_eq!((said.code, said.err.as_str()), (0, ""));
+}
+
+#[test]
+fn what_the_course_has_no_use_for_is_neither_offered_nor_passed_over() {
+    let lab = Lab::new();
+    for command in [
+        "list", "start", "check", "watch", "hint", "reset", "solution",
+    ] {
+        let said = lab.run(&[command, "--help"]);
+        assert!(!said.out.contains("nginx mode"), "{said:?}");
+        assert!(said.out.contains("Examples:"), "{said:?}");
+    }
+    let said = lab.run(&["check", "3", "-c", "other.conf"]);
+    assert_eq!(said.code, 2, "{said:?}");
+    assert!(said.err.contains("--answer FILE"), "{said:?}");
+}
