@@ -48,6 +48,14 @@ fn file_of(prefix: &Path) -> PathBuf {
     prefix.join("lab/.running")
 }
 
+/// Whether a lab runs for the project at `root`.
+pub fn is_running(root: &Path) -> bool {
+    let port = std::fs::read_to_string(file_of(root))
+        .ok()
+        .and_then(|note| note.split_whitespace().next()?.parse::<u16>().ok());
+    port.is_some_and(|port| TcpStream::connect((Ipv4Addr::LOCALHOST, port)).is_ok())
+}
+
 /// Gives an order to the lab that runs for the nearest folder upward.
 ///
 /// # Errors

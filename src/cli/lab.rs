@@ -43,10 +43,16 @@ pub fn run(
     };
     let logs = Arc::new(Logs::open(&model, true).map_err(unwritable_log)?);
     // Everything is bound before anything starts: nothing is left half-started.
-    let bound = server::bind(&model, &options).map_err(front_taken)?;
+    let file = places.shown();
+    let bound = server::bind(&model, &options).map_err(|error| front_taken(error, &file, &[]))?;
     let mut listeners = Vec::new();
     for (name, address) in wanted_backends(arguments, both) {
+        let of_the_file = bound.iter().any(|front| front.address == address);
         let listener = backend::bind(address).map_err(|error| match &name {
+            _ if of_the_file => CliError::Taken(format!(
+                "proxy-lab: {file} listens on {address}, which is the backend's address.\n\
+                 Write another port behind `listen` in {file}, such as 3000."
+            )),
             None => backend_taken(error, address),
             Some(name) => named_backend_taken(error, name),
         })?;
@@ -60,7 +66,8 @@ pub fn run(
         let mut terminate = signal(SignalKind::terminate())?;
         let control = server::start(model.clone(), logs, bound, options)?;
         if !watching.no_reload {
-            let reloader = Reloader::new(watching, control.clone(), places, model);
+            let own = listeners.iter().flat_map(|(_, l)| l.local_addr()).collect();
+            let reloader = Reloader::new(watching, control.clone(), places, model, own);
             actix_rt::spawn(reloader.run());
         }
         let mut switch = BackendSwitch::default();
@@ -120,21 +127,27 @@ fn unwritable_log(error: LogError) -> CliError {
     CliError::Taken(format!("{}\n{advice}", CliError::Log(error)))
 }
 
-/// What to do about an address that cannot be had.
-pub fn front_taken(error: FrontError) -> CliError {
+/// What to do about an address that cannot be had: `file` wants it, and `ours` are the backends of this lab.
+pub fn front_taken(error: FrontError, file: &str, ours: &[SocketAddr]) -> CliError {
     let FrontError::Bind { address, source } = &error else {
         return CliError::Front(error);
     };
     if source.kind() == std::io::ErrorKind::AddrInUse {
+        if ours.iter().any(|own| own.to_string() == *address) {
+            return CliError::Taken(format!(
+                "proxy-lab: {address} is taken: a backend of this lab listens there.\n\
+                 Write another port behind `listen` in {file}, such as 3000."
+            ));
+        }
         return CliError::Taken(format!(
             "proxy-lab: {address} is taken: another program listens there.\n\
-             Is a lab running in another terminal? Stop it with Ctrl-C, or change the port in `listen` in lab/nginx.conf."
+             Is a lab running in another terminal? Stop it with Ctrl-C, or change the port in `listen` in {file}."
         ));
     }
     if source.kind() == std::io::ErrorKind::PermissionDenied {
         return CliError::Taken(format!(
             "proxy-lab: {address} may not be used: ports below 1024 need root.\n\
-             Choose a port above 1023 in `listen` in lab/nginx.conf, such as 3000."
+             Choose a port above 1023 in `listen` in {file}, such as 3000."
         ));
     }
     CliError::Front(error)
@@ -223,7 +236,12 @@ fn announce(
     if let Some(warning) = warning {
         text.push_str(&format!("\nNote: {warning}\n"));
     }
-    if let Some(front) = bound.first() {
+    if let Some(exercise) = places.exercise() {
+        text.push_str(&format!(
+            "\nThis is an exercise. What to do: lab/work/{exercise}/README.md\n\
+             Back to the lesson: proxy-lab start lesson\n"
+        ));
+    } else if let Some(front) = bound.first() {
         let port = front.address.port();
         text.push_str("\nTry, in another terminal:\n");
         text.push_str(&format!(

@@ -30,12 +30,14 @@ impl Places {
     /// Nginx mode with `-c` or `-p`, else the nearest lab upward.
     ///
     /// # Errors
-    /// The current folder cannot be read, or there is no lab.
+    /// The current folder cannot be read, there is no lab, or the exercise that was started has gone.
     pub fn find(arguments: &Arguments) -> Result<Self, CliError> {
         let here = std::env::current_dir().map_err(CliError::Folder)?;
         if arguments.file.is_none() && arguments.prefix.is_none() {
             let root = nearest_lab(&here)?;
-            return Ok(Self::of_lab(&root, &current(&root)));
+            let places = Self::of_lab(&root, &current(&root));
+            places.are_there()?;
+            return Ok(places);
         }
         let prefix = match &arguments.prefix {
             Some(prefix) => here.join(prefix),
@@ -75,6 +77,26 @@ impl Places {
         let file = self.prefix.join(&self.file);
         let short = file.strip_prefix(&self.root).unwrap_or(&file);
         short.display().to_string()
+    }
+
+    /// The exercise that is served, if it is one.
+    pub fn exercise(&self) -> Option<&str> {
+        let work = self.root.join("lab/work");
+        self.prefix.strip_prefix(work).ok()?.to_str()
+    }
+
+    /// Says what to do where the file of the exercise that was started has gone.
+    ///
+    /// # Errors
+    /// It has.
+    fn are_there(&self) -> Result<(), CliError> {
+        match self.exercise() {
+            Some(name) if !self.prefix.join(&self.file).exists() => Err(CliError::NoExercise {
+                file: self.shown(),
+                name: name.to_owned(),
+            }),
+            _ => Ok(()),
+        }
     }
 
     pub fn load_options(&self, arguments: &Arguments) -> LoadOptions {

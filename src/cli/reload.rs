@@ -6,6 +6,7 @@
 //! still being written is left alone.
 
 use std::io::Write;
+use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -40,6 +41,8 @@ pub struct Reloader {
     model: Arc<Model>,
     /// What was read last, be it served or broken.
     seen: Watched,
+    /// Where the lab's own backends are.
+    backends: Vec<SocketAddr>,
     /// The last look, where it was another.
     pending: Option<Watched>,
     missing: u32,
@@ -51,6 +54,7 @@ impl Reloader {
         control: Control,
         places: Places,
         model: Arc<Model>,
+        backends: Vec<SocketAddr>,
     ) -> Self {
         Self {
             current: current(&places.root),
@@ -59,6 +63,7 @@ impl Reloader {
             control,
             places,
             model,
+            backends,
             pending: None,
             missing: 0,
         }
@@ -141,7 +146,7 @@ impl Reloader {
         let rebound = self
             .control
             .reload(model.clone(), logs)
-            .map_err(front_taken)?;
+            .map_err(|error| front_taken(error, &self.places.shown(), &self.backends))?;
         Ok((rebound, std::mem::replace(&mut self.model, model)))
     }
 

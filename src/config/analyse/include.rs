@@ -2,8 +2,9 @@
 
 use std::path::{Path, PathBuf};
 
+use super::unknown::MISPLACED;
 use super::{Analyser, Outcome, emerg};
-use crate::config::diagnostics::{Diagnostic, Severity};
+use crate::config::diagnostics::{Diagnostic, Note, Severity};
 use crate::config::glob;
 use crate::config::parser::{self, Directive};
 use crate::config::paths::errno;
@@ -82,10 +83,19 @@ impl Analyser {
         parsed: &parser::Parsed,
         walk: impl FnOnce(&mut Self, &[Directive]),
     ) {
+        let before = self.found.len();
         self.order.path.push(directive.end.start);
         self.syntax_errors(&parsed.errors);
         walk(self, &parsed.directives);
         self.order.path.pop();
+        // What may not stand there may be right in its file: then the line that includes it is in the wrong place.
+        for found in self.found.iter_mut().skip(before) {
+            if found.message.ends_with(MISPLACED) {
+                let span = directive.name.span;
+                let text = "its file is included here".to_owned();
+                found.notes.push(Note { span, text });
+            }
+        }
     }
 
     /// Takes over what the parser found.

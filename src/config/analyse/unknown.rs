@@ -6,6 +6,9 @@ use crate::config::names::nearest;
 use crate::config::parser::Directive;
 use crate::config::table::{self, Row};
 
+/// The end of nginx's message about a directive in the wrong block.
+pub const MISPLACED: &str = "is not allowed here";
+
 /// Directives of modules that Debian ships as files of their own, with the module's name.
 const DYNAMIC: &[(&str, &str)] = &[
     ("stream", "stream"),
@@ -119,12 +122,9 @@ impl Analyser {
                 places.push(place);
             }
         }
-        let mut found = emerg(
-            directive,
-            format!("\"{name}\" directive is not allowed here"),
-        )
-        .label(format!("this is in the context `{here}`"))
-        .help(format!("`{name}` may stand in: {}", places.join(", ")));
+        let mut found = emerg(directive, format!("\"{name}\" directive {MISPLACED}"))
+            .label(format!("this is in the context `{here}`"))
+            .help(format!("`{name}` may stand in: {}", places.join(", ")));
         if let Some(opened) = self.frames.last().and_then(|frame| frame.opened) {
             found = found.note(opened, format!("the block `{here}` opens here"));
         }
