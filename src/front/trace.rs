@@ -212,11 +212,23 @@ impl Trace {
                 .map(|variable| variable.name.clone())
                 .unwrap_or_default(),
         };
-        let step = Step::Variable {
+        self.read(Step::Variable {
             name,
             value: value.map(text),
             varies: varies(var),
-        };
+        });
+    }
+
+    /// A group of a regex was read: `$1`.
+    pub fn group(&self, number: usize, value: Option<&[u8]>) {
+        self.read(Step::Variable {
+            name: number.to_string(),
+            value: value.map(text),
+            varies: false,
+        });
+    }
+
+    fn read(&self, step: Step) {
         let mut steps = self.steps.borrow_mut();
         let same = |known: &Step| match (known, &step) {
             (

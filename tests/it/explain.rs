@@ -133,7 +133,11 @@ fn wrong_questions_are_told_apart() {
     for (arguments, wanted) in [
         (
             &["http://localhost:3001/"][..],
-            "nothing listens for localhost:3001: the file listens on 0.0.0.0:3000",
+            "no server listens for localhost:3001: the file listens on 0.0.0.0:3000",
+        ),
+        (
+            &["http://localhost/"],
+            "no server listens for localhost (an address without a port means 80): the file listens on",
         ),
         (
             &["https://localhost:3000/"],

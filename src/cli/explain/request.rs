@@ -148,8 +148,13 @@ fn address(authority: Option<&str>, model: &Model) -> Result<(usize, SocketAddr)
         None => {
             let there: Vec<String> = all().map(|(_, address)| address.to_string()).collect();
             let asked = authority.unwrap_or_default();
+            let port_80 = if asked.ends_with(&format!(":{port}")) {
+                ""
+            } else {
+                " (an address without a port means 80)"
+            };
             Err(format!(
-                "nothing listens for {asked}: the file listens on {}",
+                "no server listens for {asked}{port_80}: the file listens on {}",
                 there.join(", ")
             ))
         }

@@ -162,7 +162,7 @@ fn lost(
             )
         }
         LocationKind::Regex(_) => format!("not tried: `{}` was found before", won()),
-        _ if !uri.starts_with(&location.name) => "the path does not begin with it".to_owned(),
+        _ if !uri.starts_with(&location.name) => not_its_beginning(&location.name),
         _ if level.exact => "begins the path, but an exact location goes first".to_owned(),
         _ if is(&level.longest) => match winner {
             Some(winner) if holds(location, winner) => {
@@ -185,6 +185,18 @@ fn lost(
             None => "begins the path, but a redirect goes first".to_owned(),
         },
     }
+}
+
+/// A prefix that is none: what begins otherwise was perhaps meant as a pattern, or lacks its slash.
+fn not_its_beginning(name: &[u8]) -> String {
+    let why = match name.first() {
+        Some(b'/') => return "the path does not begin with it".to_owned(),
+        _ if name.iter().any(|b| b"^$*\\|()[]".contains(b)) => {
+            "if it is a pattern, write `~` before it"
+        }
+        _ => "write `/` before it",
+    };
+    format!("never chosen, for each path begins with a slash: {why}")
 }
 
 /// Whether `inner` stands somewhere below `outer`.
