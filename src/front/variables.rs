@@ -80,9 +80,10 @@ pub fn append_variable(var: &Var, r: &Request, out: &mut BytesMut) -> bool {
     let Some(trace) = r.worker.effects.trace() else {
         return append_value(var, r, out);
     };
-    let start = out.len();
+    let (start, varied) = (out.len(), trace.varied());
     let found = append_value(var, r, out);
-    trace.variable(var, &r.model, out.get(start..).filter(|_| found));
+    let by_others = trace.varied() > varied;
+    trace.variable(var, &r.model, out.get(start..).filter(|_| found), by_others);
     found
 }
 
