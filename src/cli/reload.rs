@@ -46,6 +46,8 @@ pub struct Reloader {
     /// The last look, where it was another.
     pending: Option<Watched>,
     missing: u32,
+    /// What was read last could not be served.
+    broken: bool,
 }
 
 impl Reloader {
@@ -66,6 +68,7 @@ impl Reloader {
             backends,
             pending: None,
             missing: 0,
+            broken: false,
         }
     }
 
@@ -129,7 +132,10 @@ impl Reloader {
                 self.seen = Watched::of(&model.file, &model.sources);
                 eprint!("{}", rendered(&model.warnings, &model.sources, colour));
                 match self.apply(model) {
-                    Ok((rebound, before)) => self.tell(&before, &rebound),
+                    Ok((rebound, before)) => {
+                        let mended = std::mem::take(&mut self.broken);
+                        self.tell(&before, &rebound, mended);
+                    }
                     Err(error) => self.refuse(&error),
                 }
             }
@@ -150,13 +156,14 @@ impl Reloader {
         Ok((rebound, std::mem::replace(&mut self.model, model)))
     }
 
-    fn refuse(&self, error: &CliError) {
+    fn refuse(&mut self, error: &CliError) {
+        self.broken = true;
         let file = self.places.shown();
         eprintln!("{error}\n{file} cannot be served like this: what was served before still is.\n");
     }
 
-    /// Says what is served now.
-    fn tell(&self, before: &Model, rebound: &Rebound) {
+    /// Says what is served now; `mended`: what was saved before could not be.
+    fn tell(&self, before: &Model, rebound: &Rebound, mended: bool) {
         let file = self.places.shown();
         let mut text = if before.file != self.model.file {
             format!("\n{file} is served now.\n")
@@ -168,6 +175,12 @@ impl Reloader {
                 file
             };
             match found.is_empty() {
+                true if mended => {
+                    let file = self.places.shown();
+                    format!(
+                        "\n{file} can be served again: no directive differs from what still was.\n"
+                    )
+                }
                 true => format!("\n{what} was saved; no directive changed.\n"),
                 false => format!("\n{what} was saved and is served now:\n{}", list(&found)),
             }

@@ -114,7 +114,11 @@ impl Run<'_> {
         for because in &check.because {
             let received = compare::received(&because.received, &self.draw, &exchanged.arrived)?;
             let answer = compare::answer(&because.answer, &self.draw, &exchanged.answer)?;
-            if received.is_none() && answer.is_none() {
+            let logged = match &because.log {
+                Some(text) => exchanged.errors.contains(&self.draw.fill(text)?),
+                None => true,
+            };
+            if received.is_none() && answer.is_none() && logged {
                 message.0 = self.draw.fill(&because.say)?;
                 if let Some(look) = &because.look {
                     message.1 = self.draw.fill(look)?;

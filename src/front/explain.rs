@@ -184,7 +184,6 @@ fn without_end(story: &str) -> String {
 enum Seen {
     Answer(Ending),
     /// Nothing is sent.
-    /// Nothing is sent.
     Silent,
     Incomplete,
 }

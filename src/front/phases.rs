@@ -187,6 +187,11 @@ fn find_location(r: &mut Request) -> Flow {
         Chosen::None => None,
     };
     if !r.internal && r.location.core.internal {
+        r.note(|| Step::Refused {
+            directive: trace::place(&r.model, r.location.span),
+            reason: "is `internal`, no client is answered from it".to_owned(),
+            status: 404,
+        });
         return Flow::Status(404);
     }
     r.apply_location_limits();
@@ -196,6 +201,13 @@ fn find_location(r: &mut Request) -> Flow {
         .content_length
         .filter(|&n| limit > 0 && n > limit && !r.discarding)
     {
+        r.note(|| Step::Refused {
+            directive: trace::place(&r.model, r.location.span),
+            reason: format!(
+                "the body has {length} bytes, and `client_max_body_size` is {limit} bytes here"
+            ),
+            status: 413,
+        });
         log::error(
             r,
             LogLevel::Error,

@@ -60,10 +60,16 @@ pub fn settle(template: &Template, r: &Request) {
 
 /// Group `n` of the last regex that matched.
 pub fn capture(r: &Request, n: usize) -> Option<Bytes> {
-    let groups = r.groups.borrow();
-    let (captures, subject) = &*groups;
-    let (start, end) = (*captures.get(n)?)?;
-    Some(subject.slice(start as usize..end as usize))
+    let group = {
+        let groups = r.groups.borrow();
+        let (captures, subject) = &*groups;
+        let place = captures.get(n).copied().flatten();
+        place.map(|(start, end)| subject.slice(start as usize..end as usize))
+    };
+    if let Some(trace) = r.worker.effects.trace() {
+        trace.group(n, group.as_deref());
+    }
+    group
 }
 
 /// Appends a variable's value; false where it has none (logs show `-` then).
@@ -74,9 +80,10 @@ pub fn append_variable(var: &Var, r: &Request, out: &mut BytesMut) -> bool {
     let Some(trace) = r.worker.effects.trace() else {
         return append_value(var, r, out);
     };
-    let start = out.len();
+    let (start, varied) = (out.len(), trace.varied());
     let found = append_value(var, r, out);
-    trace.variable(var, &r.model, out.get(start..).filter(|_| found));
+    let by_others = trace.varied() > varied;
+    trace.variable(var, &r.model, out.get(start..).filter(|_| found), by_others);
     found
 }
 

@@ -63,6 +63,39 @@ fn a_start_that_passes_is_red() {
 }
 
 #[test]
+fn a_start_that_does_not_load_is_red_unless_it_is_said() {
+    let (name, fault) = broken(EXERCISE, |folder| {
+        change(&folder.join("nginx.conf"), "proxy_pass", "proxy_pas");
+    });
+    assert_eq!(name, "the start fails");
+    assert!(
+        fault.contains("broken = true") && fault.contains("proxy_pas"),
+        "{fault}"
+    );
+    let (name, fault) = broken(EXERCISE, |folder| {
+        change(&folder.join("check.toml"), "title", "broken = true\ntitle");
+    });
+    assert_eq!(name, "the start fails");
+    assert!(fault.contains("the start loads"), "{fault}");
+}
+
+#[test]
+fn a_file_that_is_missing_is_red() {
+    for file in [
+        "README.md",
+        "hints.md",
+        "solution/nginx.conf",
+        "explanation.md",
+    ] {
+        let (name, fault) = broken(EXERCISE, |folder| {
+            fs::remove_file(folder.join(file)).expect("a file");
+        });
+        assert_eq!(name, "the files are there");
+        assert!(fault.contains(&format!("{file} is missing")), "{fault}");
+    }
+}
+
+#[test]
 fn a_solution_that_fails_is_red() {
     let (name, fault) = broken(EXERCISE, |folder| {
         copy(

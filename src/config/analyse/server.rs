@@ -307,7 +307,13 @@ impl Analyser {
                     Some((at, _)) => piece.span(piece.from + at, piece.to),
                     None => piece.span(piece.from, piece.to),
                 };
-                emerg(directive, text).at(span).label(message)
+                let found = emerg(directive, text).at(span).label(message.clone());
+                if message.starts_with("quantifier does not follow") {
+                    return found.help(
+                        "`*` repeats what stands before it: any text is `.*`, and the ending .js is `\\.js$`",
+                    );
+                }
+                found
             })?;
         let names: Vec<(usize, String)> = regex
             .names()
