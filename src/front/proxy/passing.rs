@@ -130,7 +130,9 @@ fn bare(r: &mut Request, attempt: &Attempt, response: ClientResponse) -> Flow {
         conditional: false,
         ..Reply::new(0)
     };
-    let finish = Box::new(|exchange: &Shared, _| exchange.borrow_mut().ended());
+    let finish = Box::new(|exchange: &Shared, _| {
+        exchange.borrow_mut().ended();
+    });
     answer::attach(
         &mut reply,
         stream(
@@ -151,10 +153,10 @@ fn release(r: &Request, attempt: &Attempt) -> impl Fn(&Shared, bool) + 'static {
     let (upstream, address) = (attempt.upstream.clone(), attempt.peer().address.clone());
     move |exchange: &Shared, whole: bool| {
         let mut exchange = exchange.borrow_mut();
-        exchange.ended();
+        let now = exchange.ended();
         let connection = exchange.take_connection();
         if let (true, Some(rules), Some(connection)) = (whole, &upstream.keepalive, connection) {
-            pool.put(upstream.id, address.clone(), connection, rules);
+            pool.put(upstream.id, address.clone(), connection, rules, now);
         }
     }
 }
