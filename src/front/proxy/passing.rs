@@ -1,7 +1,7 @@
 //! Passes an upstream's answer on: its head through the rules, its body as a stream, its connection back to the pool.
 
 use awc::ClientResponse;
-use bytes::BytesMut;
+use bytes::{Bytes, BytesMut};
 
 use crate::config::model::LogLevel;
 use crate::front::log;
@@ -209,6 +209,8 @@ fn pieces_of(r: &Request, head: &AnswerHead, exchange: &Exchange, buffering: boo
             size: proxy.buffers.1,
             held: BytesMut::new(),
             passed: 0,
+            joined: r.location.filters.active,
+            follows: Bytes::new(),
         }),
         (None, _) => Pieces::Groups(Groups {
             first: first as u64,
