@@ -15,6 +15,7 @@ use crate::front::request::Request;
 use crate::front::{log, trace};
 use crate::wire::head::{Known, Method};
 use crate::wire::spool::Spool;
+use crate::wire::turn::take_turns;
 
 use super::body_failed;
 use super::connecting::{self, connect, local_address};
@@ -314,6 +315,7 @@ fn no_room(r: &Request, peer: &Peer, head: &UpstreamHead) -> u16 {
 
 /// Sends and waits for the answer's head, while the client stays; then awc takes over.
 async fn one_try(r: &Request, shared: &Shared) -> Try {
+    take_turns().await;
     let watch = !r.location.proxy.ignore_client_abort;
     let head = std::future::poll_fn(|cx| {
         if let Poll::Ready(result) = shared.borrow_mut().poll_head(cx) {
