@@ -17,6 +17,7 @@ pub mod net;
 pub mod parser;
 mod paths;
 pub mod proxying;
+pub mod quick_map;
 pub mod regex;
 pub mod render;
 pub mod source;

@@ -4,9 +4,8 @@
 //! locations stand in a tree. The front server only reads it (`Arc<Model>`); a reload makes a new one.
 //! Each part keeps the [`Span`] of the directive it came from, so that stories and diagnostics can name a line.
 
-use std::collections::HashMap;
 use std::net::SocketAddr;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -16,6 +15,7 @@ use super::map::{Geo, Map, SplitClients};
 pub use super::proxying::{
     Bind, CookieFlag, CookieFlags, CookieFrom, CookieName, CookieRewrite, IgnoreHeaders, Resolver,
 };
+use super::quick_map::QuickMap;
 use super::regex::Regex;
 use super::source::{Sources, Span};
 use super::template::Template;
@@ -126,7 +126,7 @@ pub struct ListenOptions {
 #[derive(Debug, Default)]
 pub struct ServerNames {
     /// Lower-case.
-    pub exact: HashMap<Bytes, Arc<Server>>,
+    pub exact: QuickMap<Bytes, Arc<Server>>,
     /// `*.example.org` as `.example.org`; the longest wins. `.example.org` stands in `exact` too.
     pub leading: Vec<(Bytes, Arc<Server>)>,
     /// `www.*` as `www.`; the longest wins.
@@ -147,7 +147,7 @@ pub struct Server {
     /// The server's own level: what applies before a location is chosen.
     pub scope: Arc<Location>,
     /// `@named` locations, by name with the `@`.
-    pub named: HashMap<Bytes, Arc<Location>>,
+    pub named: QuickMap<Bytes, Arc<Location>>,
     pub span: Span,
 }
 
@@ -527,7 +527,7 @@ pub struct IndexFile {
 }
 
 /// `types`: extension (lower-case) to MIME type.
-pub type MimeTypes = HashMap<Bytes, Bytes>;
+pub type MimeTypes = QuickMap<Bytes, Bytes>;
 
 /// `error_page CODE [=[RESPONSE]] URI`, one for each code.
 #[derive(Debug, Clone)]
@@ -616,7 +616,7 @@ pub struct Proxy {
     pub busy_buffers_size: usize,
     /// `proxy_max_temp_file_size`, 1024m; 0 keeps answers in memory.
     pub max_temp_file_size: u64,
-    pub temp_path: PathBuf,
+    pub temp_path: Arc<Path>,
     pub connect_timeout: Duration,
     pub send_timeout: Duration,
     pub read_timeout: Duration,

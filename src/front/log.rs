@@ -253,10 +253,7 @@ impl Context {
         line.extend_from_slice(format!("*{} ", self.connection.number).as_bytes());
         line.extend_from_slice(message);
         line.extend_from_slice(b", client: ");
-        match self.connection.peer {
-            Some(peer) => line.extend_from_slice(peer.ip().to_string().as_bytes()),
-            None => line.extend_from_slice(b"unix:"),
-        }
+        line.extend_from_slice(&self.connection.peer_text);
         line.extend_from_slice(b", server: ");
         line.extend_from_slice(&self.server.name);
         let raw = &self.head.raw;

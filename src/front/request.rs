@@ -3,7 +3,7 @@
 use std::cell::{Cell, RefCell};
 use std::rc::Rc;
 use std::sync::Arc;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use bytes::Bytes;
 
@@ -149,11 +149,17 @@ impl Request {
         if self.keep_alive
             && (core.keepalive_timeout.is_zero()
                 || self.connection.requests.get() >= core.keepalive_requests
-                || self.connection.age() > core.keepalive_time
+                || self.age() > core.keepalive_time
                 || self.is_trouble_to_keep())
         {
             self.keep_alive = false;
         }
+    }
+
+    /// How old the connection was when the request began: a request takes no second look at the clock for it.
+    fn age(&self) -> Duration {
+        self.started
+            .saturating_duration_since(self.connection.started)
     }
 
     /// `keepalive_disable`

@@ -182,7 +182,10 @@ fn serving(bound: &[Bound], workers: usize, watched: &Watched) -> Result<Ready, 
         let watched = watched.clone();
         let factory = move || {
             let (watched, key) = (watched.clone(), key.clone());
-            fn_service(move |stream: TcpStream| accept(watched.clone(), key.clone(), stream))
+            // Boxed: the layers above move what they are given, each into a place of its own.
+            fn_service(move |stream: TcpStream| {
+                Box::pin(accept(watched.clone(), key.clone(), stream))
+            })
         };
         builder = builder
             .listen(format!("front-{n}"), socket, factory)

@@ -250,10 +250,7 @@ fn append_builtin(builtin: Builtin, r: &Request, out: &mut BytesMut) -> bool {
                 Err(_) => false,
             }
         }
-        Builtin::RemoteAddr => match r.connection.peer {
-            Some(peer) => address(out, peer),
-            None => put(out, Some(b"unix:")),
-        },
+        Builtin::RemoteAddr => put(out, Some(&r.connection.peer_text)),
         Builtin::RemotePort => match r.connection.peer {
             Some(peer) => number(out, u64::from(peer.port())),
             None => put(out, Some(b"")),

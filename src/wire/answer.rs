@@ -2,7 +2,9 @@
 
 use std::fs::File;
 use std::ops::Deref;
+use std::path::Path;
 use std::rc::Rc;
+use std::sync::Arc;
 use std::task::{Context, Poll};
 use std::time::Duration;
 
@@ -160,7 +162,7 @@ pub struct ReadAhead {
     /// Bytes kept in an unlinked temporary file after that.
     pub file: u64,
     /// Folder of that file.
-    pub folder: std::path::PathBuf,
+    pub folder: Arc<Path>,
 }
 
 /// The source of a body ended before its end.

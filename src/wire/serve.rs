@@ -11,6 +11,7 @@ use super::connection::{Connection, LARGE_READ, ReadError, SMALL_READ};
 use super::head::RequestHead;
 use super::request_parser::{HeadLimits, HeadReader, Step};
 use super::send::send;
+use super::turn::{UnderWay, take_turns};
 
 /// A request as it reaches the application.
 pub struct Incoming {
@@ -109,6 +110,7 @@ pub async fn serve(
             Read::Gone(head, gone) => (head, Some(gone)),
             Read::Nothing => return,
         };
+        let under_way = UnderWay::begin();
         let head = Rc::new(head);
         let body = Rc::new(RequestBody::new(connection.clone(), &head));
         let incoming = Incoming {
@@ -120,7 +122,9 @@ pub async fn serve(
         };
         let mut answer = handler.handle(incoming).await;
         let policy = answer.policy;
+        take_turns().await;
         let next = answer_one(&connection, &mut answer, &body).await;
+        drop(under_way);
         let keep = next == Next::KeepAlive
             && !registry.draining.get()
             && !connection.eof.get()

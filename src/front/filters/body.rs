@@ -2,7 +2,7 @@
 
 use std::collections::VecDeque;
 use std::os::unix::fs::FileExt;
-use std::path::PathBuf;
+use std::path::Path;
 use std::task::{Context, Poll, ready};
 
 use bytes::{Bytes, BytesMut};
@@ -226,7 +226,7 @@ impl BodyStream for Filtered {
             _ => ReadAhead {
                 memory: 64 * 1024,
                 file: 0,
-                folder: PathBuf::new(),
+                folder: Path::new("").into(),
             },
         }
     }

@@ -1,7 +1,7 @@
 //! Passes an upstream's answer on: its head through the rules, its body as a stream, its connection back to the pool.
 
 use awc::ClientResponse;
-use bytes::BytesMut;
+use bytes::{Bytes, BytesMut};
 
 use crate::config::model::LogLevel;
 use crate::front::log;
@@ -130,7 +130,9 @@ fn bare(r: &mut Request, attempt: &Attempt, response: ClientResponse) -> Flow {
         conditional: false,
         ..Reply::new(0)
     };
-    let finish = Box::new(|exchange: &Shared, _| exchange.borrow_mut().ended());
+    let finish = Box::new(|exchange: &Shared, _| {
+        exchange.borrow_mut().ended();
+    });
     answer::attach(
         &mut reply,
         stream(
@@ -151,10 +153,10 @@ fn release(r: &Request, attempt: &Attempt) -> impl Fn(&Shared, bool) + 'static {
     let (upstream, address) = (attempt.upstream.clone(), attempt.peer().address.clone());
     move |exchange: &Shared, whole: bool| {
         let mut exchange = exchange.borrow_mut();
-        exchange.ended();
+        let now = exchange.ended();
         let connection = exchange.take_connection();
         if let (true, Some(rules), Some(connection)) = (whole, &upstream.keepalive, connection) {
-            pool.put(upstream.id, address.clone(), connection, rules);
+            pool.put(upstream.id, address.clone(), connection, rules, now);
         }
     }
 }
@@ -207,6 +209,8 @@ fn pieces_of(r: &Request, head: &AnswerHead, exchange: &Exchange, buffering: boo
             size: proxy.buffers.1,
             held: BytesMut::new(),
             passed: 0,
+            joined: r.location.filters.active,
+            follows: Bytes::new(),
         }),
         (None, _) => Pieces::Groups(Groups {
             first: first as u64,

@@ -139,6 +139,8 @@ pub struct Exchange {
     client: Rc<Connection>,
     states: Rc<UpstreamStates>,
     started: Instant,
+    /// When the answer was complete.
+    over: Option<Instant>,
     /// Any byte of the request left.
     pub request_begun: bool,
     pub reused: bool,
@@ -176,6 +178,7 @@ pub struct Start {
     pub limits: Limits,
     pub client: Rc<Connection>,
     pub states: Rc<UpstreamStates>,
+    pub now: Instant,
     /// The client asked for another protocol: a 101 is no answer with a body then.
     pub upgrade: bool,
 }
@@ -209,7 +212,8 @@ impl Exchange {
             limits: start.limits,
             client: start.client,
             states: start.states,
-            started: Instant::now(),
+            started: start.now,
+            over: None,
             request_begun: false,
             reused,
             failure: None,
@@ -362,11 +366,15 @@ impl Exchange {
     }
 
     /// The answer is complete (or its reading was given up): the clock stops.
-    pub fn ended(&mut self) {
+    ///
+    /// Gives the moment, which stays the one of the first call.
+    pub fn ended(&mut self) -> Instant {
         self.client.upstream_timer.clear();
-        let elapsed = self.started.elapsed();
+        let now = *self.over.get_or_insert_with(Instant::now);
+        let elapsed = now.saturating_duration_since(self.started);
         self.states.last(|s| {
             s.response_time.get_or_insert(elapsed);
         });
+        now
     }
 }
