@@ -1,7 +1,7 @@
 //! Lab mode: the lesson's two servers in one process, with the story of each request on the terminal.
 
 use std::io::Write;
-use std::net::SocketAddr;
+use std::net::{SocketAddr, TcpListener};
 use std::path::Path;
 use std::process::ExitCode;
 use std::sync::Arc;
@@ -46,10 +46,7 @@ pub fn run(
     let bound = server::bind(&model, &options).map_err(front_taken)?;
     let mut listeners = Vec::new();
     for (name, address) in wanted_backends(arguments, both) {
-        let listener = backend::bind(address).map_err(|error| match &name {
-            None => backend_taken(error, address),
-            Some(name) => named_backend_taken(error, name),
-        })?;
+        let listener = bind_backend(name.as_deref(), address)?;
         listeners.push((name, listener));
     }
     announce(places, &model, &bound, &listeners, arguments, warning);
@@ -140,6 +137,14 @@ pub fn front_taken(error: FrontError) -> CliError {
     CliError::Front(error)
 }
 
+/// Binds a backend's address, or says what to do where it cannot be had.
+pub fn bind_backend(name: Option<&str>, address: SocketAddr) -> Result<TcpListener, CliError> {
+    backend::bind(address).map_err(|error| match name {
+        None => backend_taken(error, address),
+        Some(name) => named_backend_taken(error, name),
+    })
+}
+
 fn backend_taken(error: backend::BackendError, address: SocketAddr) -> CliError {
     match &error {
         backend::BackendError::Bind { source, .. }
@@ -186,7 +191,7 @@ fn announce(
     places: &Places,
     model: &crate::config::model::Model,
     bound: &[Bound],
-    backends: &[(Option<String>, std::net::TcpListener)],
+    backends: &[(Option<String>, TcpListener)],
     arguments: &Arguments,
     warning: Option<String>,
 ) {
