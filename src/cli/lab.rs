@@ -11,6 +11,7 @@ use tokio::signal::unix::{Signal, SignalKind, signal};
 
 use crate::backend;
 use crate::config::LoadOptions;
+use crate::course::client::quoted;
 use crate::front::log::{LogError, Logs};
 use crate::front::server::{self, Bound, FrontError, FrontOptions};
 use crate::front::worker::Product;
@@ -102,16 +103,15 @@ fn wanted_backends(arguments: &Arguments, both: bool) -> Vec<(Option<String>, So
 /// A log that cannot be opened, with what a learner can do about it.
 fn unwritable_log(error: LogError) -> CliError {
     let folder = error.path.parent().unwrap_or(Path::new("."));
+    let folder = quoted(&folder.display().to_string());
     let advice = match error.source.kind() {
         std::io::ErrorKind::PermissionDenied => format!(
             "Did another user, root perhaps, run it here before? This gives the folder back to you:\n  \
-             sudo chown -R \"$USER\" {}",
-            folder.display()
+             sudo chown -R \"$USER\" {folder}"
         ),
-        std::io::ErrorKind::NotFound => format!(
-            "Its folder is missing. This makes it:\n  mkdir -p {}",
-            folder.display()
-        ),
+        std::io::ErrorKind::NotFound => {
+            format!("Its folder is missing. This makes it:\n  mkdir -p {folder}")
+        }
         _ => return CliError::Log(error),
     };
     CliError::Taken(format!("{}\n{advice}", CliError::Log(error)))
