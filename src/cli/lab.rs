@@ -1,7 +1,7 @@
 //! Lab mode: the lesson's two servers in one process, with the story of each request on the terminal.
 
 use std::io::Write;
-use std::net::SocketAddr;
+use std::net::{SocketAddr, TcpListener};
 use std::path::Path;
 use std::process::ExitCode;
 use std::sync::Arc;
@@ -11,6 +11,7 @@ use tokio::signal::unix::{Signal, SignalKind, signal};
 
 use crate::backend;
 use crate::config::LoadOptions;
+use crate::course::client::quoted;
 use crate::front::log::{LogError, Logs};
 use crate::front::server::{self, Bound, FrontError, FrontOptions};
 use crate::front::worker::Product;
@@ -48,14 +49,15 @@ pub fn run(
     let mut listeners = Vec::new();
     for (name, address) in wanted_backends(arguments, both) {
         let of_the_file = bound.iter().any(|front| front.address == address);
-        let listener = backend::bind(address).map_err(|error| match &name {
-            _ if of_the_file => CliError::Taken(format!(
-                "proxy-lab: {file} listens on {address}, which is the backend's address.\n\
-                 Write another port behind `listen` in {file}, such as 3000."
-            )),
-            None => backend_taken(error, address),
-            Some(name) => named_backend_taken(error, name),
-        })?;
+        let listener = match bind_backend(name.as_deref(), address) {
+            Err(_) if of_the_file => {
+                return Err(CliError::Taken(format!(
+                    "proxy-lab: {file} listens on {address}, which is the backend's address.\n\
+                     Write another port behind `listen` in {file}, such as 3000."
+                )));
+            }
+            bound => bound?,
+        };
         listeners.push((name, listener));
     }
     announce(places, &model, &bound, &listeners, arguments, warning);
@@ -112,16 +114,15 @@ fn wanted_backends(arguments: &Arguments, both: bool) -> Vec<(Option<String>, So
 /// A log that cannot be opened, with what a learner can do about it.
 fn unwritable_log(error: LogError) -> CliError {
     let folder = error.path.parent().unwrap_or(Path::new("."));
+    let folder = quoted(&folder.display().to_string());
     let advice = match error.source.kind() {
         std::io::ErrorKind::PermissionDenied => format!(
             "Did another user, root perhaps, run it here before? This gives the folder back to you:\n  \
-             sudo chown -R \"$USER\" {}",
-            folder.display()
+             sudo chown -R \"$USER\" {folder}"
         ),
-        std::io::ErrorKind::NotFound => format!(
-            "Its folder is missing. This makes it:\n  mkdir -p {}",
-            folder.display()
-        ),
+        std::io::ErrorKind::NotFound => {
+            format!("Its folder is missing. This makes it:\n  mkdir -p {folder}")
+        }
         _ => return CliError::Log(error),
     };
     CliError::Taken(format!("{}\n{advice}", CliError::Log(error)))
@@ -151,6 +152,14 @@ pub fn front_taken(error: FrontError, file: &str, ours: &[SocketAddr]) -> CliErr
         ));
     }
     CliError::Front(error)
+}
+
+/// Binds a backend's address, or says what to do where it cannot be had.
+pub fn bind_backend(name: Option<&str>, address: SocketAddr) -> Result<TcpListener, CliError> {
+    backend::bind(address).map_err(|error| match name {
+        None => backend_taken(error, address),
+        Some(name) => named_backend_taken(error, name),
+    })
 }
 
 fn backend_taken(error: backend::BackendError, address: SocketAddr) -> CliError {
@@ -199,7 +208,7 @@ fn announce(
     places: &Places,
     model: &crate::config::model::Model,
     bound: &[Bound],
-    backends: &[(Option<String>, std::net::TcpListener)],
+    backends: &[(Option<String>, TcpListener)],
     arguments: &Arguments,
     warning: Option<String>,
 ) {

@@ -184,7 +184,8 @@ pub enum CliError {
         "proxy-lab: no running lab was found in {folder}.\nStart it first, in another terminal: make lab"
     )]
     NotRunning { folder: String },
-    #[error("proxy-lab: {0}")]
+    /// What the running lab says.
+    #[error("{0}")]
     Control(String),
     #[error("proxy-lab explain: {0}")]
     Explain(String),

@@ -4,6 +4,7 @@ use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 
 use crate::config::LoadOptions;
+use crate::course::client::quoted;
 
 use super::{Arguments, CliError};
 
@@ -145,7 +146,7 @@ pub fn nearest_lab(from: &Path) -> Result<PathBuf, CliError> {
             Err(error) if error.kind() == ErrorKind::PermissionDenied => {
                 return Err(CliError::NoAccess {
                     file: file.display().to_string(),
-                    folder: folder.join("lab").display().to_string(),
+                    folder: quoted(&folder.join("lab").display().to_string()),
                 });
             }
             _ => {}

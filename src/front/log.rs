@@ -156,7 +156,12 @@ impl Logs {
         self.write_error(&model.process.error_log, level, &line);
     }
 
-    fn write_error(&self, logs: &[crate::config::model::ErrorLog], level: LogLevel, line: &[u8]) {
+    pub(super) fn write_error(
+        &self,
+        logs: &[crate::config::model::ErrorLog],
+        level: LogLevel,
+        line: &[u8],
+    ) {
         let mut on_terminal = false;
         for log in logs.iter().filter(|log| level <= log.level) {
             on_terminal |= log.target == LogTarget::Stderr;
@@ -283,7 +288,7 @@ fn quoted(line: &mut Vec<u8>, label: &str, value: &[u8]) {
 }
 
 /// `2026/11/24 04:05:06 [error] 123#123: `
-fn start_of_line(level: LogLevel) -> Vec<u8> {
+pub(super) fn start_of_line(level: LogLevel) -> Vec<u8> {
     let level = level_name(level);
     let pid = std::process::id();
     format!(

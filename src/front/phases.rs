@@ -5,7 +5,8 @@ use bytes::{Bytes, BytesMut};
 use crate::config::model::{ErrorPage, Location, LocationKind, LogLevel, Overwrite};
 use crate::wire::answer::Answer;
 use crate::wire::escape::{Escape, escape_uri};
-use crate::wire::head::Method;
+use crate::wire::head::{Method, Reading};
+use crate::wire::serve::Gone;
 
 use super::choose::{self, Chosen, Matched};
 use super::reply::{Flow, Reply, ReplyBody};
@@ -18,7 +19,9 @@ use super::{access, files, filter, log, pages, proxy, variables};
 pub async fn run(r: &mut Request) -> Answer {
     let mut flow = match &r.head.bad {
         Some(bad) => {
-            let (status, message, linger) = (bad.status, bad.message.clone(), bad.linger);
+            let (status, linger) = (bad.status, bad.linger);
+            let reading = bad.reading.of(r.connection.pipelined.get());
+            let message = [&bad.message, reading.context().as_bytes()].concat();
             log::error_bytes(r, LogLevel::Info, &message);
             r.lingering = linger;
             Flow::Status(status)
@@ -64,8 +67,23 @@ fn log_ignored_fields(r: &Request) {
         let mut message = b"client sent invalid header line: \"".to_vec();
         message.extend_from_slice(piece.of(&r.head.raw));
         message.push(b'"');
+        message.extend_from_slice(Reading::Fields.context().as_bytes());
         log::error_bytes(r, LogLevel::Info, &message);
     }
+}
+
+/// A client that left, or took too long, before its head was complete: nothing is sent, the logs say it.
+pub fn gone(r: &mut Request, gone: Gone) -> Answer {
+    let (status, what) = match gone {
+        Gone::TimedOut => (408, "client timed out (110: Connection timed out)"),
+        Gone::Closed => (400, "client prematurely closed connection"),
+    };
+    let reading = match r.head.method_name.is_empty() {
+        true => Reading::RequestLine.of(r.connection.pipelined.get()),
+        false => Reading::Fields,
+    };
+    log::error(r, LogLevel::Info, &format!("{what}{}", reading.context()));
+    silent(r, status)
 }
 
 /// An answer that did not read the body throws away what arrived of it; malformed chunks spoil the answer.
@@ -81,7 +99,7 @@ fn discard_body(r: &mut Request, reply: &Reply) -> Result<(), u16> {
     if !reply.standard {
         return discard(r);
     }
-    if r.body.discard_arrived().is_err() {
+    if discard(r).is_err() {
         r.keep_alive = false;
     }
     Ok(())

@@ -22,7 +22,7 @@ use crate::config::model::{LogLevel, Model, Server as ModelServer};
 use crate::wire::answer::Answer;
 use crate::wire::connection::Connection;
 use crate::wire::request_parser::HeadLimits;
-use crate::wire::serve::{Handler, HeadRules, Incoming, Registry, serve};
+use crate::wire::serve::{Handler, HeadRules, Incoming, Registry, Unasked, serve};
 use crate::wire::stream::Stream;
 
 use super::app::{AppService, Application, AtListen, application, head_limits};
@@ -262,7 +262,11 @@ impl Control {
     pub async fn stop(&self, graceful: bool) {
         self.state.send_modify(|state| state.draining = true);
         let handles: Vec<ServerHandle> = {
-            let running = self.running.lock().unwrap_or_else(PoisonError::into_inner);
+            let mut running = self.running.lock().unwrap_or_else(PoisonError::into_inner);
+            // The accepting threads close theirs: whoever comes now is refused, as by nginx, and does not wait for
+            // those who are still served.
+            running.sockets.clear();
+            running.leaving.clear();
             let replaced = running.replaced.iter().cloned();
             replaced.chain([running.handle.clone()]).collect()
         };
@@ -385,6 +389,11 @@ impl Handler for PerRequest<'_> {
     fn limits(&self, host: &[u8]) -> Option<HeadLimits> {
         let current = self.current.borrow();
         self.at(&current.0, current.1).limits(host)
+    }
+
+    fn unasked(&self, connection: &Connection, end: Unasked) {
+        let current = self.current.borrow();
+        self.at(&current.0, current.1).unasked(connection, end);
     }
 
     async fn handle(&self, incoming: Incoming) -> Answer {

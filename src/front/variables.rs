@@ -221,10 +221,9 @@ fn append_builtin(builtin: Builtin, r: &Request, out: &mut BytesMut) -> bool {
         Builtin::Pid => number(out, u64::from(std::process::id())),
         Builtin::Pipe => put(
             out,
-            Some(if r.connection.input.borrow().is_empty() {
-                b"."
-            } else {
-                b"p"
+            Some(match r.connection.pipelined.get() {
+                true => b"p",
+                false => b".",
             }),
         ),
         Builtin::ProxyAddXForwardedFor => forwarded_for(r, out),
@@ -278,7 +277,11 @@ fn append_builtin(builtin: Builtin, r: &Request, out: &mut BytesMut) -> bool {
             Some(ListenAddress::Inet(address)) => number(out, u64::from(address.port())),
             _ => put(out, Some(b"")),
         },
-        Builtin::ServerProtocol => put_some(out, r.head.protocol.of(&r.head.raw)),
+        // Empty, and not absent, in a line that failed behind the `H` of its version.
+        Builtin::ServerProtocol => match r.head.protocol {
+            protocol if protocol.start == 0 => put(out, None),
+            protocol => put(out, Some(protocol.of(&r.head.raw))),
+        },
         Builtin::Status => match r.status() {
             // An answer without a head has HTTP/0.9's version for its status.
             0 if r.answer_bare => put(out, Some(b"009")),

@@ -49,6 +49,8 @@ pub struct Connection {
     pub delayed: Cell<bool>,
     /// Between two requests, waiting for the next.
     pub idle: Cell<bool>,
+    /// The request under way had begun to arrive before the last one was answered: `$pipe`.
+    pub pipelined: Cell<bool>,
 }
 
 /// Why waiting for the client's bytes ended without any.
@@ -86,6 +88,7 @@ impl Connection {
             broken: Cell::new(false),
             delayed: Cell::new(false),
             idle: Cell::new(false),
+            pipelined: Cell::new(false),
         }
     }
 

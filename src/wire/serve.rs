@@ -41,8 +41,19 @@ pub struct HeadRules {
     pub timeout: Duration,
 }
 
+/// How a connection ended that waited for a request, where the client did it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Unasked {
+    Closed,
+    TimedOut,
+    /// With the error's number.
+    Failed(i32),
+}
+
 /// Who answers requests.
 pub trait Handler {
+    /// The connection ends, and no request is under way.
+    fn unasked(&self, connection: &Connection, end: Unasked);
     /// The rules of the server that `host` names, where they are not the connection's.
     fn limits(&self, host: &[u8]) -> Option<HeadLimits>;
     fn handle(&self, incoming: Incoming) -> impl Future<Output = Answer>;
@@ -82,7 +93,7 @@ impl Registry {
     pub fn drain(&self) {
         self.draining.set(true);
         for connection in self.connections.borrow().iter().filter_map(Weak::upgrade) {
-            if connection.idle.get() {
+            if connection.idle.replace(false) {
                 connection.stream.shutdown_read();
             }
         }
@@ -100,8 +111,10 @@ pub async fn serve(
     let mut idle_timeout = rules.timeout;
     let mut reader = HeadReader::new();
     loop {
-        let Some(started) = wait_for_request(&connection, idle_timeout).await else {
-            return;
+        let started = match wait_for_request(&connection, idle_timeout).await {
+            Ok(started) => started,
+            Err(None) => return,
+            Err(Some(end)) => return handler.unasked(&connection, end),
         };
         connection.requests.set(connection.requests.get() + 1);
         connection.sent.set(0);
@@ -135,6 +148,9 @@ pub async fn serve(
             }
             return;
         }
+        connection
+            .pipelined
+            .set(!connection.input.borrow().is_empty());
         idle_timeout = policy.keepalive_timeout;
         reader = HeadReader::new();
     }
@@ -150,17 +166,28 @@ enum Next {
     Close,
 }
 
-/// Waits for the first byte of a request; `None` where the connection ends instead.
-async fn wait_for_request(connection: &Connection, timeout: Duration) -> Option<Instant> {
+/// Waits for the first byte of a request.
+///
+/// # Errors
+/// The connection ends instead: `None` where it was told to.
+async fn wait_for_request(
+    connection: &Connection,
+    timeout: Duration,
+) -> Result<Instant, Option<Unasked>> {
     if connection.input.borrow().is_empty() {
         connection.idle.set(true);
         connection.timer.set(timeout);
         let filled = connection.fill(SMALL_READ).await;
-        connection.idle.set(false);
+        let told = !connection.idle.replace(false);
         connection.timer.clear();
-        filled.ok()?;
+        filled.map_err(|error| match error {
+            _ if told => None,
+            ReadError::TimedOut => Some(Unasked::TimedOut),
+            ReadError::Closed => Some(Unasked::Closed),
+            ReadError::Io(error) => error.raw_os_error().map(Unasked::Failed),
+        })?;
     }
-    Some(Instant::now())
+    Ok(Instant::now())
 }
 
 enum Read {

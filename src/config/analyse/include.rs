@@ -119,9 +119,15 @@ fn read(path: &Path) -> Result<Vec<u8>, Diagnostic> {
             Severity::Crit,
             format!("pread() \"{shown}\" failed {}", errno(&error)),
         )),
-        Err(error) => Err(Diagnostic::emerg(format!(
-            "open() \"{shown}\" failed {}",
-            errno(&error)
-        ))),
+        Err(error) => {
+            let message = format!("open() \"{shown}\" failed {}", errno(&error));
+            let found = Diagnostic::emerg(message);
+            Err(match error.kind() {
+                std::io::ErrorKind::PermissionDenied => {
+                    found.help("you may not read it: `chmod u+r` by its owner allows it")
+                }
+                _ => found,
+            })
+        }
     }
 }

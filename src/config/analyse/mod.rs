@@ -151,12 +151,18 @@ impl Analyser {
                 return Err(found);
             }
         }
-        match row.status {
+        let outcome = match row.status {
             Status::Value => self.keep(row, directive),
             Status::Accepted => self.keep(row, directive),
             Status::Done(analyse) | Status::AcceptedBy(analyse) => analyse(self, directive),
             Status::Refused => self.refused(row, directive),
-        }
+        };
+        outcome.map_err(|found| match unknown::swallowed(directive) {
+            Some(swallowed) if found.span == Some(swallowed.word.span) => {
+                swallowed.explain(found, directive)
+            }
+            _ => found,
+        })
     }
 
     fn refused(&mut self, row: &'static Row, directive: &Directive) -> Outcome {

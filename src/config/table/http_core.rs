@@ -199,7 +199,7 @@ const HTTP_CORE_ROWS: &[Row] = &[
         .done(log::error_log),
     row("open_file_cache", ALL, ONE_TWO, Custom)
         .default("off")
-        .accepted(),
+        .accepted_by(core::open_file_cache),
     row("open_file_cache_valid", ALL, ONE, Sec)
         .default("60s")
         .accepted(),

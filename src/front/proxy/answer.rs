@@ -49,7 +49,6 @@ pub fn reply(r: &mut Request, head: &AnswerHead) -> Reply {
             | Known::KeepAlive
             | Known::TransferEncoding
             | Known::ContentLength => {}
-            Known::Status => {}
             Known::ContentType => content_type(&mut reply, value),
             Known::AcceptRanges if force_ranges => {}
             Known::Etag => {
