@@ -292,6 +292,16 @@ impl Case {
         Ok(())
     }
 
+    /// The same case under another configuration; the ports that only the old one names stay.
+    #[allow(dead_code, reason = "only the proofs change a case")]
+    pub fn with_config(&self, config: String) -> Case {
+        let mut changed = self.clone();
+        changed
+            .includes
+            .push(std::mem::replace(&mut changed.config, config));
+        changed
+    }
+
     /// All texts in which a port may be named.
     pub fn texts(&self) -> impl Iterator<Item = &str> {
         std::iter::once(self.config.as_str()).chain(self.includes.iter().map(String::as_str))

@@ -1,7 +1,7 @@
 //! Starts and stops a server program on a case's configuration: nginx, or the lab.
 
 use super::OracleError;
-use super::framing::PATIENCE;
+use super::framing::patience;
 use rustix::process::{Pid, Signal, kill_process, kill_process_group};
 use std::ffi::OsString;
 use std::fs::{self, File};
@@ -120,7 +120,7 @@ impl Server {
     }
 
     fn wait_until_accepting(&mut self, port: u16) -> Result<(), OracleError> {
-        let end = Instant::now() + PATIENCE;
+        let end = Instant::now() + patience();
         loop {
             if TcpStream::connect((Ipv4Addr::LOCALHOST, port)).is_ok() {
                 return Ok(());
@@ -142,7 +142,7 @@ impl Server {
         if let Some(pid) = self.group {
             let _ = kill_process(pid, Signal::QUIT);
         }
-        let end = Instant::now() + PATIENCE;
+        let end = Instant::now() + patience();
         while Instant::now() < end {
             if let Ok(Some(status)) = self.child.try_wait() {
                 self.stopped = true;
