@@ -132,6 +132,8 @@ pub struct StepSpec {
     /// Read until the server closes.
     #[serde(default)]
     pub eof: bool,
+    /// Wait until `logs/access.log` holds so many lines: a request's is written when the server is done with it.
+    pub logged: Option<usize>,
     /// Close from the client's side, and end the conversation.
     #[serde(default)]
     pub close: bool,

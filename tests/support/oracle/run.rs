@@ -85,7 +85,7 @@ fn run_once(
                 connection.name, program.name
             ),
         };
-        let seen = client::converse(connection, &ports, &backends).map_err(named)?;
+        let seen = client::converse(connection, &ports, &backends, prefix).map_err(named)?;
         let received = backends.settle().map_err(named)?;
         transcript.connection(&connection.name, &seen, &received, &masks);
         transcript.asked(&names.as_ref().map(NameServer::take).unwrap_or_default());

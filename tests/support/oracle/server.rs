@@ -48,6 +48,8 @@ impl Program {
     pub fn command(&self) -> Command {
         let mut command = Command::new(&self.path);
         command.args(&self.arguments);
+        // Local time is not GMT: which of them is shown, the answers tell.
+        command.env("TZ", "XST-5:30");
         if let Some(libraries) = &self.libraries {
             command.env("LD_LIBRARY_PATH", libraries);
         }
