@@ -46,6 +46,8 @@ pub struct Connection {
     pub delayed: Cell<bool>,
     /// Between two requests, waiting for the next.
     pub idle: Cell<bool>,
+    /// All is said; what the client still sends is read and forgotten.
+    pub lingering: Cell<bool>,
 }
 
 /// Why waiting for the client's bytes ended without any.
@@ -78,6 +80,7 @@ impl Connection {
             broken: Cell::new(false),
             delayed: Cell::new(false),
             idle: Cell::new(false),
+            lingering: Cell::new(false),
         }
     }
 

@@ -117,7 +117,7 @@ const PROXY_ROWS: &[Row] = &[
     row("proxy_cache_convert_head", ALL, ONE, Flag),
     row("proxy_cache_background_update", ALL, ONE, Flag),
     row("proxy_temp_path", ALL, ONE_TO_FOUR, Path)
-        .default("proxy_temp")
+        .default("proxy_temp 1 2")
         .value(),
     row("proxy_max_temp_file_size", ALL, ONE, Size)
         .default("1024m")
