@@ -71,9 +71,9 @@ impl Analyser {
             Kind::Path => {
                 let levels = directive.args.iter().skip(1).map(|level| {
                     let number = values::number(&level.value).and_then(|n| usize::try_from(n).ok());
-                    number.filter(|&n| n > 0).ok_or_else(|| {
-                        invalid(directive, level, "a level is a digit from 1 to 9")
-                    })
+                    number
+                        .filter(|&n| n > 0)
+                        .ok_or_else(|| invalid(directive, level, "a level is a digit from 1 to 9"))
                 });
                 Value::Path(word.clone(), levels.collect::<Result<_, _>>()?)
             }

@@ -9,8 +9,8 @@ use super::Merge;
 use crate::config::analyse::frame::{Chain, Level, LocationHead};
 use crate::config::model::{
     AccessLog, AccessRule, AddHeader, Core, ErrorLog, ErrorPage, IfModifiedSince, IndexFile,
-    LingeringClose, LogFile, LogLevel, LogTarget, MimeTypes, Resolver, Root, TempPath, ServerTokens,
-    TryFiles,
+    LingeringClose, LogFile, LogLevel, LogTarget, MimeTypes, Resolver, Root, ServerTokens,
+    TempPath, TryFiles,
 };
 use crate::config::template::Template;
 

@@ -4,9 +4,9 @@ use awc::ClientResponse;
 use bytes::BytesMut;
 
 use crate::config::model::LogLevel;
-use crate::front::{log, temporary};
 use crate::front::reply::{Flow, Reply, ReplyBody};
 use crate::front::request::Request;
+use crate::front::{log, temporary};
 use crate::wire::answer::ReadAhead;
 use crate::wire::head::{AnswerHead, Known, Method};
 
