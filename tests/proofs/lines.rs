@@ -20,7 +20,16 @@ pub struct Line {
     /// Others of the same name beside it.
     pub siblings: usize,
     start: usize,
+    /// Behind its `;` or `{`.
+    head_end: usize,
     end: usize,
+}
+
+impl Line {
+    /// Where its block begins.
+    pub fn opened(&self) -> Option<usize> {
+        self.row.block.then_some(self.head_end)
+    }
 }
 
 /// A row's name; with its first context where several rows have that name.
@@ -77,6 +86,7 @@ fn walk(
                 .count()
                 - 1,
             start: directive.name.span.start as usize,
+            head_end: directive.end.end as usize,
             end: close.unwrap_or(directive.end.end) as usize,
         });
         if let (Some(block), Some(inner)) = (&directive.block, inside(row.name, context)) {

@@ -5,6 +5,8 @@
 //! ten cases changes nothing of nginx's. `-- NAME…` asks about these alone; `-- --search` looks for lines that prove the
 //! done ones that have none yet, and writes them down.
 
+#[path = "../support/arguments.rs"]
+mod arguments;
 #[path = "../support/nginx.rs"]
 mod nginx;
 #[path = "../support/oracle/mod.rs"]

@@ -123,8 +123,14 @@ impl Server {
 
     fn wait_until_accepting(&mut self, port: u16) -> Result<(), OracleError> {
         let end = Instant::now() + patience();
+        // Written when all sockets are bound: until then another server may be what accepts there.
+        let text = fs::read_to_string(self.prefix.join("nginx.conf")).unwrap_or_default();
+        let pid = text
+            .contains("pid logs/nginx.pid;")
+            .then(|| self.prefix.join("logs/nginx.pid"));
         loop {
-            if TcpStream::connect((Ipv4Addr::LOCALHOST, port)).is_ok() {
+            let bound = pid.as_ref().is_none_or(|pid| pid.exists());
+            if bound && TcpStream::connect((Ipv4Addr::LOCALHOST, port)).is_ok() {
                 return Ok(());
             }
             if let Ok(Some(status)) = self.child.try_wait() {
