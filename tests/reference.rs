@@ -2,11 +2,15 @@
 //!
 //! The page has no other source than `config::table` and `config::variables`.
 
+#[path = "support/differences.rs"]
+mod differences;
+
 use std::collections::BTreeMap;
 use std::fmt::Write;
 use std::fs;
 use std::path::Path;
 
+use differences::{At, DIFFERENCES, Difference};
 use proxy_lab::config::table::{self, Arity, Kind, Row, Status};
 use proxy_lab::config::variables::{self, Means, Variable};
 
@@ -79,6 +83,15 @@ fn none_that_a_reverse_proxy_or_a_static_site_needs_is_refused() {
 fn page() -> String {
     let mut out = INTRODUCTION.to_owned();
     counts(&mut out);
+    out += "\n## Where the lab means to differ\n\n";
+    for Difference { at, why } in DIFFERENCES {
+        let at = match at {
+            At::Directive(name, 1) => format!("`{name}`"),
+            At::Directive(name, count) => format!("`{name}` with {count} arguments"),
+            At::File(name) => format!("`tests/broken/{name}`"),
+        };
+        let _ = writeln!(out, "- {at}: {why}.");
+    }
     out += "\n## Directives\n";
     let mut module = "";
     for row in table::rows() {
