@@ -404,6 +404,15 @@ pub enum ReturnBody {
     Redirect(Template),
 }
 
+/// `client_body_temp_path`, `proxy_temp_path`.
+#[derive(Debug, Clone)]
+pub struct TempPath {
+    /// Absolute.
+    pub folder: Arc<Path>,
+    /// How many characters of a file's name the folders in it take, level by level.
+    pub levels: Vec<usize>,
+}
+
 /// Directives of the core, index, headers, log and static modules, merged.
 #[derive(Debug)]
 pub struct Core {
@@ -427,7 +436,7 @@ pub struct Core {
     /// `client_body_buffer_size`, 16k.
     pub client_body_buffer_size: usize,
     pub client_body_timeout: Duration,
-    pub client_body_temp_path: PathBuf,
+    pub client_body_temp_path: TempPath,
     pub send_timeout: Duration,
     /// `keepalive_timeout`, 75 s; zero closes after each answer.
     pub keepalive_timeout: Duration,
@@ -616,7 +625,7 @@ pub struct Proxy {
     pub busy_buffers_size: usize,
     /// `proxy_max_temp_file_size`, 1024m; 0 keeps answers in memory.
     pub max_temp_file_size: u64,
-    pub temp_path: Arc<Path>,
+    pub temp_path: TempPath,
     pub connect_timeout: Duration,
     pub send_timeout: Duration,
     pub read_timeout: Duration,

@@ -175,6 +175,7 @@ fn finish(r: &mut Request, mut reply: Reply, plan: Plan) -> Answer {
         policy: policy(r),
         done: None,
         silent: false,
+        reset: false,
     }
 }
 

@@ -231,7 +231,7 @@ fn note(r: &Request, level: LogLevel, message: &[u8]) {
 /// What an error line says of its request; outlives the request's borrow.
 pub struct Context {
     logs: Arc<Logs>,
-    location: Arc<Location>,
+    pub location: Arc<Location>,
     server: Arc<Server>,
     connection: Rc<Connection>,
     head: Rc<RequestHead>,

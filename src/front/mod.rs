@@ -25,6 +25,7 @@ mod rewrite;
 pub mod room;
 pub mod server;
 mod story;
+pub mod temporary;
 pub mod trace;
 mod unasked;
 mod variables;

@@ -57,6 +57,10 @@ impl BodyStream for Part {
         self.whole.watches_client()
     }
 
+    fn spilled(&mut self) {
+        self.whole.spilled();
+    }
+
     fn abandon(&mut self) {
         self.whole.abandon();
     }

@@ -440,6 +440,7 @@ pub fn silent(r: &mut Request, status: u16) -> Answer {
     r.keep_alive = false;
     Answer {
         policy: filter::policy(r),
+        reset: matches!(status, 408 | 444) && r.location.core.reset_timedout_connection,
         ..Answer::nothing()
     }
 }

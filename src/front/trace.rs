@@ -9,7 +9,7 @@ use serde::Serialize;
 
 use crate::config::model::{FileTest, Location, Model, Peer, Server, Upstream};
 use crate::config::source::Span;
-use crate::config::variables::{BUILTINS, Builtin, Var};
+use crate::config::variables::{Builtin, Means, Var, variables};
 
 use super::choose::{self, How};
 use super::request::Request;
@@ -265,10 +265,10 @@ impl Trace {
 }
 
 fn builtin_name(builtin: Builtin) -> &'static str {
-    BUILTINS
-        .iter()
-        .find(|(_, known)| *known == builtin)
-        .map_or("", |(name, _)| name)
+    let means = |means: &Means| matches!(means, Means::Value(known) if *known == builtin);
+    variables()
+        .find(|variable| means(&variable.means))
+        .map_or("", |variable| variable.name)
 }
 
 /// Whether a value is the clock's, chance's, or that of something that did not happen yet.

@@ -36,6 +36,8 @@ pub struct Answer {
     pub done: Option<Done>,
     /// What to do without sending anything: 444, 408, 499 and the like.
     pub silent: bool,
+    /// And where nothing is sent, the client is told by a reset.
+    pub reset: bool,
 }
 
 impl Answer {
@@ -65,6 +67,7 @@ impl Answer {
             policy,
             done: None,
             silent: true,
+            reset: false,
         }
     }
 }
@@ -146,6 +149,8 @@ pub trait BodyStream {
     }
     /// A client that leaves ends the whole.
     fn watches_client(&self) -> bool;
+    /// What was taken ahead needed its temporary file: told once.
+    fn spilled(&mut self) {}
     /// The client left: stop the source.
     fn abandon(&mut self);
     /// Each of its pieces is a chunk of its own.

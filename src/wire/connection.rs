@@ -51,6 +51,8 @@ pub struct Connection {
     pub idle: Cell<bool>,
     /// The request under way had begun to arrive before the last one was answered: `$pipe`.
     pub pipelined: Cell<bool>,
+    /// All is said; what the client still sends is read and forgotten.
+    pub lingering: Cell<bool>,
 }
 
 /// Why waiting for the client's bytes ended without any.
@@ -89,6 +91,7 @@ impl Connection {
             delayed: Cell::new(false),
             idle: Cell::new(false),
             pipelined: Cell::new(false),
+            lingering: Cell::new(false),
         }
     }
 

@@ -329,6 +329,7 @@ async fn send_stream(
         chunked: answer.chunked,
         trailers: answer.trailers.take(),
         turn: if stream.is_framed() { 1 } else { TURN },
+        spilled: false,
     };
     let end =
         std::future::poll_fn(|cx| flow.poll(connection, &answer.policy, stream.as_mut(), cx)).await;
@@ -348,6 +349,8 @@ enum Source {
 
 struct Flow {
     spool: Spool,
+    /// The stream was told of the spool's file.
+    spilled: bool,
     ahead: ReadAhead,
     head_pending: Bytes,
     source: Source,
@@ -445,6 +448,10 @@ impl Flow {
         }
         if any && self.chunked && self.source != Source::Invalid {
             self.push_chunk(turn, total)?;
+        }
+        if self.spool.has_file() && !self.spilled {
+            self.spilled = true;
+            stream.spilled();
         }
         Ok(any)
     }

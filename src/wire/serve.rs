@@ -75,15 +75,18 @@ impl Registry {
         connections.push(Rc::downgrade(connection));
     }
 
-    /// Ends the connections that idle, the oldest first: an eighth of them, one at least, 32 at most (as nginx where
+    /// Ends the connections that idle or linger, the oldest first: an eighth of them, one at least, 32 at most (as nginx where
     /// connections are few). Gives their number.
     pub fn end_idle(&self) -> usize {
         let connections = self.connections.borrow();
         let alive = connections.iter().filter_map(Weak::upgrade);
-        let idle: Vec<_> = alive.filter(|c| c.idle.get()).collect();
+        let idle: Vec<_> = alive
+            .filter(|c| c.idle.get() || c.lingering.get())
+            .collect();
         let count = (idle.len() / 8).clamp(1, 32).min(idle.len());
         for connection in idle.iter().take(count) {
             connection.idle.set(false);
+            connection.lingering.set(false);
             connection.stream.shutdown_read();
         }
         count
@@ -233,6 +236,9 @@ async fn read_head(
 /// Sends the answer, tells its `done`, and deals with what was not read of the request's body.
 async fn answer_one(connection: &Rc<Connection>, answer: &mut Answer, body: &RequestBody) -> Next {
     if answer.silent {
+        if answer.reset {
+            connection.stream.reset_on_close();
+        }
         let outcome = super::answer::Outcome {
             sent: 0,
             head: 0,
@@ -304,6 +310,7 @@ async fn close(connection: &Connection, policy: &SendPolicy, body: &RequestBody)
         return;
     }
     connection.stream.shutdown_write();
+    connection.lingering.set(true);
     let until = Instant::now() + policy.lingering_time;
     connection.timer.set(policy.lingering_timeout);
     loop {

@@ -38,6 +38,11 @@ impl Spool {
         self.read != self.written
     }
 
+    /// A file was made for it.
+    pub fn has_file(&self) -> bool {
+        self.file.is_some()
+    }
+
     /// Bytes waiting.
     pub fn len(&self) -> u64 {
         self.memory_len as u64 + (self.written - self.read)

@@ -320,7 +320,8 @@ impl Analyser {
             .map(|(group, name)| (group, name.to_owned()))
             .collect();
         for (group, name) in names {
-            if crate::config::variables::known(&name.to_ascii_lowercase()).is_some() {
+            let known = crate::config::variables::known(&name.to_ascii_lowercase());
+            if known.is_some_and(|known| !known.can_be_made()) {
                 return Err(
                     emerg(directive, format!("the duplicate \"{name}\" variable"))
                         .at(piece.word.span)

@@ -117,7 +117,7 @@ impl Merge<'_> {
             buffers: chain.buffers("proxy_buffers"),
             busy_buffers_size: sizes.busy,
             max_temp_file_size: chain.number("proxy_max_temp_file_size"),
-            temp_path: self.path(chain, "proxy_temp_path").into(),
+            temp_path: self.path(chain, "proxy_temp_path"),
             connect_timeout: chain.time("proxy_connect_timeout"),
             send_timeout: chain.time("proxy_send_timeout"),
             read_timeout: chain.time("proxy_read_timeout"),

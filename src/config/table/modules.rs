@@ -31,7 +31,9 @@ const UPSTREAM_ROWS: &[Row] = &[
     row("upstream", HTTP, ONE, Custom)
         .block()
         .done(upstream::block),
-    row("server", UPS, SOME, Custom).done(upstream::server),
+    row("server", UPS, SOME, Custom)
+        .done(upstream::server)
+        .differs("`max_conns` is refused."),
 ];
 
 const V2_ROWS: &[Row] = &[
@@ -148,7 +150,10 @@ const REALIP_ROWS: &[Row] = &[
     row("real_ip_recursive", ALL, ONE, Flag),
 ];
 
-const GEO_ROWS: &[Row] = &[row("geo", HTTP, ONE_TWO, Custom).block().done(map::geo)];
+const GEO_ROWS: &[Row] = &[row("geo", HTTP, ONE_TWO, Custom)
+    .block()
+    .done(map::geo)
+    .differs("`proxy` and `proxy_recursive` are refused.")];
 
 const MAP_ROWS: &[Row] = &[
     row("map", HTTP, TWO, Custom).block().done(map::map),

@@ -239,6 +239,12 @@ impl BodyStream for Filtered {
         matches!(&self.source, Source::Stream(stream) if stream.watches_client())
     }
 
+    fn spilled(&mut self) {
+        if let Source::Stream(stream) = &mut self.source {
+            stream.spilled();
+        }
+    }
+
     fn abandon(&mut self) {
         if let Source::Stream(stream) = &mut self.source {
             stream.abandon();

@@ -218,6 +218,8 @@ pub struct ProxiedBody {
     /// `proxy_buffering on`.
     pub buffering: bool,
     pub watch_client: bool,
+    /// Called once, when part of the body had to wait in a file.
+    pub spilled: Option<Box<dyn FnOnce()>>,
     /// Called once, with whether the body came whole, when no more of it will be read.
     pub finish: Option<Finish>,
     pub pieces: Pieces,
@@ -320,6 +322,12 @@ impl BodyStream for ProxiedBody {
 
     fn watches_client(&self) -> bool {
         self.watch_client
+    }
+
+    fn spilled(&mut self) {
+        if let Some(spilled) = self.spilled.take() {
+            spilled();
+        }
     }
 
     fn abandon(&mut self) {

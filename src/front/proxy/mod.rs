@@ -32,6 +32,7 @@ use crate::wire::body::BodyError;
 use super::log;
 use super::reply::Flow;
 use super::request::Request;
+use super::temporary;
 use super::trace::Step;
 use super::variables;
 use head::BodyFraming;
@@ -202,23 +203,40 @@ async fn begin_body(r: &mut Request) -> Result<(), Flow> {
     Ok(())
 }
 
+/// How much of the body waits in memory. nginx counts what does not come with the head, and takes a quarter more if
+/// that is all.
+fn body_memory(r: &Request) -> usize {
+    let size = r.location.core.client_body_buffer_size;
+    let head = r.server.head.client_header_buffer_size;
+    let beside = head.saturating_sub(r.head.raw.len());
+    let ahead = r.connection.input.borrow().len().min(beside);
+    match r.head.content_length.and_then(|n| usize::try_from(n).ok()) {
+        Some(n) if n.saturating_sub(ahead) < size + size / 4 => usize::MAX,
+        _ => ahead + size,
+    }
+}
+
 /// Takes the whole body: memory up to `client_body_buffer_size`, then a temporary file.
 async fn read_body(r: &mut Request) -> Result<(), Flow> {
     std::future::poll_fn(|cx| r.body.poll_begin(cx)).await;
     if r.body.is_done() {
         return Ok(());
     }
-    let memory = r
-        .worker
-        .effects
-        .body_memory(r.location.core.client_body_buffer_size);
-    let folder = r.location.core.client_body_temp_path.clone();
+    let memory = r.worker.effects.body_memory(body_memory(r));
+    let path = r.location.core.client_body_temp_path.clone();
+    let folder = path.folder.clone();
+    let mut told = false;
     let mut spool = r.buffered_body.take().unwrap_or_default();
     loop {
         match std::future::poll_fn(|cx| r.body.poll_next(cx)).await {
             None => break,
-            Some(Ok(bytes)) => {
-                if let Err(error) = spool.push(bytes, memory, &folder) {
+            Some(Ok(mut bytes)) => {
+                let room = usize::try_from(spool.len()).map_or(0, |n| memory.saturating_sub(n));
+                let first = bytes.split_to(room.min(bytes.len()));
+                let pushed = spool
+                    .push(first, memory, &folder)
+                    .and_then(|()| spool.push(bytes, memory, &folder));
+                if let Err(error) = pushed {
                     let message = format!(
                         "temporary file in \"{}\" failed ({})",
                         folder.display(),
@@ -226,6 +244,13 @@ async fn read_body(r: &mut Request) -> Result<(), Flow> {
                     );
                     log::error(r, LogLevel::Crit, &message);
                     return Err(Flow::Status(500));
+                }
+                if spool.has_file() && !told {
+                    told = true;
+                    let name = temporary::next_name(&path);
+                    let message =
+                        format!("a client request body is buffered to a temporary file {name}");
+                    log::error(r, LogLevel::Warn, &message);
                 }
             }
             Some(Err(error)) => return Err(body_failed(r, &error)),

@@ -4,9 +4,9 @@ use awc::ClientResponse;
 use bytes::{Bytes, BytesMut};
 
 use crate::config::model::LogLevel;
-use crate::front::log;
 use crate::front::reply::{Flow, Reply, ReplyBody};
 use crate::front::request::Request;
+use crate::front::{log, temporary};
 use crate::wire::answer::ReadAhead;
 use crate::wire::head::{AnswerHead, Known, Method};
 
@@ -38,7 +38,9 @@ pub fn answered(
     };
     if head.status >= 300 {
         if choice.tries > 1 && attempt.may_retry(r, choice, Fault::Status(head.status)) {
-            choice.report(!matches!(head.status, 403 | 404));
+            if choice.report(!matches!(head.status, 403 | 404)) {
+                attempt.disabled(r, "reading response header from upstream");
+            }
             attempt.exchange.borrow_mut().ended();
             return Answered::Next;
         }
@@ -137,6 +139,7 @@ fn bare(r: &mut Request, attempt: &Attempt, response: ClientResponse) -> Flow {
         &mut reply,
         stream(
             r,
+            attempt,
             attempt.exchange.clone(),
             response,
             r.location.proxy.buffering,
@@ -187,6 +190,7 @@ fn body_of(
     };
     Some(stream(
         r,
+        attempt,
         exchange.clone(),
         response,
         buffering,
@@ -228,6 +232,7 @@ fn pieces_of(r: &Request, head: &AnswerHead, exchange: &Exchange, buffering: boo
 
 fn stream(
     r: &Request,
+    attempt: &Attempt,
     exchange: Shared,
     response: ClientResponse,
     buffering: bool,
@@ -242,15 +247,24 @@ fn stream(
         true => ReadAhead {
             memory: proxy.buffers.0 * proxy.buffers.1 + proxy.buffer_size,
             file: proxy.max_temp_file_size,
-            folder: proxy.temp_path.clone(),
+            folder: proxy.temp_path.folder.clone(),
         },
         false => ReadAhead {
             memory: proxy.buffer_size,
             file: 0,
-            folder: proxy.temp_path.clone(),
+            folder: proxy.temp_path.folder.clone(),
         },
     };
+    let (context, at) = (log::Context::of(r), attempt.clone());
+    let spilled = Box::new(move || {
+        let name = temporary::next_name(&context.location.proxy.temp_path);
+        let message = format!(
+            "an upstream response is buffered to a temporary file {name} while reading upstream"
+        );
+        context.error_at(LogLevel::Warn, &message, Some(&at.url()));
+    });
     ProxiedBody {
+        spilled: Some(spilled),
         exchange,
         response,
         ahead,

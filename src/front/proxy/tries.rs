@@ -62,6 +62,12 @@ impl Attempt {
         log::error_at(r, level, message, Some(&self.url()));
     }
 
+    /// The peer has failed as often as it may.
+    pub fn disabled(&self, r: &Request, action: &str) {
+        let message = format!("upstream server temporarily disabled while {action}");
+        self.log(r, LogLevel::Warn, &message);
+    }
+
     /// Whether nginx would ask another peer after this one's fault.
     pub fn may_retry(&self, r: &Request, choice: &Choice, fault: Fault) -> bool {
         let proxy = &r.location.proxy;
@@ -193,7 +199,7 @@ fn failed(
     }
     let (fault, status) = classify(failure);
     if choice.report(true) {
-        attempt.log(r, LogLevel::Warn, "upstream server temporarily disabled");
+        attempt.disabled(r, failure.action());
     }
     if fault == Fault::Error && attempt.exchange.borrow().reused {
         // A stale pooled connection costs no try.

@@ -68,6 +68,19 @@ pub enum Failure {
     Upload(BodyError),
 }
 
+impl Failure {
+    /// nginx's "while …".
+    pub fn action(&self) -> &'static str {
+        match self {
+            Self::Connect(_) | Self::Bind { .. } => "connecting to upstream",
+            Self::TimedOut(action) | Self::Closed(action) | Self::Io { action, .. } => action,
+            Self::TooBig | Self::Invalid(_) => "reading response header from upstream",
+            Self::Chunk => "reading upstream",
+            Self::Upload(_) => "sending request to upstream",
+        }
+    }
+}
+
 /// What to send behind the head.
 pub enum Upload {
     None,
