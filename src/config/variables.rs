@@ -54,6 +54,7 @@ builtins! {
     DateLocal "date_local",
     DocumentRoot "document_root",
     DocumentUri "document_uri",
+    GzipRatio "gzip_ratio",
     Host "host",
     Hostname "hostname",
     Https "https",
@@ -129,7 +130,6 @@ const REFUSED: &[&str] = &[
 
 /// Variables of TLS, caches, limits and others: they have no value where none of these is in use.
 const ABSENT: &[&str] = &[
-    "gzip_ratio",
     "limit_conn_status",
     "limit_req_status",
     "secure_link",

@@ -199,6 +199,7 @@ fn begin(front: FrontRequest) -> Request {
         bytes_sent: Cell::new(0),
         head_sent: Cell::new(0),
         complete: Cell::new(false),
+        gzipped: Rc::default(),
         upstreams: Rc::new(UpstreamStates::default()),
         proxy_host: None,
         proxy_port: None,
@@ -212,6 +213,10 @@ fn begin(front: FrontRequest) -> Request {
         discarding: false,
         carried: Vec::new(),
         carried_type: None,
+        override_charset: None,
+        expects_trailers: Cell::new(false),
+        action: Cell::new(None),
+        continues: Cell::new(false),
         request_id: std::cell::OnceCell::new(),
         first_values: RefCell::default(),
         is_over: Cell::new(false),
@@ -243,6 +248,7 @@ fn finish(r: &Request, outcome: &Outcome) {
         r.status.set(408);
     }
     r.is_over.set(true);
+    r.action.set(Some("logging request"));
     if r.worker.effects.happen() {
         log::access(r);
     }

@@ -54,6 +54,14 @@ pub async fn run(r: &mut Request) -> Answer {
             // Content never declines at last; if it did, nothing is here.
             Flow::Declined => Flow::Status(404),
             Flow::Silent(status) => return silent(r, status),
+            Flow::Unanswered => {
+                return Answer {
+                    silent: false,
+                    keep_alive: r.keep_alive,
+                    policy: filter::policy(r),
+                    ..Answer::nothing()
+                };
+            }
         };
     }
 }
@@ -255,6 +263,7 @@ fn internal_redirect(r: &mut Request, uri: Bytes, args: Bytes) -> Result<(), u16
     r.args = args;
     r.internal = true;
     r.uri_as_received = false;
+    r.action.set(None);
     r.accepts.take();
     r.valid_location = true;
     r.add_uri_to_alias = false;
@@ -408,7 +417,13 @@ fn standard_page(r: &mut Request, status: u16) -> Flow {
 pub fn silent(r: &mut Request, status: u16) -> Answer {
     r.status.set(status);
     r.keep_alive = false;
+    let interim = if r.continues.get() {
+        filter::interim(r)
+    } else {
+        Bytes::new()
+    };
     Answer {
+        interim,
         policy: filter::policy(r),
         ..Answer::nothing()
     }

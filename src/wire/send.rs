@@ -36,7 +36,11 @@ pub async fn send(connection: &Rc<Connection>, answer: &mut Answer) -> Outcome {
     } else {
         Bytes::from([&answer.interim[..], &answer.head[..]].concat())
     };
-    let end = match std::mem::replace(&mut answer.body, Body::None) {
+    let body = match std::mem::replace(&mut answer.body, Body::None) {
+        Body::Bytes(bytes) if bytes.is_empty() => Body::None,
+        body => body,
+    };
+    let end = match body {
         Body::None if answer.chunked => {
             let end = last_chunk(false, answer.trailers.take());
             write_all(connection, &answer.policy, vec![head, end]).await

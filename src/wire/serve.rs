@@ -202,10 +202,14 @@ async fn read_head(
 /// Sends the answer, tells its `done`, and deals with what was not read of the request's body.
 async fn answer_one(connection: &Rc<Connection>, answer: &mut Answer, body: &RequestBody) -> Next {
     if answer.silent {
-        let outcome = super::answer::Outcome {
-            sent: 0,
-            head: 0,
-            end: End::Complete,
+        let outcome = if answer.interim.is_empty() {
+            super::answer::Outcome {
+                sent: 0,
+                head: 0,
+                end: End::Complete,
+            }
+        } else {
+            send(connection, answer).await
         };
         if let Some(done) = answer.done.take() {
             done(&outcome);

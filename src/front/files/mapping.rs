@@ -44,11 +44,9 @@ pub(super) struct Mapped {
 
 /// The file name of a URI: under `root`, or where `alias` puts it (nginx's `ngx_http_map_uri_to_path`).
 ///
-/// Empty where there is none: under an `alias` whose location's name `rewrite` took off the URI.
-pub fn file_name(r: &Request, uri: &[u8]) -> Bytes {
-    map(r, uri, 0)
-        .map(|mapped| mapped.name.freeze())
-        .unwrap_or_default()
+/// There is none under an `alias` whose location's name `rewrite` took off the URI.
+pub fn file_name(r: &Request, uri: &[u8]) -> Option<Bytes> {
+    map(r, uri, 0).ok().map(|mapped| mapped.name.freeze())
 }
 
 /// The same, with room for `reserve` bytes behind it.

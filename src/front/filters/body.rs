@@ -131,23 +131,26 @@ impl Source {
     }
 }
 
-/// The next portion of a file.
+/// The next portion of a file: what one buffer holds of it, and the text behind.
 fn read(file: &OpenFile, pieces: &mut VecDeque<PieceOf>, size: u64) -> Result<Portion, StreamCut> {
-    let bytes = match pieces.pop_front() {
-        None => Bytes::new(),
-        Some(PieceOf::Memory(bytes)) => bytes,
-        Some(PieceOf::File(offset, len)) => {
-            let now = len.min(size.max(1));
-            if len > now {
-                pieces.push_front(PieceOf::File(offset + now, len - now));
-            }
-            let mut bytes = BytesMut::zeroed(usize::try_from(now).unwrap_or_default());
-            // The file lost bytes since it was measured.
-            file.read_exact_at(&mut bytes, offset)
-                .map_err(|_| StreamCut::Closed)?;
-            bytes.freeze()
+    let mut bytes = BytesMut::new();
+    if let Some(&PieceOf::File(offset, len)) = pieces.front() {
+        pieces.pop_front();
+        let now = len.min(size.max(1));
+        if len > now {
+            pieces.push_front(PieceOf::File(offset + now, len - now));
         }
-    };
+        bytes.resize(usize::try_from(now).unwrap_or_default(), 0);
+        // The file lost bytes since it was measured.
+        file.read_exact_at(&mut bytes, offset)
+            .map_err(|_| StreamCut::Closed)?;
+    }
+    while let Some(PieceOf::Memory(_)) = pieces.front() {
+        if let Some(PieceOf::Memory(text)) = pieces.pop_front() {
+            bytes.extend_from_slice(&text);
+        }
+    }
+    let bytes = bytes.freeze();
     let last = pieces.is_empty();
     Ok(Portion {
         recycled: !last,

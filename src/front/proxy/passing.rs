@@ -36,6 +36,8 @@ pub fn answered(
         choice.report(false);
         return Answered::Flow(bare(r, attempt, response));
     };
+    r.action.set(Some("reading response header from upstream"));
+    accel::charset(r, &head);
     if head.status >= 300 {
         if choice.tries > 1 && attempt.may_retry(r, choice, Fault::Status(head.status)) {
             choice.report(!matches!(head.status, 403 | 404));
@@ -54,6 +56,7 @@ pub fn answered(
             if head.status == 401 {
                 carry_challenge(r, &head);
             }
+            r.action.set(Some("sending to client"));
             return Answered::Flow(Flow::Status(head.status));
         }
     }
