@@ -131,15 +131,19 @@ fn add_headers(r: &Request, reply: &mut Reply) {
         }
         let value = variables::evaluate(&header.value, r);
         // These two stand for the answer's own field of that name, be it by having none.
-        if header.name.eq_ignore_ascii_case(b"last-modified") {
+        let is_time = header.name.eq_ignore_ascii_case(b"last-modified");
+        if is_time {
             reply.last_modified = None;
             reply.last_modified_in_headers = true;
-            reply.remove_headers(b"last-modified", 0);
-        } else if header.name.eq_ignore_ascii_case(b"etag") {
-            reply.remove_headers(b"etag", 0);
         }
-        if !value.is_empty() {
-            reply.headers.push((header.name.clone(), value));
+        let replaces = is_time || header.name.eq_ignore_ascii_case(b"etag");
+        let same = |(name, _): &(Bytes, Bytes)| name.eq_ignore_ascii_case(&header.name);
+        let old = reply.headers.iter().rposition(same);
+        match old.filter(|_| replaces) {
+            Some(at) if value.is_empty() => reply.remove_header_at(at),
+            Some(at) => reply.headers[at] = (header.name.clone(), value),
+            None if value.is_empty() => {}
+            None => reply.headers.push((header.name.clone(), value)),
         }
     }
 }
@@ -151,7 +155,7 @@ fn reads_sent_fields(value: &Template) -> bool {
 }
 
 /// Framing, the connection's fate, and the head.
-fn finish(r: &mut Request, mut reply: Reply, plan: Plan) -> Answer {
+fn finish(r: &mut Request, mut reply: Reply, mut plan: Plan) -> Answer {
     // A 204 of our own has no fields of a body; one of an upstream's is passed on with what it says.
     if reply.status == 204 && reply.status_line.is_none() {
         reply.content_type = Bytes::new();
@@ -171,6 +175,9 @@ fn finish(r: &mut Request, mut reply: Reply, plan: Plan) -> Answer {
         head_bytes(r, &reply, Stage::Sent { chunked })
     };
     *r.sent_fields.borrow_mut() = head.fields();
+    for filter in &mut plan.filters {
+        filter.head_made(r);
+    }
     let stream_must_run = matches!(reply.body, ReplyBody::Stream(_)) && reply.upgrade;
     let mut framed = chunked && !head_only;
     let has_trailers = framed && plan.trailers;

@@ -156,6 +156,7 @@ async fn in_location(r: &mut Request) -> Flow {
 
 /// Chooses the location and checks what can be known then.
 fn find_location(r: &mut Request) -> Flow {
+    r.valid_location = true;
     let mut matched: Option<Matched> = None;
     let scope = r.server.scope.clone();
     let found = match r.worker.effects.trace() {

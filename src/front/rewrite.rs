@@ -219,14 +219,11 @@ fn rewrite(r: &mut Request, directive: &Rewrite, changed: &mut bool) -> Result<A
     }
     r.internal = true;
     r.uri_as_received = false;
+    r.valid_location = false;
     if let RewriteEnd::Redirect(status) = directive.end {
-        r.valid_location = false;
         return Err(redirect_to(r, directive, status));
     }
     let ends_cycle = directive.end == RewriteEnd::Break;
-    if ends_cycle {
-        r.valid_location = false;
-    }
     *changed = !ends_cycle;
     let uri = variables::evaluate(&directive.path, r);
     let mut args = match &directive.args {

@@ -27,6 +27,14 @@ pub fn evaluate(template: &Template, r: &Request) -> Bytes {
     out.freeze()
 }
 
+/// Fills in a template that may not be needed in the end: no variable keeps a first value for it.
+pub fn evaluate_for_later(template: &Template, r: &Request) -> Bytes {
+    let known = r.first_values.borrow().len();
+    let value = evaluate(template, r);
+    r.first_values.borrow_mut().truncate(known);
+    value
+}
+
 /// Fills in a template at the end of `out`.
 pub fn append(template: &Template, r: &Request, out: &mut BytesMut) {
     settle(template, r);
@@ -114,7 +122,6 @@ fn keeps_first_value(var: &Var) -> bool {
                 | Builtin::RequestBody
                 | Builtin::RequestBodyFile
                 | Builtin::RequestCompletion
-                | Builtin::RequestMethod
         ),
         _ => false,
     }

@@ -204,7 +204,8 @@ async fn answer_one(connection: &Rc<Connection>, answer: &mut Answer, body: &Req
     if answer.silent {
         let outcome = if answer.interim.is_empty() {
             super::answer::Outcome {
-                sent: 0,
+                // A `100 Continue` may have gone before.
+                sent: connection.sent.get(),
                 head: 0,
                 end: End::Complete,
             }

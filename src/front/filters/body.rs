@@ -7,6 +7,7 @@ use std::task::{Context, Poll, ready};
 
 use bytes::{Bytes, BytesMut};
 
+use crate::front::request::Request;
 use crate::wire::answer::{BodyStream, OpenFile, PieceOf, ReadAhead, StreamCut};
 
 /// Bytes of an upstream that are passed on at once, if so many are there.
@@ -30,6 +31,9 @@ pub struct Failed;
 
 /// A step of the way.
 pub trait BodyFilter {
+    /// The head is made, and no byte of the body has come: variables have the values that they have from now on.
+    fn head_made(&mut self, _: &Request) {}
+
     /// Takes a portion; appends what goes on to `out`.
     ///
     /// # Errors
