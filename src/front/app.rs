@@ -180,6 +180,7 @@ fn begin(front: FrontRequest) -> Request {
         args_given: false,
         uri_as_received: true,
         valid_location: true,
+        uri_changed: false,
         add_uri_to_alias: false,
         method: head.method,
         method_name: head.method_name.share(&head.raw),

@@ -156,7 +156,7 @@ async fn in_location(r: &mut Request) -> Flow {
 
 /// Chooses the location and checks what can be known then.
 fn find_location(r: &mut Request) -> Flow {
-    r.valid_location = true;
+    r.uri_changed = false;
     let mut matched: Option<Matched> = None;
     let scope = r.server.scope.clone();
     let found = match r.worker.effects.trace() {
@@ -267,8 +267,12 @@ fn internal_redirect(r: &mut Request, uri: Bytes, args: Bytes) -> Result<(), u16
     r.action.set(None);
     r.accepts.take();
     r.valid_location = true;
+    r.uri_changed = false;
     r.add_uri_to_alias = false;
     r.forget_contexts();
+    // The server's own level counts here, if only for what it says about connections.
+    r.location = r.server.scope.clone();
+    r.apply_location_limits();
     Ok(())
 }
 

@@ -43,6 +43,8 @@ pub struct Request {
     pub uri_as_received: bool,
     /// nginx's `valid_location`: the location's name still stands for what a URI part of `proxy_pass` replaces.
     pub valid_location: bool,
+    /// A `rewrite` changed the URI, and no location was searched for it yet.
+    pub uri_changed: bool,
     /// `try_files` found a file for the `alias` of a regex location: the URI stands behind it (nginx's flag of that name).
     pub add_uri_to_alias: bool,
     /// GET after `error_page` of another method.

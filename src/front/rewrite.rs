@@ -116,6 +116,7 @@ fn steps(r: &mut Request, level: &Arc<Location>, changed: &mut bool) -> Result<A
             RewriteStep::Break(span) => {
                 note(r, *span, || "ends the rewriting".to_owned());
                 if std::mem::take(changed) {
+                    r.uri_changed = false;
                     r.valid_location = false;
                 }
                 After::Over
@@ -219,12 +220,16 @@ fn rewrite(r: &mut Request, directive: &Rewrite, changed: &mut bool) -> Result<A
     }
     r.internal = true;
     r.uri_as_received = false;
-    r.valid_location = false;
+    r.uri_changed = true;
     if let RewriteEnd::Redirect(status) = directive.end {
         return Err(redirect_to(r, directive, status));
     }
     let ends_cycle = directive.end == RewriteEnd::Break;
     *changed = !ends_cycle;
+    if ends_cycle {
+        r.uri_changed = false;
+        r.valid_location = false;
+    }
     let uri = variables::evaluate(&directive.path, r);
     let mut args = match &directive.args {
         Some(template) => {

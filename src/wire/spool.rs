@@ -5,6 +5,7 @@ use std::fs::File;
 use std::io;
 use std::os::unix::fs::FileExt;
 use std::path::Path;
+use std::sync::atomic::{AtomicU64, Ordering};
 
 use bytes::{Bytes, BytesMut};
 
@@ -161,8 +162,20 @@ impl Spool {
     }
 }
 
+/// Numbers of temporary files, and of other things that nginx counts along with them, from 1.
+static NUMBER: AtomicU64 = AtomicU64::new(1);
+
+/// The next number; `peek` leaves it to the one who takes it.
+pub fn next_number(peek: bool) -> u64 {
+    match peek {
+        true => NUMBER.load(Ordering::Relaxed),
+        false => NUMBER.fetch_add(1, Ordering::Relaxed),
+    }
+}
+
 /// An unlinked file in `folder`, or in the system's folder for temporary files where that one does not exist yet and cannot be made.
 fn temporary(folder: &Path) -> io::Result<File> {
+    next_number(false);
     crate::wall::may_write(folder)
         .and_then(|()| tempfile::tempfile_in(folder))
         .or_else(|_| {

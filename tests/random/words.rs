@@ -434,7 +434,7 @@ pub const FALLBACKS: &[&str] = &[
     "/index.html?q=$args",
     "/api/fallback",
     "/index.html",
-    "/$arg_x",
+    "/v$arg_x",
     "http://other.example/",
 ];
 

@@ -68,7 +68,7 @@ pub(super) fn map(r: &Request, uri: &[u8], reserve: usize) -> Result<Mapped, Flo
 /// 500 as [`map`].
 pub(super) fn start(r: &Request, reserve: usize) -> Result<Mapped, Flow> {
     let root = &r.location.core.root;
-    if root.alias && !r.valid_location {
+    if root.alias && (!r.valid_location || r.uri_changed) {
         let before = "\"alias\" cannot be used in location \"";
         let after = "\" where URI was rewritten";
         super::error_about(r, LogLevel::Alert, before, &r.location.name, after);

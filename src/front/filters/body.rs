@@ -172,6 +172,7 @@ fn poll_stream(
     let mut parts: Vec<Bytes> = Vec::new();
     let mut total = 0;
     let mut ended = false;
+    let mut broken = false;
     while total < TURN {
         match stream.poll_next(cx) {
             Poll::Ready(Some(Ok(bytes))) => {
@@ -180,7 +181,10 @@ fn poll_stream(
             }
             Poll::Ready(Some(Err(cut))) if parts.is_empty() => return Poll::Ready(Err(cut)),
             // What came is passed on first; the source says again that it broke off.
-            Poll::Ready(Some(Err(_))) => break,
+            Poll::Ready(Some(Err(_))) => {
+                broken = true;
+                break;
+            }
             Poll::Ready(None) => {
                 ended = true;
                 break;
@@ -196,7 +200,7 @@ fn poll_stream(
     let portion = Portion {
         last: false,
         flush: stream.eager(),
-        recycled: !ended,
+        recycled: !ended && !broken,
         bytes,
     };
     Poll::Ready(Ok((portion, ended)))

@@ -208,10 +208,7 @@ async fn read_body(r: &mut Request) -> Result<(), Flow> {
     if r.body.is_done() {
         return Ok(());
     }
-    let memory = r
-        .worker
-        .effects
-        .body_memory(r.location.core.client_body_buffer_size);
+    let memory = r.worker.effects.body_memory(memory_for_body(r));
     let folder = r.location.core.client_body_temp_path.clone();
     let mut spool = r.buffered_body.take().unwrap_or_default();
     loop {
@@ -233,6 +230,29 @@ async fn read_body(r: &mut Request) -> Result<(), Flow> {
     }
     r.buffered_body = Some(spool);
     Ok(())
+}
+
+/// How much of the body stays in memory. One of known length is in memory as a whole where a buffer takes what did not
+/// come along with the head, and else in a file as a whole (nginx's `ngx_http_read_client_request_body`).
+fn memory_for_body(r: &Request) -> usize {
+    let configured = r.location.core.client_body_buffer_size;
+    let (Some(length), Some(listen)) = (r.head.content_length, r.listen()) else {
+        return configured;
+    };
+    let head = &listen.default_server.head;
+    let buffer = if r.head.received <= head.client_header_buffer_size {
+        head.client_header_buffer_size
+    } else {
+        head.large_client_header_buffers.1
+    };
+    let arrived = r.connection.input.borrow().len();
+    let with_head = buffer.saturating_sub(r.head.received).min(arrived);
+    let rest = length.saturating_sub(with_head as u64);
+    if rest < (configured + configured / 4) as u64 {
+        usize::MAX
+    } else {
+        0
+    }
 }
 
 /// The client's body could not be read.
