@@ -64,6 +64,8 @@ pub fn apply(r: &mut Request, mut reply: Reply) -> Result<Answer, Instead> {
     r.status.set(reply.status);
     if let Err(status) = conditional::apply(r, &mut reply) {
         r.filter_finalized = true;
+        // nginx forgets all that it knew of the answer.
+        r.override_charset = None;
         r.continues.set(r.continues.get() || r.body.is_expected());
         return Err(Instead::Status(status));
     }
