@@ -6,6 +6,7 @@ pub mod analyse;
 pub mod changes;
 pub mod diagnostics;
 pub mod filters;
+pub mod geo;
 mod glob;
 pub mod lexer;
 mod load;

@@ -11,7 +11,8 @@ use std::time::Duration;
 
 use bytes::Bytes;
 
-use super::map::{Geo, Map, SplitClients};
+use super::geo::Geo;
+use super::map::{Map, SplitClients};
 pub use super::proxying::{
     Bind, CookieFlag, CookieFlags, CookieFrom, CookieName, CookieRewrite, IgnoreHeaders, Resolver,
 };

@@ -186,6 +186,7 @@ fn begin(front: FrontRequest) -> Request {
         args_given: false,
         uri_as_received: true,
         valid_location: true,
+        uri_changed: false,
         add_uri_to_alias: false,
         method: head.method,
         method_name: head.method_name.share(&head.raw),
@@ -205,6 +206,7 @@ fn begin(front: FrontRequest) -> Request {
         bytes_sent: Cell::new(0),
         head_sent: Cell::new(0),
         complete: Cell::new(false),
+        gzipped: Rc::default(),
         upstreams: Rc::new(UpstreamStates::default()),
         proxy_host: None,
         proxy_port: None,
@@ -218,6 +220,10 @@ fn begin(front: FrontRequest) -> Request {
         discarding: false,
         carried: Vec::new(),
         carried_type: None,
+        override_charset: None,
+        expects_trailers: Cell::new(false),
+        action: Cell::new(None),
+        continues: Cell::new(false),
         request_id: std::cell::OnceCell::new(),
         first_values: RefCell::default(),
         is_over: Cell::new(false),
@@ -249,6 +255,7 @@ fn finish(r: &Request, outcome: &Outcome) {
         r.status.set(408);
     }
     r.is_over.set(true);
+    r.action.set(Some("logging request"));
     if r.worker.effects.happen() {
         log::access(r);
     }

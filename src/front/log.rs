@@ -189,11 +189,19 @@ pub fn os_error(error: &io::Error) -> String {
 
 /// Writes a line of a request to the error log, with nginx's context behind the message.
 pub fn error(r: &Request, level: LogLevel, message: &str) {
-    error_at(r, level, message, None);
+    error_bytes(r, level, message.as_bytes());
 }
 
 /// The same for a message with bytes of the client's.
 pub fn error_bytes(r: &Request, level: LogLevel, message: &[u8]) {
+    let with_action;
+    let message = match r.action.get() {
+        Some(action) => {
+            with_action = [message, b" while ", action.as_bytes()].concat();
+            &with_action
+        }
+        None => message,
+    };
     note(r, level, message);
     if r.location
         .core
@@ -202,7 +210,8 @@ pub fn error_bytes(r: &Request, level: LogLevel, message: &[u8]) {
         .any(|log| level <= log.level)
         || r.worker.logs.echo
     {
-        Context::of(r).write(level, message, None);
+        let upstream = r.upstreams.url();
+        Context::of(r).write(level, message, upstream.as_deref());
     }
 }
 

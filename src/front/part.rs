@@ -57,8 +57,8 @@ impl BodyStream for Part {
         self.whole.watches_client()
     }
 
-    fn spilled(&mut self) {
-        self.whole.spilled();
+    fn spilled(&mut self, number: u64) {
+        self.whole.spilled(number);
     }
 
     fn abandon(&mut self) {

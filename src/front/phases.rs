@@ -57,6 +57,14 @@ pub async fn run(r: &mut Request) -> Answer {
             // Content never declines at last; if it did, nothing is here.
             Flow::Declined => Flow::Status(404),
             Flow::Silent(status) => return silent(r, status),
+            Flow::Unanswered => {
+                return Answer {
+                    silent: false,
+                    keep_alive: r.keep_alive,
+                    policy: filter::policy(r),
+                    ..Answer::nothing()
+                };
+            }
         };
     }
 }
@@ -166,6 +174,7 @@ async fn in_location(r: &mut Request) -> Flow {
 
 /// Chooses the location and checks what can be known then.
 fn find_location(r: &mut Request) -> Flow {
+    r.uri_changed = false;
     let mut matched: Option<Matched> = None;
     let scope = r.server.scope.clone();
     let found = match r.worker.effects.trace() {
@@ -285,10 +294,15 @@ fn internal_redirect(r: &mut Request, uri: Bytes, args: Bytes) -> Result<(), u16
     r.args = args;
     r.internal = true;
     r.uri_as_received = false;
+    r.action.set(None);
     r.accepts.take();
     r.valid_location = true;
+    r.uri_changed = false;
     r.add_uri_to_alias = false;
     r.forget_contexts();
+    // The server's own level counts here, if only for what it says about connections.
+    r.location = r.server.scope.clone();
+    r.apply_location_limits();
     Ok(())
 }
 
@@ -438,7 +452,13 @@ fn standard_page(r: &mut Request, status: u16) -> Flow {
 pub fn silent(r: &mut Request, status: u16) -> Answer {
     r.status.set(status);
     r.keep_alive = false;
+    let interim = if r.continues.get() {
+        filter::interim(r)
+    } else {
+        Bytes::new()
+    };
     Answer {
+        interim,
         policy: filter::policy(r),
         reset: matches!(status, 408 | 444) && r.location.core.reset_timedout_connection,
         ..Answer::nothing()

@@ -3,19 +3,10 @@
 //! The lab's own are unlinked as soon as they are made, and have no name that anybody could see. The log says the one that
 //! nginx would have given: a number, in folders named by its last digits.
 
-use std::sync::atomic::{AtomicU64, Ordering};
-
 use crate::config::model::TempPath;
 
-/// One row for bodies of both directions, in the order of their making.
-static NUMBER: AtomicU64 = AtomicU64::new(0);
-
-/// The name of the next file in `path`.
-pub fn next_name(path: &TempPath) -> String {
-    name(path, NUMBER.fetch_add(1, Ordering::Relaxed) + 1)
-}
-
-fn name(path: &TempPath, number: u64) -> String {
+/// The name of the file with this number in `path`.
+pub fn name(path: &TempPath, number: u64) -> String {
     let file = format!("{number:010}");
     let mut name = path.folder.display().to_string();
     let mut end = file.len();

@@ -27,6 +27,14 @@ pub fn evaluate(template: &Template, r: &Request) -> Bytes {
     out.freeze()
 }
 
+/// Fills in a template that may not be needed in the end: no variable keeps a first value for it.
+pub fn evaluate_for_later(template: &Template, r: &Request) -> Bytes {
+    let known = r.first_values.borrow().len();
+    let value = evaluate(template, r);
+    r.first_values.borrow_mut().truncate(known);
+    value
+}
+
 /// Fills in a template at the end of `out`.
 pub fn append(template: &Template, r: &Request, out: &mut BytesMut) {
     settle(template, r);
@@ -98,8 +106,9 @@ fn append_value(var: &Var, r: &Request, out: &mut BytesMut) -> bool {
     drop(first);
     let start = out.len();
     let found = compute(var, r, out);
-    // Nothing is asked after the log's lines.
-    if !r.is_over.get() {
+    // A chunked body may have a length later. Nothing is asked after the log's lines.
+    let later = !found && r.head.chunked && *var == Var::Builtin(Builtin::ContentLength);
+    if !r.is_over.get() && !later {
         let value = found.then(|| Bytes::copy_from_slice(out.get(start..).unwrap_or_default()));
         r.first_values.borrow_mut().push((var.clone(), value));
     }
@@ -114,12 +123,12 @@ fn keeps_first_value(var: &Var) -> bool {
             Builtin::BodyBytesSent
                 | Builtin::BytesSent
                 | Builtin::ContentLength
+                | Builtin::GzipRatio
                 | Builtin::Host
                 | Builtin::Pipe
                 | Builtin::RequestBody
                 | Builtin::RequestBodyFile
                 | Builtin::RequestCompletion
-                | Builtin::RequestMethod
         ),
         _ => false,
     }
@@ -204,6 +213,7 @@ fn append_builtin(builtin: Builtin, r: &Request, out: &mut BytesMut) -> bool {
             out,
             (!r.uri.is_empty() || !r.head.method_name.is_empty()).then_some(&r.uri),
         ),
+        Builtin::GzipRatio => gzip_ratio(r.gzipped.get(), out),
         Builtin::Host => put(
             out,
             Some(if r.head.host.is_empty() {
@@ -261,7 +271,7 @@ fn append_builtin(builtin: Builtin, r: &Request, out: &mut BytesMut) -> bool {
         Builtin::Request => put(out, Some(r.head.line.of(&r.head.raw))),
         Builtin::RequestBody | Builtin::RequestBodyFile => request_body(builtin, r, out),
         Builtin::RequestCompletion => put(out, Some(if r.complete.get() { b"OK" } else { b"" })),
-        Builtin::RequestFilename => put(out, Some(&super::files::file_name(r, &r.uri))),
+        Builtin::RequestFilename => put(out, super::files::file_name(r, &r.uri).as_deref()),
         Builtin::RequestId => put(out, Some(r.request_id.get_or_init(request_id))),
         Builtin::RequestLength => number(out, r.head.received as u64 + r.body.consumed()),
         Builtin::RequestMethod => put_some(out, &r.method_name),
@@ -315,6 +325,18 @@ fn append_builtin(builtin: Builtin, r: &Request, out: &mut BytesMut) -> bool {
             status => put_decimal(out, u64::from(status)),
         }),
     }
+}
+
+/// Bytes that came for one that left, rounded to hundredths; none where nothing was compressed.
+fn gzip_ratio((came, left): (u64, u64), out: &mut BytesMut) -> bool {
+    if left == 0 {
+        return false;
+    }
+    let hundredths = (came * 1000 / left + 5) / 10;
+    put_decimal(out, hundredths / 100);
+    out.extend_from_slice(b".");
+    put_padded(out, hundredths % 100, 2);
+    true
 }
 
 /// `root` (or `alias`) as an absolute path.
@@ -414,6 +436,9 @@ fn join<'a>(out: &mut BytesMut, values: impl Iterator<Item = &'a [u8]>, separato
 
 fn append_sent(name: &[u8], r: &Request, out: &mut BytesMut) -> bool {
     let sent = r.sent_fields.borrow();
+    if sent.is_empty() {
+        return append_carried(name, r, out);
+    }
     let fields = sent.split(|&b| b == b'\n').filter_map(|line| {
         let line = line.strip_suffix(b"\r").unwrap_or(line);
         let colon = line.iter().position(|&b| b == b':')?;
@@ -426,8 +451,25 @@ fn append_sent(name: &[u8], r: &Request, out: &mut BytesMut) -> bool {
         .filter(|(field, _)| is_named(field, name))
         .map(|(_, value)| value);
     match name {
+        // Its own field stands before all others; one that `add_header` made is not it.
+        b"content_type" => {
+            let own = sent.strip_prefix(b"Content-Type: ".as_slice());
+            put(out, own.and_then(|_| values.next()))
+        }
         b"cache_control" | b"link" => join(out, values, b", "),
         _ => put(out, values.next()),
+    }
+}
+
+/// Before there is a head: what an earlier answer left for it.
+fn append_carried(name: &[u8], r: &Request, out: &mut BytesMut) -> bool {
+    match name {
+        b"content_type" => put(out, r.carried_type.as_ref().map(|(value, ..)| &**value)),
+        b"location" => put(out, r.redirect_to.as_deref()),
+        _ => {
+            let mut carried = r.carried.iter().filter(|(field, _)| is_named(field, name));
+            put(out, carried.next().map(|(_, value)| &**value))
+        }
     }
 }
 

@@ -150,7 +150,7 @@ pub trait BodyStream {
     /// A client that leaves ends the whole.
     fn watches_client(&self) -> bool;
     /// What was taken ahead needed its temporary file: told once.
-    fn spilled(&mut self) {}
+    fn spilled(&mut self, _number: u64) {}
     /// The client left: stop the source.
     fn abandon(&mut self);
     /// Each of its pieces is a chunk of its own.

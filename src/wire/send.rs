@@ -36,7 +36,11 @@ pub async fn send(connection: &Rc<Connection>, answer: &mut Answer) -> Outcome {
     } else {
         Bytes::from([&answer.interim[..], &answer.head[..]].concat())
     };
-    let end = match std::mem::replace(&mut answer.body, Body::None) {
+    let body = match std::mem::replace(&mut answer.body, Body::None) {
+        Body::Bytes(bytes) if bytes.is_empty() => Body::None,
+        body => body,
+    };
+    let end = match body {
         Body::None if answer.chunked => {
             let end = last_chunk(false, answer.trailers.take());
             write_all(connection, &answer.policy, &mut [head, end]).await
@@ -449,9 +453,9 @@ impl Flow {
         if any && self.chunked && self.source != Source::Invalid {
             self.push_chunk(turn, total)?;
         }
-        if self.spool.has_file() && !self.spilled {
+        if let Some(number) = self.spool.file_number().filter(|_| !self.spilled) {
             self.spilled = true;
-            stream.spilled();
+            stream.spilled(number);
         }
         Ok(any)
     }

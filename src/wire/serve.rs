@@ -239,10 +239,15 @@ async fn answer_one(connection: &Rc<Connection>, answer: &mut Answer, body: &Req
         if answer.reset {
             connection.stream.reset_on_close();
         }
-        let outcome = super::answer::Outcome {
-            sent: 0,
-            head: 0,
-            end: End::Complete,
+        let outcome = if answer.interim.is_empty() {
+            super::answer::Outcome {
+                // A `100 Continue` may have gone before.
+                sent: connection.sent.get(),
+                head: 0,
+                end: End::Complete,
+            }
+        } else {
+            send(connection, answer).await
         };
         if let Some(done) = answer.done.take() {
             done(&outcome);

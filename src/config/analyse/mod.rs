@@ -9,6 +9,7 @@ pub mod files;
 pub mod filters;
 pub mod frame;
 mod generic;
+pub mod geo;
 pub mod http;
 pub mod include;
 pub mod location;

@@ -2,7 +2,7 @@
 
 use super::Row;
 use super::prelude::*;
-use crate::config::analyse::{access, core, files, map, rewrite, upstream};
+use crate::config::analyse::{access, core, files, geo, map, rewrite, upstream};
 
 pub const MODULES: &[Module] = &[
     ("ngx_http_upstream_module", UPSTREAM_ROWS),
@@ -150,10 +150,7 @@ const REALIP_ROWS: &[Row] = &[
     row("real_ip_recursive", ALL, ONE, Flag),
 ];
 
-const GEO_ROWS: &[Row] = &[row("geo", HTTP, ONE_TWO, Custom)
-    .block()
-    .done(map::geo)
-    .differs("`proxy` and `proxy_recursive` are refused.")];
+const GEO_ROWS: &[Row] = &[row("geo", HTTP, ONE_TWO, Custom).block().done(geo::geo)];
 
 const MAP_ROWS: &[Row] = &[
     row("map", HTTP, TWO, Custom).block().done(map::map),

@@ -72,6 +72,10 @@ fn find(r: &Request, directive: &TryFiles) -> Found {
         };
     }
     Found::Fallback(match &directive.fallback {
+        // nginx has no answer of its own for these, and goes on with the next request.
+        TryFallback::Status(status) if *status < 300 && !matches!(*status, 201 | 204) => {
+            Flow::Unanswered
+        }
         TryFallback::Status(status) => {
             r.note(|| Step::File {
                 directive: Some(trace::place(&r.model, directive.span)),

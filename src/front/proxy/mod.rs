@@ -203,19 +203,6 @@ async fn begin_body(r: &mut Request) -> Result<(), Flow> {
     Ok(())
 }
 
-/// How much of the body waits in memory. nginx counts what does not come with the head, and takes a quarter more if
-/// that is all.
-fn body_memory(r: &Request) -> usize {
-    let size = r.location.core.client_body_buffer_size;
-    let head = r.server.head.client_header_buffer_size;
-    let beside = head.saturating_sub(r.head.raw.len());
-    let ahead = r.connection.input.borrow().len().min(beside);
-    match r.head.content_length.and_then(|n| usize::try_from(n).ok()) {
-        Some(n) if n.saturating_sub(ahead) < size + size / 4 => usize::MAX,
-        _ => ahead + size,
-    }
-}
-
 /// Takes the whole body: memory up to `client_body_buffer_size`, then a temporary file.
 async fn read_body(r: &mut Request) -> Result<(), Flow> {
     std::future::poll_fn(|cx| r.body.poll_begin(cx)).await;
@@ -245,9 +232,9 @@ async fn read_body(r: &mut Request) -> Result<(), Flow> {
                     log::error(r, LogLevel::Crit, &message);
                     return Err(Flow::Status(500));
                 }
-                if spool.has_file() && !told {
+                if let Some(number) = spool.file_number().filter(|_| !told) {
                     told = true;
-                    let name = temporary::next_name(&path);
+                    let name = temporary::name(&path, number);
                     let message =
                         format!("a client request body is buffered to a temporary file {name}");
                     log::error(r, LogLevel::Warn, &message);
@@ -258,6 +245,33 @@ async fn read_body(r: &mut Request) -> Result<(), Flow> {
     }
     r.buffered_body = Some(spool);
     Ok(())
+}
+
+/// How much of the body stays in memory, in bytes. One of known length is in memory as a whole where a buffer takes what
+/// did not come along with the head, and else in a file as a whole; one in chunks goes to a file when that buffer is full
+/// (nginx's `ngx_http_read_client_request_body`).
+fn body_memory(r: &Request) -> usize {
+    let configured = r.location.core.client_body_buffer_size;
+    let Some(listen) = r.listen() else {
+        return configured;
+    };
+    let head = &listen.default_server.head;
+    let buffer = if r.head.received <= head.client_header_buffer_size {
+        head.client_header_buffer_size
+    } else {
+        head.large_client_header_buffers.1
+    };
+    let arrived = r.connection.input.borrow().len();
+    let with_head = buffer.saturating_sub(r.head.received).min(arrived);
+    let Some(length) = r.head.content_length else {
+        return configured + with_head;
+    };
+    let rest = length.saturating_sub(with_head as u64);
+    if rest < (configured + configured / 4) as u64 {
+        usize::MAX
+    } else {
+        0
+    }
 }
 
 /// The client's body could not be read.

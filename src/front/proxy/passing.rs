@@ -36,6 +36,8 @@ pub fn answered(
         choice.report(false);
         return Answered::Flow(bare(r, attempt, response));
     };
+    r.action.set(Some("reading response header from upstream"));
+    accel::charset(r, &head);
     if head.status >= 300 {
         if choice.tries > 1 && attempt.may_retry(r, choice, Fault::Status(head.status)) {
             if choice.report(!matches!(head.status, 403 | 404)) {
@@ -56,6 +58,7 @@ pub fn answered(
             if head.status == 401 {
                 carry_challenge(r, &head);
             }
+            r.action.set(Some("sending to client"));
             return Answered::Flow(Flow::Status(head.status));
         }
     }
@@ -256,8 +259,8 @@ fn stream(
         },
     };
     let (context, at) = (log::Context::of(r), attempt.clone());
-    let spilled = Box::new(move || {
-        let name = temporary::next_name(&context.location.proxy.temp_path);
+    let spilled = Box::new(move |number| {
+        let name = temporary::name(&context.location.proxy.temp_path, number);
         let message = format!(
             "an upstream response is buffered to a temporary file {name} while reading upstream"
         );
