@@ -252,7 +252,7 @@ fn stream(
     };
     ProxiedBody {
         exchange,
-        response,
+        response: Some(response),
         ahead,
         buffering,
         watch_client: !proxy.ignore_client_abort,
