@@ -28,7 +28,8 @@ pub fn run(
     load: &LoadOptions,
     both: bool,
 ) -> Result<ExitCode, CliError> {
-    let model = Arc::new(super::serve::load_model(load, arguments.colours())?);
+    let model = super::serve::load_model(load, arguments.colours());
+    let model = Arc::new(model.map_err(|error| places.explained(error))?);
     let warning = super::limits::raise(model.process.worker_connections);
     let options = FrontOptions {
         product: arguments

@@ -100,6 +100,18 @@ impl Places {
         }
     }
 
+    /// A file that cannot be loaded, with the way back where it is an exercise's.
+    pub fn explained(&self, error: CliError) -> CliError {
+        match (error, self.exercise()) {
+            (CliError::Config(text), Some(_)) => CliError::Config(format!(
+                "{}\n{} is the exercise that was started: mend it, or go back to the lesson: proxy-lab start lesson",
+                text.trim_end(),
+                self.shown()
+            )),
+            (error, _) => error,
+        }
+    }
+
     pub fn load_options(&self, arguments: &Arguments) -> LoadOptions {
         LoadOptions {
             file: self.file.clone(),
