@@ -113,6 +113,8 @@ impl Served {
             .arg("grade-serve")
             .env_clear()
             .envs(std::env::var_os("TZ").map(|zone| ("TZ", zone)))
+            // The allocator would reserve 1 GiB of addresses ahead, which is all that the process may have.
+            .env("MIMALLOC_ARENA_RESERVE", "32M")
             .current_dir(folder)
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())
