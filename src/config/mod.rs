@@ -17,6 +17,7 @@ mod names;
 pub mod net;
 pub mod parser;
 mod paths;
+pub mod prefix;
 pub mod proxying;
 pub mod quick_map;
 pub mod regex;

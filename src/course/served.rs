@@ -113,8 +113,6 @@ impl Served {
             .arg("grade-serve")
             .env_clear()
             .envs(std::env::var_os("TZ").map(|zone| ("TZ", zone)))
-            // The allocator would reserve as much address space at once as the process may have in all.
-            .env("MIMALLOC_ARENA_RESERVE", "0")
             .current_dir(folder)
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())
