@@ -67,17 +67,18 @@ pub fn run(
     actix_rt::System::new().block_on(async move {
         let mut interrupt = signal(SignalKind::interrupt())?;
         let mut terminate = signal(SignalKind::terminate())?;
+        // Before anything is answered: who sees the lab answer can give it orders.
+        let mut switch = BackendSwitch::default();
+        let _file = ControlFile::serve(&root, switch.clone());
         let control = server::start(model.clone(), logs, bound, options)?;
         if !watching.no_reload {
             let own = listeners.iter().flat_map(|(_, l)| l.local_addr()).collect();
             let reloader = Reloader::new(watching, control.clone(), places, model, own);
             actix_rt::spawn(reloader.run());
         }
-        let mut switch = BackendSwitch::default();
         for (name, listener) in listeners {
             switch.start(name, listener)?;
         }
-        let _file = ControlFile::serve(&root, switch.clone());
         first_of(&mut interrupt, &mut terminate).await;
         // What is under way ends within a bound; a second signal ends it at once.
         let gentle = async {
