@@ -7,6 +7,12 @@ mod arguments;
 mod broken;
 #[path = "support/nginx.rs"]
 mod nginx;
+mod support {
+    #[path = "../support/command_lines.rs"]
+    pub mod command_lines;
+    #[path = "../support/words.rs"]
+    pub mod words;
+}
 
 use std::collections::BTreeSet;
 use std::fs;
@@ -309,4 +315,13 @@ fn every_row_is_as_nginx_has_it() {
         assert!(differing.contains(name), "{name} does not differ: {why}");
     }
     assert!(wrong.is_empty(), "{}:\n{}", wrong.len(), wrong.join("\n"));
+}
+
+/// Every command line that `tests/it/nginx_options.rs` asks the lab.
+#[test]
+fn command_lines_are_nginxs() {
+    let nginx = Nginx::find().unwrap_or_else(|error| panic!("{error}"));
+    for line in support::command_lines::LINES {
+        assert_eq!(line.ask(nginx.command()), line.expected(), "{}", line.words);
+    }
 }

@@ -1,7 +1,7 @@
 //! Lab mode: the lesson's two servers in one process, with the story of each request on the terminal.
 
 use std::io::Write;
-use std::net::SocketAddr;
+use std::net::{SocketAddr, TcpListener};
 use std::path::Path;
 use std::process::ExitCode;
 use std::sync::Arc;
@@ -11,12 +11,13 @@ use tokio::signal::unix::{Signal, SignalKind, signal};
 
 use crate::backend;
 use crate::config::LoadOptions;
+use crate::config::model::ListenAddress;
 use crate::front::log::{LogError, Logs};
-use crate::front::server::{self, Bound, FrontError, FrontOptions};
+use crate::front::server::{self, Bound, FrontError, FrontOptions, Stop};
 use crate::front::worker::Product;
 
 use super::control::{BackendSwitch, ControlFile};
-use super::paths::Places;
+use super::paths::{Mode, Places};
 use super::reload::Reloader;
 use super::{Arguments, CliError};
 
@@ -30,28 +31,21 @@ pub fn run(
     let model = Arc::new(super::serve::load_model(load, arguments.colours())?);
     let warning = super::limits::raise(model.process.worker_connections);
     let options = FrontOptions {
-        product: arguments
-            .product
-            .as_deref()
-            .map(Product::new)
-            .unwrap_or_default(),
-        loopback_only: !arguments.public,
         story: Some(Arc::new(|line: &str| {
             let _ = writeln!(std::io::stdout().lock(), "{line}");
         })),
-        ..FrontOptions::default()
+        ..front_options(arguments, Mode::Lab)
     };
     let logs = Arc::new(Logs::open(&model, true).map_err(unwritable_log)?);
     // Everything is bound before anything starts: nothing is left half-started.
     let bound = server::bind(&model, &options).map_err(front_taken)?;
-    let mut listeners = Vec::new();
-    for (name, address) in wanted_backends(arguments, both) {
-        let listener = backend::bind(address).map_err(|error| match &name {
-            None => backend_taken(error, address),
-            Some(name) => named_backend_taken(error, name),
-        })?;
-        listeners.push((name, listener));
-    }
+    let listeners = match bind_backends(wanted_backends(arguments, both)) {
+        Ok(listeners) => listeners,
+        Err(error) => {
+            bound.iter().for_each(Bound::forget);
+            return Err(error);
+        }
+    };
     announce(places, &model, &bound, &listeners, arguments, warning);
     let root = places.root.clone();
     let (watching, places) = (Arc::new(arguments.clone()), places.clone());
@@ -71,7 +65,8 @@ pub fn run(
         first_of(&mut interrupt, &mut terminate).await;
         // What is under way ends within a bound; a second signal ends it at once.
         let gentle = async {
-            control.stop(true).await;
+            let bound = Some(server::FAREWELL);
+            control.stop(Stop::After { bound }).await;
             switch.stop_all(true).await;
         };
         match select(
@@ -83,6 +78,16 @@ pub fn run(
             Either::Left(_) | Either::Right(_) => Ok(ExitCode::SUCCESS),
         }
     })
+}
+
+/// How the front runs in a mode, but for stories.
+pub fn front_options(arguments: &Arguments, mode: Mode) -> FrontOptions {
+    let product = arguments.product.as_deref();
+    FrontOptions {
+        product: product.map(Product::new).unwrap_or_default(),
+        loopback_only: mode == Mode::Lab && !arguments.public,
+        ..FrontOptions::default()
+    }
 }
 
 async fn first_of(one: &mut Signal, other: &mut Signal) {
@@ -100,6 +105,19 @@ fn wanted_backends(arguments: &Arguments, both: bool) -> Vec<(Option<String>, So
         .iter()
         .map(|b| (Some(b.name.clone()), b.address));
     demo.into_iter().chain(named).collect()
+}
+
+fn bind_backends(
+    wanted: Vec<(Option<String>, SocketAddr)>,
+) -> Result<Vec<(Option<String>, TcpListener)>, CliError> {
+    let bind = |(name, address): (Option<String>, SocketAddr)| {
+        let listener = backend::bind(address).map_err(|error| match &name {
+            None => backend_taken(error, address),
+            Some(name) => named_backend_taken(error, name),
+        });
+        Ok((name, listener?))
+    };
+    wanted.into_iter().map(bind).collect()
 }
 
 /// A log that cannot be opened, with what a learner can do about it.
@@ -181,12 +199,20 @@ fn named_backend_taken(error: backend::BackendError, name: &str) -> CliError {
     ))
 }
 
+/// An address as one types it: `http://127.0.0.1:3000`, `unix:/path`.
+pub fn shown(address: &ListenAddress) -> String {
+    match address {
+        ListenAddress::Inet(address) => format!("http://{address}"),
+        unix => crate::config::net::text(unix),
+    }
+}
+
 /// Says what runs where, what is served, and what to try.
 fn announce(
     places: &Places,
     model: &crate::config::model::Model,
     bound: &[Bound],
-    backends: &[(Option<String>, std::net::TcpListener)],
+    backends: &[(Option<String>, TcpListener)],
     arguments: &Arguments,
     warning: Option<String>,
 ) {
@@ -198,10 +224,7 @@ fn announce(
         } else {
             String::new()
         };
-        text.push_str(&format!(
-            "  front    http://{:<21} {what}\n",
-            at.address.to_string()
-        ));
+        text.push_str(&format!("  front    {:<28} {what}\n", shown(&at.address)));
     }
     for (name, listener) in backends {
         let address = listener
@@ -223,8 +246,11 @@ fn announce(
     if let Some(warning) = warning {
         text.push_str(&format!("\nNote: {warning}\n"));
     }
-    if let Some(front) = bound.first() {
-        let port = front.address.port();
+    let mut ports = bound.iter().filter_map(|at| match at.address {
+        ListenAddress::Inet(address) => Some(address.port()),
+        ListenAddress::Unix(_) => None,
+    });
+    if let Some(port) = ports.next() {
         text.push_str("\nTry, in another terminal:\n");
         text.push_str(&format!(
             "  curl http://localhost:{port}/api/users     through the proxy\n"

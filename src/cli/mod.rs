@@ -3,14 +3,18 @@
 mod arguments;
 mod control;
 mod course;
+mod early;
 mod explain;
 mod lab;
 mod limits;
+mod options;
 mod output;
 mod paths;
 mod reload;
 mod serve;
+mod signal;
 pub mod validate;
+mod version;
 
 use std::io::ErrorKind;
 use std::process::ExitCode;
@@ -25,7 +29,16 @@ use arguments::{BackendAction, Command};
 /// Runs the program.
 pub fn run() -> ExitCode {
     env_logger::init();
-    let arguments = match Arguments::try_parse() {
+    let mut words = std::env::args_os();
+    let name = words.next();
+    let words = match options::expand(words) {
+        Ok(words) => words,
+        Err(error) => {
+            output::complain(error);
+            return ExitCode::from(1);
+        }
+    };
+    let arguments = match Arguments::try_parse_from(name.into_iter().chain(words)) {
         Ok(arguments) => arguments,
         Err(error) => {
             // Help and version are no failures.
@@ -48,12 +61,18 @@ pub fn run() -> ExitCode {
 }
 
 fn dispatch(arguments: &Arguments) -> Result<ExitCode, CliError> {
-    if arguments.version {
-        output::complain(format_args!(
-            "nginx version: nginx/1.22.1 (Proxy Lab {})",
-            env!("CARGO_PKG_VERSION")
-        ));
-        return Ok(ExitCode::SUCCESS);
+    if arguments.usage || arguments.version || arguments.build {
+        if arguments.usage {
+            output::complain(version::usage());
+        } else if arguments.build {
+            output::complain(version::build());
+        } else {
+            output::complain(version::line());
+        }
+        // As with nginx, a test that is asked for follows.
+        if !arguments.test && !arguments.dump {
+            return Ok(ExitCode::SUCCESS);
+        }
     }
     match &arguments.command {
         Some(Command::Backend(backend)) => match backend.action {
@@ -76,8 +95,16 @@ fn dispatch(arguments: &Arguments) -> Result<ExitCode, CliError> {
         front_or_both => {
             let places = paths::Places::find(arguments)?;
             let load = places.load_options(arguments);
-            if arguments.test {
-                return Ok(validate::run(&load, arguments.colours()));
+            if arguments.test || arguments.dump {
+                let front = lab::front_options(arguments, places.mode);
+                return Ok(validate::run(arguments, &load, &front));
+            }
+            if let Some(order) = arguments.signal {
+                if places.mode == paths::Mode::Lab {
+                    return Err(CliError::SignalInLab);
+                }
+                let early = early::Early::open(&load, arguments.colours());
+                return Ok(signal::send(order, &load, &early));
             }
             let both = front_or_both.is_none();
             match places.mode {
@@ -145,6 +172,11 @@ pub enum CliError {
         "proxy-lab: no running lab was found in {folder}.\nStart it first, in another terminal: make lab"
     )]
     NotRunning { folder: String },
+    #[error(
+        "proxy-lab: -s speaks to a process that serves a file of its own: name that file with -c or -p.\n\
+         The lab ends with Ctrl-C, and serves a file that you have saved at once"
+    )]
+    SignalInLab,
     #[error("proxy-lab: {0}")]
     Control(String),
     #[error("proxy-lab explain: {0}")]

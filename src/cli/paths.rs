@@ -3,7 +3,7 @@
 use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 
-use crate::config::LoadOptions;
+use crate::config::{FolderMap, LoadOptions};
 
 use super::{Arguments, CliError};
 
@@ -20,7 +20,7 @@ pub struct Places {
     pub mode: Mode,
     /// The folder that holds `lab/`; in nginx mode the prefix.
     pub root: PathBuf,
-    /// Absolute.
+    /// Absolute in lab mode; in nginx mode as it was given.
     pub prefix: PathBuf,
     /// As it was named, or the built-in `lab/nginx.conf`.
     pub file: PathBuf,
@@ -37,10 +37,8 @@ impl Places {
             let root = nearest_lab(&here)?;
             return Ok(Self::of_lab(&root, &current(&root)));
         }
-        let prefix = match &arguments.prefix {
-            Some(prefix) => here.join(prefix),
-            None => here,
-        };
+        // As it was given: nginx's messages show it so.
+        let prefix = arguments.prefix.clone().unwrap_or(here);
         let file = arguments
             .file
             .clone()
@@ -83,6 +81,9 @@ impl Places {
             prefix: self.prefix.clone(),
             globals: arguments.globals.clone(),
             error_log: arguments.error_log.clone(),
+            map: FolderMap::new(arguments.map.clone()),
+            foreign: self.mode == Mode::Nginx,
+            stub: arguments.stub_upstreams.then_some(arguments.backend_listen),
         }
     }
 }

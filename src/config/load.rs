@@ -1,5 +1,7 @@
 //! Loading a configuration: from a file's name to the model, or to everything that is wrong with it.
 
+use std::net::SocketAddr;
+use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
 
 use super::analyse::Analyser;
@@ -8,7 +10,7 @@ use super::diagnostics::{Diagnostic, Order};
 use super::merge::{self, Merged};
 use super::model::{Model, Process};
 use super::parser;
-use super::paths::Paths;
+use super::paths::{FolderMap, Paths};
 use super::source::Sources;
 use super::table::Contexts;
 
@@ -23,6 +25,21 @@ pub struct LoadOptions {
     pub globals: Option<String>,
     /// `-e`: the error log where the file names none; `stderr` is the standard error.
     pub error_log: Option<PathBuf>,
+    /// `--map`
+    pub map: FolderMap,
+    /// The configuration may come from another machine: where this one lacks `mime.types` or `proxy_params`, built-in
+    /// copies serve, with a warning.
+    pub foreign: bool,
+    /// `--stub-upstreams`: who answers for upstreams whose names do not resolve.
+    pub stub: Option<SocketAddr>,
+}
+
+impl LoadOptions {
+    /// A name below the prefix, as nginx shows it.
+    pub fn shown(&self, name: &Path) -> PathBuf {
+        let paths = Paths::new(self);
+        paths.shown(name.as_os_str().as_bytes())
+    }
 }
 
 /// A configuration that cannot be used.
@@ -50,7 +67,7 @@ fn first_line(diagnostics: &[Diagnostic], sources: &Sources) -> String {
 /// # Errors
 /// All mistakes of the files at once, with the text that they point into.
 pub fn load(options: &LoadOptions) -> Result<Model, LoadError> {
-    let paths = Paths::new(&options.file, &options.prefix, options.error_log.as_deref());
+    let paths = Paths::new(options);
     let file = paths.file.clone();
     let mut analyser = Analyser::new(paths);
     if let Some(globals) = &options.globals {
@@ -144,6 +161,11 @@ fn process(analyser: &mut Analyser) -> Process {
         daemon: chain.flag("daemon"),
         master_process: chain.flag("master_process"),
         pid: analyser.paths.absolute(&chain.text("pid")),
+        shutdown_timeout: chain
+            .set("worker_shutdown_timeout")
+            .map(|_| chain.time("worker_shutdown_timeout"))
+            .filter(|time| !time.is_zero()),
+        pid_shown: analyser.paths.shown(&chain.text("pid")),
         user: shared.user.clone(),
         error_log: merge::error_logs(analyser),
     }

@@ -12,7 +12,7 @@ mod load;
 pub mod map;
 mod merge;
 pub mod model;
-mod names;
+pub mod names;
 pub mod net;
 pub mod parser;
 mod paths;
@@ -28,4 +28,5 @@ pub mod variables;
 pub mod watched;
 
 pub use load::{LoadError, LoadOptions, load};
+pub use paths::FolderMap;
 pub use values::size;

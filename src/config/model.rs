@@ -55,6 +55,10 @@ pub struct Process {
     pub master_process: bool,
     /// `pid`, absolute.
     pub pid: PathBuf,
+    /// As nginx names it: relative where the prefix is.
+    pub pid_shown: PathBuf,
+    /// `worker_shutdown_timeout`: how long a graceful end may take.
+    pub shutdown_timeout: Option<Duration>,
     pub user: Option<(String, Option<String>)>,
     /// The main context's `error_log`s.
     pub error_log: Vec<ErrorLog>,
@@ -120,6 +124,19 @@ pub struct ListenOptions {
     pub ipv6only: bool,
     /// True where the file gave no address or `*`: `listen 3000`.
     pub wildcard: bool,
+    /// `rcvbuf` and `sndbuf`, in bytes.
+    pub rcvbuf: Option<usize>,
+    pub sndbuf: Option<usize>,
+    pub keepalive: Option<TcpKeepalive>,
+}
+
+/// `so_keepalive`; what is not given is the system's.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct TcpKeepalive {
+    pub on: bool,
+    pub idle: Option<std::time::Duration>,
+    pub interval: Option<std::time::Duration>,
+    pub count: Option<u32>,
 }
 
 /// The name tables of one address, in nginx's order of precedence.

@@ -6,6 +6,7 @@ use std::fmt::Write as _;
 use bytes::{Bytes, BytesMut};
 
 use crate::config::model::{LingeringClose, ListenAddress, LogLevel, ServerTokens};
+use crate::config::net;
 use crate::config::template::{Part, Template};
 use crate::config::variables::Var;
 use crate::wire::answer::{Answer, Body, Lingering, PieceOf, Rate, SendPolicy};
@@ -430,6 +431,8 @@ fn absolute_location(out: &mut BytesMut, r: &Request, path: &[u8]) {
         out.extend_from_slice(&r.head.host);
     } else if let Some(local) = r.connection.local {
         print(out, format_args!("{}", local.ip()));
+    } else if let Some(listen) = r.listen() {
+        print(out, format_args!("{}", net::text(&listen.address)));
     }
     let port = match r.listen().map(|l| &l.address) {
         Some(ListenAddress::Inet(address)) => address.port(),

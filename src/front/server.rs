@@ -13,12 +13,12 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
-use actix_rt::net::TcpStream;
+use actix_rt::net::{TcpStream, UnixStream};
 use actix_server::{Server, ServerHandle};
 use actix_service::fn_service;
 use tokio::sync::watch;
 
-use crate::config::model::{LogLevel, Model, Server as ModelServer};
+use crate::config::model::{ListenAddress, LogLevel, Model, Server as ModelServer};
 use crate::wire::answer::Answer;
 use crate::wire::connection::Connection;
 use crate::wire::request_parser::HeadLimits;
@@ -27,16 +27,18 @@ use crate::wire::stream::Stream;
 
 use super::app::{AppService, Application, AtListen, application, head_limits};
 use super::bind;
-pub use super::bind::Bound;
-use super::bind::Key;
+pub use super::bind::{Bound, forget};
+use super::bind::{Key, Socket};
 use super::effects::Effects;
 use super::log::Logs;
 use super::proxy::Upstreams;
 use super::room::Room;
 use super::worker::{AddressMap, Product, Worker};
 
-/// How long requests under way may take once the front is told to end.
-const FAREWELL: Duration = Duration::from_secs(10);
+/// How long requests under way may take once the lab is told to end.
+pub const FAREWELL: Duration = Duration::from_secs(10);
+/// Workers that do not end at once are left behind.
+const AT_ONCE: Duration = Duration::from_secs(10);
 /// The accepting thread hears of a pause well within this; before, a socket must not be closed under it.
 const PAUSED: Duration = Duration::from_millis(20);
 /// Connections that the accepting thread has taken reach their worker well within this.
@@ -108,8 +110,8 @@ struct Running {
 /// What a reload did to the sockets.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Rebound {
-    pub opened: Vec<SocketAddr>,
-    pub closed: Vec<SocketAddr>,
+    pub opened: Vec<ListenAddress>,
+    pub closed: Vec<ListenAddress>,
 }
 
 /// Binds every address of `model`.
@@ -118,6 +120,14 @@ pub struct Rebound {
 /// The first address that cannot be bound; nothing stays bound then.
 pub fn bind(model: &Model, options: &FrontOptions) -> Result<Vec<Bound>, FrontError> {
     bind::bind(model, options, &[])
+}
+
+/// Binds every address of `model` and lets them go again, as `nginx -t` does; one that is taken is no mistake.
+///
+/// # Errors
+/// The first address that cannot be bound for another reason.
+pub fn try_to_bind(model: &Model, options: &FrontOptions) -> Result<(), FrontError> {
+    bind::try_to_bind(model, options)
 }
 
 /// Serves `model` on the sockets bound, in the background; needs a running [`actix_rt::System`].
@@ -179,14 +189,24 @@ fn serving(bound: &[Bound], workers: usize, watched: &Watched) -> Result<Ready, 
         .backlog(1024);
     for (n, at) in bound.iter().enumerate() {
         let Bound { key, socket, .. } = at.share()?;
-        let watched = watched.clone();
-        let factory = move || {
-            let (watched, key) = (watched.clone(), key.clone());
-            fn_service(move |stream: TcpStream| accept(watched.clone(), key.clone(), stream))
+        let (watched, name) = (watched.clone(), format!("front-{n}"));
+        let added = match socket {
+            Socket::Tcp(socket) => builder.listen(name, socket, move || {
+                let (watched, key) = (watched.clone(), key.clone());
+                fn_service(move |stream: TcpStream| {
+                    let ends = (stream.peer_addr().ok(), stream.local_addr().ok());
+                    accept(watched.clone(), key.clone(), Stream::Tcp(stream), ends)
+                })
+            }),
+            Socket::Unix(socket) => builder.listen_uds(name, socket, move || {
+                let (watched, key) = (watched.clone(), key.clone());
+                fn_service(move |stream: UnixStream| {
+                    let ends = (None, None);
+                    accept(watched.clone(), key.clone(), Stream::Unix(stream), ends)
+                })
+            }),
         };
-        builder = builder
-            .listen(format!("front-{n}"), socket, factory)
-            .map_err(FrontError::Start)?;
+        builder = added.map_err(FrontError::Start)?;
     }
     Ok(Ready(builder))
 }
@@ -201,9 +221,9 @@ impl Control {
         let options = self.state.borrow().options.clone();
         let held: Vec<&Bound> = running.sockets.iter().chain(&running.leaving).collect();
         let sockets = bind::bind(&model, &options, &held)?;
-        let without = |all: &[Bound], known: &[Bound]| -> Vec<SocketAddr> {
-            let addresses = all.iter().map(|at| at.address);
-            let is_known = |address: &SocketAddr| known.iter().any(|at| at.address == *address);
+        let without = |all: &[Bound], known: &[Bound]| -> Vec<ListenAddress> {
+            let addresses = all.iter().map(|at| at.address.clone());
+            let is_known = |address: &ListenAddress| known.iter().any(|at| at.address == *address);
             addresses.filter(|address| !is_known(address)).collect()
         };
         let rebound = Rebound {
@@ -255,17 +275,41 @@ impl Control {
         self.state.borrow().logs.reopen()
     }
 
-    /// Ends the front: at once, or after the requests under way, for which there is a bound.
-    pub async fn stop(&self, graceful: bool) {
+    /// Ends the front: at once, or after the requests under way, for which there may be a bound. Nothing new is accepted.
+    pub async fn stop(&self, how: Stop) {
         self.state.send_modify(|state| state.draining = true);
-        let handles: Vec<ServerHandle> = {
-            let running = self.running.lock().unwrap_or_else(PoisonError::into_inner);
+        let (handles, sockets) = {
+            let mut running = self.running.lock().unwrap_or_else(PoisonError::into_inner);
+            let sockets = std::mem::take(&mut running.sockets);
             let replaced = running.replaced.iter().cloned();
-            replaced.chain([running.handle.clone()]).collect()
+            let handles: Vec<ServerHandle> = replaced.chain([running.handle.clone()]).collect();
+            (handles, sockets)
         };
+        if how == Stop::Now {
+            sockets.iter().for_each(Bound::forget);
+        } else {
+            futures::future::join_all(handles.iter().map(ServerHandle::pause)).await;
+            tokio::time::sleep(PAUSED).await;
+            sockets.into_iter().for_each(Bound::close);
+        }
+        let graceful = how != Stop::Now;
         let all = futures::future::join_all(handles.iter().map(|handle| handle.stop(graceful)));
-        let _ = tokio::time::timeout(FAREWELL, all).await;
+        match how {
+            Stop::After { bound: None } => drop(all.await),
+            Stop::After { bound: Some(bound) } => drop(tokio::time::timeout(bound, all).await),
+            Stop::Now => drop(tokio::time::timeout(AT_ONCE, all).await),
+        }
     }
+}
+
+/// How the front ends.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Stop {
+    Now,
+    /// After the requests under way, or once they took so long.
+    After {
+        bound: Option<Duration>,
+    },
 }
 
 /// Ends a server that was replaced, once nothing that it accepted is left.
@@ -302,9 +346,13 @@ thread_local! {
 }
 
 /// Serves one accepted connection.
-async fn accept(watched: Watched, key: Key, stream: TcpStream) -> Result<(), ()> {
+async fn accept(
+    watched: Watched,
+    key: Key,
+    stream: Stream,
+    (peer, address): (Option<SocketAddr>, Option<SocketAddr>),
+) -> Result<(), ()> {
     let local = local(&watched.state).await?;
-    let (peer, address) = (stream.peer_addr().ok(), stream.local_addr().ok());
     let Some(listen) = key.listen(&local.model, &local.options, address) else {
         // Its address was given up a moment ago.
         return Ok(());
@@ -317,7 +365,7 @@ async fn accept(watched: Watched, key: Key, stream: TcpStream) -> Result<(), ()>
         room.log(LogLevel::Alert, &room.not_enough());
         return Ok(());
     };
-    let connection = Rc::new(Connection::new(Stream::Tcp(stream), peer, address));
+    let connection = Rc::new(Connection::new(stream, peer, address));
     connection.stream.set_nodelay();
     let rules = head_rules(&at.default_server);
     let handler = PerRequest {

@@ -13,6 +13,7 @@ mod forwarded;
 mod hot_reload;
 mod large_bodies;
 mod named_backends;
+mod nginx_options;
 mod observed;
 mod readers_that_leave;
 mod reload;
