@@ -86,6 +86,7 @@ pub fn front_options(arguments: &Arguments, mode: Mode) -> FrontOptions {
     FrontOptions {
         product: product.map(Product::new).unwrap_or_default(),
         loopback_only: mode == Mode::Lab && !arguments.public,
+        become_user: mode == Mode::Nginx,
         ..FrontOptions::default()
     }
 }

@@ -161,6 +161,8 @@ pub enum CliError {
     #[error("nginx: [emerg] {0}")]
     Front(#[from] crate::front::server::FrontError),
     #[error("nginx: [emerg] {0}")]
+    Folders(String),
+    #[error("nginx: [emerg] {0}")]
     Log(#[from] crate::front::log::LogError),
     #[error("proxy-lab: {0}")]
     Backend(#[from] crate::backend::BackendError),

@@ -1,5 +1,6 @@
 //! Nginx mode: serves the file as the process that nginx would be: daemon, pid file, signals.
 
+use std::fs::OpenOptions;
 use std::io::{BufRead, BufReader};
 use std::path::{Path, PathBuf};
 use std::process::{Command, ExitCode, Stdio};
@@ -9,12 +10,13 @@ use std::time::Duration;
 use tokio::signal::unix::{Signal, SignalKind, signal};
 
 use crate::config::diagnostics::Diagnostic;
-use crate::config::model::{LogLevel, Model};
+use crate::config::model::{LogLevel, LogTarget, Model};
 use crate::config::render::render;
 use crate::config::source::Sources;
 use crate::config::{self, LoadError, LoadOptions};
 use crate::front::log::{Logs, os_error};
 use crate::front::server::{self, Control, Stop};
+use crate::front::user::make_folders;
 
 use super::early::Early;
 use super::paths::Mode;
@@ -42,6 +44,7 @@ pub fn run(arguments: &Arguments, load: &LoadOptions) -> Result<ExitCode, CliErr
     }
     let options = super::lab::front_options(arguments, Mode::Nginx);
     let logs = Arc::new(Logs::open(&model, false)?);
+    make_folders(&model).map_err(CliError::Folders)?;
     let bound = server::bind(&model, &options).inspect_err(|error| {
         logs.process(&model, LogLevel::Emerg, &error.to_string());
     })?;
@@ -56,6 +59,7 @@ pub fn run(arguments: &Arguments, load: &LoadOptions) -> Result<ExitCode, CliErr
         if daemonized {
             let _ = rustix::process::setsid();
             output::answer(READY);
+            leave_terminal(&model)?;
         }
         let control = server::start(model, logs, bound, options)?;
         obey(&mut signals, &control, &again.0, again.1, patience).await;
@@ -175,6 +179,7 @@ fn reload(control: &Control, load: &LoadOptions, colour: bool) {
 
 fn apply(control: &Control, model: Model) -> Result<(), CliError> {
     let logs = Logs::open(&model, false)?;
+    make_folders(&model).map_err(CliError::Folders)?;
     control.reload(Arc::new(model), Arc::new(logs))?;
     Ok(())
 }
@@ -198,6 +203,21 @@ fn into_background() -> Result<ExitCode, CliError> {
     // It said on the standard error what is wrong.
     let _ = child.wait();
     Ok(ExitCode::from(1))
+}
+
+/// From now on nobody reads what is printed: what goes to the standard error goes to the error log, as with nginx.
+fn leave_terminal(model: &Model) -> std::io::Result<()> {
+    let nowhere = OpenOptions::new().write(true).open("/dev/null")?;
+    rustix::stdio::dup2_stdout(&nowhere)?;
+    let log = model.process.error_log.first().map(|log| &log.target);
+    let log = match log {
+        Some(LogTarget::File(path)) => OpenOptions::new().append(true).open(path).ok(),
+        // The file asks for the standard error itself.
+        Some(LogTarget::Stderr) => return Ok(()),
+        None => None,
+    };
+    rustix::stdio::dup2_stderr(log.unwrap_or(nowhere))?;
+    Ok(())
 }
 
 /// The file with the process's number, as long as the process serves.

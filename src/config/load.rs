@@ -119,6 +119,23 @@ fn finish(mut analyser: Analyser, file: PathBuf) -> Result<Model, LoadError> {
         };
         analyser.found.push(Diagnostic { order, ..found });
     }
+    if let Some((masks, span)) = analyser.shared.affinity {
+        let workers = analyser.shared.workers.unwrap_or(1);
+        if masks != 1 && masks != workers {
+            let found = Diagnostic::warn(
+                "the number of \"worker_processes\" is not equal to the number of \"worker_cpu_affinity\" masks, \
+                 using last mask for remaining worker processes",
+            );
+            let order = Order {
+                phase: 2,
+                ..Order::default()
+            };
+            analyser.found.push(Diagnostic {
+                order,
+                ..found.at(span)
+            });
+        }
+    }
     analyser.found.sort_by(|a, b| a.order.cmp(&b.order));
     if let Some(first) = analyser.found.iter().find(|found| found.is_fatal()) {
         let syntax_ok = first.order.phase == 2;

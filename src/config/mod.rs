@@ -2,6 +2,7 @@
 //!
 //! [`lexer`] → [`parser`] → [`analyse`] (by the [`table`]) → `merge` → [`model`]; [`load()`] does it all.
 
+mod accounts;
 pub mod analyse;
 pub mod changes;
 pub mod diagnostics;

@@ -59,7 +59,7 @@ pub struct Process {
     pub pid_shown: PathBuf,
     /// `worker_shutdown_timeout`: how long a graceful end may take.
     pub shutdown_timeout: Option<Duration>,
-    pub user: Option<(String, Option<String>)>,
+    pub user: Option<User>,
     /// The main context's `error_log`s.
     pub error_log: Vec<ErrorLog>,
 }
@@ -76,6 +76,16 @@ pub enum LogTarget {
     /// Absolute path.
     File(PathBuf),
     Stderr,
+}
+
+/// Whom workers run as, in the system's numbers.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct User {
+    pub name: String,
+    pub uid: u32,
+    pub gid: u32,
+    /// Every group that the system lists the user in.
+    pub groups: Vec<u32>,
 }
 
 /// nginx's levels, most severe first.

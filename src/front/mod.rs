@@ -26,5 +26,6 @@ pub mod room;
 pub mod server;
 mod story;
 pub mod trace;
+pub mod user;
 mod variables;
 pub mod worker;

@@ -33,6 +33,7 @@ use super::effects::Effects;
 use super::log::Logs;
 use super::proxy::Upstreams;
 use super::room::Room;
+use super::user::become_user;
 use super::worker::{AddressMap, Product, Worker};
 
 /// How long requests under way may take once the lab is told to end.
@@ -56,6 +57,8 @@ pub struct FrontOptions {
     pub listen_map: AddressMap,
     /// Where upstream addresses really are (grading).
     pub dial_map: AddressMap,
+    /// Workers become the file's `user` (nginx mode).
+    pub become_user: bool,
     /// Told the story of each request.
     pub story: Option<super::worker::Story>,
 }
@@ -231,7 +234,9 @@ impl Control {
             closed: without(&running.sockets, &sockets),
         };
         let workers = model.process.workers.max(1);
-        let stays = rebound == Rebound::default() && workers == running.workers;
+        // Workers that became a user stay so: another one has workers of its own.
+        let same_user = self.state.borrow().model.process.user == model.process.user;
+        let stays = rebound == Rebound::default() && workers == running.workers && same_user;
         let watched = Watched {
             state: self.state.subscribe(),
             generation: self.generation.clone(),
@@ -445,6 +450,12 @@ async fn local(receiver: &watch::Receiver<State>) -> Result<Rc<Local>, ()> {
         return Ok(local);
     }
     let state = receiver.borrow().clone();
+    let user = state.model.process.user.as_ref();
+    if let Err(error) = become_user(user.filter(|_| state.options.become_user)) {
+        let message = format!("the worker cannot become the user of `user`: {error}");
+        state.logs.process(&state.model, LogLevel::Emerg, &message);
+        return Err(());
+    }
     let room = Room::new(
         state.model.clone(),
         state.logs.clone(),

@@ -15,6 +15,7 @@ mod large_bodies;
 mod named_backends;
 mod nginx_options;
 mod observed;
+mod process;
 mod readers_that_leave;
 mod reload;
 mod slow_clients;

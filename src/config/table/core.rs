@@ -30,8 +30,8 @@ const CORE_ROWS: &[Row] = &[
         .done(main::worker_processes),
     row("debug_points", MAIN, ONE, Enum(&["stop", "abort"])).accepted(),
     row("user", MAIN, ONE_TWO, Custom).done(main::user),
-    row("worker_priority", MAIN, ONE, Custom).accepted(),
-    row("worker_cpu_affinity", MAIN, SOME, Custom),
+    row("worker_priority", MAIN, ONE, Custom).accepted_by(main::worker_priority),
+    row("worker_cpu_affinity", MAIN, SOME, Custom).accepted_by(main::worker_cpu_affinity),
     row("worker_rlimit_nofile", MAIN, ONE, Number).accepted(),
     row("worker_rlimit_core", MAIN, ONE, Offset).accepted(),
     row("worker_shutdown_timeout", MAIN, ONE, Msec).accepted(),
@@ -56,7 +56,8 @@ const OPENSSL_ROWS: &[Row] = &[row("ssl_engine", MAIN, ONE, Custom).accepted()];
 
 const REGEX_ROWS: &[Row] = &[row("pcre_jit", MAIN, ONE, Flag).default("off").accepted()];
 
-const THREAD_POOL_ROWS: &[Row] = &[row("thread_pool", MAIN, TWO_THREE, Custom).accepted()];
+const THREAD_POOL_ROWS: &[Row] =
+    &[row("thread_pool", MAIN, TWO_THREE, Custom).accepted_by(main::thread_pool)];
 
 const EVENTS_ROWS: &[Row] = &[row("events", MAIN, NONE, Custom).block().done(main::events)];
 
