@@ -108,7 +108,11 @@ fn wanted_backends(arguments: &Arguments, both: bool) -> Vec<(Option<String>, So
     demo.into_iter().chain(named).collect()
 }
 
-fn bind_backends(
+/// Takes the addresses of demo backends.
+///
+/// # Errors
+/// One is taken, or not this machine's.
+pub fn bind_backends(
     wanted: Vec<(Option<String>, SocketAddr)>,
 ) -> Result<Vec<(Option<String>, TcpListener)>, CliError> {
     let bind = |(name, address): (Option<String>, SocketAddr)| {

@@ -18,6 +18,7 @@ use crate::front::log::{Logs, os_error};
 use crate::front::server::{self, Control, Stop};
 use crate::front::user::make_folders;
 
+use super::control::BackendSwitch;
 use super::early::Early;
 use super::paths::Mode;
 use super::{Arguments, CliError, output};
@@ -42,7 +43,16 @@ pub fn run(arguments: &Arguments, load: &LoadOptions) -> Result<ExitCode, CliErr
     if let Some(warning) = super::limits::raise(model.process.worker_connections) {
         early.complain(LogLevel::Warn, &warning);
     }
-    let options = super::lab::front_options(arguments, Mode::Nginx);
+    let mut options = super::lab::front_options(arguments, Mode::Nginx);
+    let mut stubs = Vec::new();
+    if arguments.stub_upstreams {
+        // Whose place the demo backend took is told.
+        options.story = Some(Arc::new(|line: &str| output::answer(line)));
+        if !arguments.no_backend {
+            stubs.push((None, arguments.backend_listen));
+        }
+    }
+    let stubs = super::lab::bind_backends(stubs)?;
     let logs = Arc::new(Logs::open(&model, false)?);
     make_folders(&model).map_err(CliError::Folders)?;
     let bound = server::bind(&model, &options).inspect_err(|error| {
@@ -60,6 +70,10 @@ pub fn run(arguments: &Arguments, load: &LoadOptions) -> Result<ExitCode, CliErr
             let _ = rustix::process::setsid();
             output::answer(READY);
             leave_terminal(&model)?;
+        }
+        let mut switch = BackendSwitch::default();
+        for (name, listener) in stubs {
+            switch.start(name, listener)?;
         }
         let control = server::start(model, logs, bound, options)?;
         obey(&mut signals, &control, &again.0, again.1, patience).await;

@@ -70,6 +70,7 @@ pub fn load(options: &LoadOptions) -> Result<Model, LoadError> {
     let paths = Paths::new(options);
     let file = paths.file.clone();
     let mut analyser = Analyser::new(paths);
+    analyser.stub = options.stub;
     if let Some(globals) = &options.globals {
         let source = analyser
             .sources
@@ -158,6 +159,7 @@ fn finish(mut analyser: Analyser, file: PathBuf) -> Result<Model, LoadError> {
         sources: analyser.sources,
         prefix,
         file,
+        stub: analyser.stub,
         warnings: analyser.found,
     })
 }

@@ -41,6 +41,8 @@ pub struct Model {
     pub prefix: PathBuf,
     /// The configuration file, as nginx names it.
     pub file: PathBuf,
+    /// Who answers for upstreams whose names do not resolve (`--stub-upstreams`).
+    pub stub: Option<std::net::SocketAddr>,
     /// Warnings found on the way, as nginx's `[warn]` lines, already with their place.
     pub warnings: Vec<super::diagnostics::Diagnostic>,
 }
@@ -780,5 +782,7 @@ pub struct Peer {
     pub fail_timeout: Duration,
     pub backup: bool,
     pub down: bool,
+    /// The demo backend answers in this one's place, which does not resolve (`--stub-upstreams`).
+    pub stands_for: Option<String>,
     pub span: Span,
 }

@@ -10,6 +10,7 @@ mod connections;
 mod explain;
 mod filters;
 mod forwarded;
+mod from_work;
 mod hot_reload;
 mod large_bodies;
 mod named_backends;

@@ -51,6 +51,8 @@ pub struct Analyser {
     pub shared: frame::Shared,
     /// Where the walk stands: see [`Order`].
     pub order: Order,
+    /// Who answers for upstreams whose names do not resolve.
+    pub stub: Option<std::net::SocketAddr>,
 }
 
 impl Analyser {
@@ -64,6 +66,7 @@ impl Analyser {
             http: None,
             shared: frame::Shared::default(),
             order: Order::default(),
+            stub: None,
         }
     }
 

@@ -138,6 +138,7 @@ pub async fn try_peers(
 fn unasked(r: &Request, peer: &Peer) -> Flow {
     r.upstreams.tries.borrow_mut().push(UpstreamState {
         peer: Some(peer.name.clone()),
+        stands_for: peer.stands_for.clone(),
         ..UpstreamState::default()
     });
     Flow::Silent(0)
@@ -258,6 +259,7 @@ fn start(
     };
     r.upstreams.tries.borrow_mut().push(UpstreamState {
         peer: Some(peer.name.clone()),
+        stands_for: peer.stands_for.clone(),
         ..UpstreamState::default()
     });
     let upstreams = &r.worker.upstreams;
