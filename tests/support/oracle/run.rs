@@ -166,6 +166,10 @@ fn config(case: &Case, ports: &Ports) -> String {
         ("MAIN".to_string(), main),
         ("HTTP".to_string(), temp + log),
         ("USER".to_string(), user.to_string()),
+        (
+            "MIME".to_string(),
+            concat!(env!("CARGO_MANIFEST_DIR"), "/lab/mime.types").to_string(),
+        ),
     ]);
     bytes::expand(&case.config, &names)
 }
