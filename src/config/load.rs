@@ -8,7 +8,7 @@ use super::analyse::Analyser;
 use super::analyse::frame::{Chain, Frame};
 use super::diagnostics::{Diagnostic, Order};
 use super::merge::{self, Merged};
-use super::model::{Model, Process};
+use super::model::{Model, Process, SlotVariable};
 use super::parser;
 use super::paths::{FolderMap, Paths};
 use super::source::Sources;
@@ -149,13 +149,15 @@ fn finish(mut analyser: Analyser, file: PathBuf) -> Result<Model, LoadError> {
     }
     let process = process(&mut analyser);
     let prefix = analyser.paths.absolute_prefix();
+    let slots = analyser.variables.finish();
     Ok(Model {
         process,
         listens: merged.listens,
         servers: merged.servers,
         upstreams: merged.upstreams,
         logs: analyser.shared.logs,
-        slots: analyser.variables.finish(),
+        maps_read_sent: slots.iter().any(SlotVariable::reads_sent),
+        slots,
         sources: analyser.sources,
         prefix,
         file,

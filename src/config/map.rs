@@ -104,6 +104,20 @@ pub struct Geo {
     networks: HashMap<(IpAddr, u8), Bytes>,
 }
 
+impl Map {
+    /// What is looked up, and every value.
+    pub fn templates(&self) -> impl Iterator<Item = &Template> {
+        let tables = [&self.exact, &self.leading, &self.trailing];
+        let values = tables.into_iter().flat_map(HashMap::values);
+        let by_regex = self.regexes.iter().map(|(_, value)| value);
+        [&self.source]
+            .into_iter()
+            .chain(&self.default)
+            .chain(values)
+            .chain(by_regex)
+    }
+}
+
 impl Geo {
     /// Sets a network's value, and gives the one it had.
     pub fn set(&mut self, address: IpAddr, bits: u8, value: Bytes) -> Option<Bytes> {

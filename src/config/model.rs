@@ -35,6 +35,8 @@ pub struct Model {
     pub logs: Vec<LogFile>,
     /// The variables that the file itself makes (`set`, `map`, named captures), by slot.
     pub slots: Vec<SlotVariable>,
+    /// Some `map`, `geo` or `split_clients` reads a `$sent_http_…`.
+    pub maps_read_sent: bool,
     /// The text of every file that was read: spans point into it.
     pub sources: Sources,
     /// The prefix (`-p`): what relative paths are relative to. Always absolute, ends with `/`.
@@ -347,6 +349,18 @@ pub enum SlotSource {
 pub struct SlotVariable {
     pub name: String,
     pub source: SlotSource,
+}
+
+impl SlotVariable {
+    /// Whether its value is made of fields of the answer.
+    pub fn reads_sent(&self) -> bool {
+        match &self.source {
+            SlotSource::Set | SlotSource::Group => false,
+            SlotSource::Map(map) => map.templates().any(Template::reads_sent),
+            SlotSource::Geo(geo) => geo.source.iter().any(Template::reads_sent),
+            SlotSource::Split(split) => split.source.reads_sent(),
+        }
+    }
 }
 
 /// `rewrite REGEX REPLACEMENT [FLAG]`.

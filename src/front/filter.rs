@@ -95,9 +95,7 @@ fn add_headers(r: &Request, reply: &mut Reply) {
         .iter()
         .filter(|h| safe || h.always)
     {
-        if reads_sent_fields(&header.value) {
-            *r.sent_fields.borrow_mut() = head_bytes(r, reply, false).fields();
-        }
+        note_sent_fields(r, reply, &header.value);
         let value = variables::evaluate(&header.value, r);
         // These two stand for the answer's own field of that name, be it by having none.
         if header.name.eq_ignore_ascii_case(b"last-modified") {
@@ -113,10 +111,13 @@ fn add_headers(r: &Request, reply: &mut Reply) {
     }
 }
 
-/// A value that reads `$sent_http_…` sees the fields that are set so far.
-fn reads_sent_fields(value: &Template) -> bool {
-    let is_sent = |part: &Part| matches!(part, Part::Variable(Var::SentHttp(_)));
-    value.parts.iter().any(is_sent)
+/// A value that reads `$sent_http_…`, by itself or by a map, sees the fields that are set so far.
+pub fn note_sent_fields(r: &Request, reply: &Reply, value: &Template) {
+    let is_mapped = |part: &Part| matches!(part, Part::Variable(Var::Slot(_)));
+    let by_map = r.model.maps_read_sent && value.parts.iter().any(is_mapped);
+    if by_map || value.reads_sent() {
+        *r.sent_fields.borrow_mut() = head_bytes(r, reply, false).fields();
+    }
 }
 
 /// Framing, the connection's fate, and the head.
