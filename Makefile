@@ -5,7 +5,7 @@ TARGET  := $(if $(CARGO_TARGET_DIR),$(CARGO_TARGET_DIR),target)
 PROGRAM := $(TARGET)/release/proxy-lab
 
 .DEFAULT_GOAL := help
-.PHONY: help lab check watch test verify soak bench build toolchain
+.PHONY: help lab check watch test verify docs soak bench build toolchain
 
 help: ## list these commands
 	@echo "make COMMAND, where COMMAND is"
@@ -31,9 +31,13 @@ test: toolchain ## run the project's tests
 # the pages in Chromium; a minute of random input for the parsers.
 verify: toolchain ## compare with real nginx 1.22.1, byte by byte; a browser; a minute of fuzzing
 	$(CARGO) test --locked --features verify --test differential --test random --test config_under_nginx
+	$(CARGO) test --locked --features verify --test proofs
 	$(CARGO) test --locked --features verify --test lesson_under_nginx --test browser
 	$(CARGO) test --locked --features verify --test course real_nginx
 	$(CARGO) test --locked --features verify --test fuzz -- --nocapture
+
+docs: toolchain ## write docs/directives.md from the tables of nginx's language
+	PROXY_LAB_RECORD=1 $(CARGO) test --locked --quiet --test reference
 
 # Debug builds notice overflows, and are quick enough. RANDOM_SECONDS bounds the last hour.
 soak: toolchain ## the long form of it: millions of fresh inputs, an hour of fresh configurations

@@ -5,6 +5,8 @@
 mod arguments;
 #[path = "support/broken.rs"]
 mod broken;
+#[path = "support/differences.rs"]
+mod differences;
 #[path = "support/nginx.rs"]
 mod nginx;
 mod support {
@@ -21,9 +23,10 @@ use std::path::Path;
 use std::process::Command;
 use std::sync::Mutex;
 
+use differences::{At, DIFFERENCES, Difference};
 use nginx::Nginx;
 use proxy_lab::config::table::{self, Contexts, Row, Status};
-use proxy_lab::config::{LoadOptions, load};
+use proxy_lab::config::{LoadOptions, load, variables};
 
 /// nginx's finding: the first that stops it.
 fn first_fatal(said: &str) -> Option<&str> {
@@ -34,17 +37,30 @@ fn first_fatal(said: &str) -> Option<&str> {
     })
 }
 
+/// A file that is meant to differ must differ; every other is refused by both, at the same line.
 #[test]
 fn nginx_refuses_each_broken_file_with_the_same_line() {
     let nginx = Nginx::find().unwrap_or_else(|error| panic!("{error}"));
     let mut wrong = String::new();
-    for case in broken::cases() {
+    let mut agreeing = 0;
+    let cases = broken::cases();
+    for Difference { at, why } in DIFFERENCES {
+        if let At::File(name) = at {
+            assert!(
+                cases.iter().any(|case| case.name == *name),
+                "no file {name}: {why}"
+            );
+        }
+    }
+    for case in cases {
         let by_nginx = case.ask(&mut nginx.command());
         let expected = fs::read_to_string(case.expected()).expect("an expected message");
         let (theirs, ours) = (first_fatal(&by_nginx.text), first_fatal(&expected));
         let same = theirs == ours && by_nginx.code == Some(1);
-        if same == case.differs().is_some() {
-            let why = case.differs().unwrap_or_default();
+        let meant = differences::reason(At::File(&case.name));
+        agreeing += usize::from(same && meant.is_none());
+        if same == meant.is_some() {
+            let why = meant.unwrap_or_default();
             wrong.push_str(&format!(
                 "{} {why}\n  nginx: {:?} {theirs:?}\n  lab:   {ours:?}\n",
                 case.name, by_nginx.code
@@ -52,6 +68,8 @@ fn nginx_refuses_each_broken_file_with_the_same_line() {
         }
     }
     assert!(wrong.is_empty(), "{wrong}");
+    println!("{agreeing} files are refused by both, at the same line");
+    assert!(agreeing >= 60, "only {agreeing} files");
 }
 
 /// Item by item: exit codes and the lines that begin with `nginx:` are nginx's, for a right file and a wrong one.
@@ -187,26 +205,6 @@ impl Asked {
     }
 }
 
-/// Where the lab means to differ from nginx on this machine, and why.
-const DIFFERS: [(&str, &str); 4] = [
-    (
-        "load_module",
-        "the lab warns that it loads no modules, and goes on",
-    ),
-    (
-        "proxy_bind",
-        "`transparent` needs the system's routing as well; the lab refuses it by name",
-    ),
-    (
-        "ssl_engine",
-        "nginx asks OpenSSL for it; the lab has no OpenSSL",
-    ),
-    (
-        "ssl_certificate",
-        "nginx wants its key beside it; the lab takes ssl_* as they are where no one listens with ssl",
-    ),
-];
-
 /// nginx's finding is about the place of a directive or the number of its arguments.
 fn structural(finding: &str) -> bool {
     let parts = [
@@ -286,8 +284,8 @@ fn every_row_is_as_nginx_has_it() {
                 _ if refused => !theirs.as_deref().is_some_and(structural),
                 theirs => *theirs == ours,
             };
-            let meant = DIFFERS.iter().any(|(name, _)| *name == asked.row.name);
-            if meant && !same {
+            let at = At::Directive(asked.row.name, asked.count);
+            if differences::reason(at).is_some() && !same {
                 differing.lock().expect("names").insert(asked.row.name);
                 continue;
             }
@@ -311,8 +309,10 @@ fn every_row_is_as_nginx_has_it() {
     let mut wrong = wrong.into_inner().expect("the findings");
     wrong.sort();
     let differing = differing.into_inner().expect("names");
-    for (name, why) in DIFFERS {
-        assert!(differing.contains(name), "{name} does not differ: {why}");
+    for Difference { at, why } in DIFFERENCES {
+        if let At::Directive(name, _) = at {
+            assert!(differing.contains(name), "{name} differs no more: {why}");
+        }
     }
     assert!(wrong.is_empty(), "{}:\n{}", wrong.len(), wrong.join("\n"));
 }
@@ -324,4 +324,61 @@ fn command_lines_are_nginxs() {
     for line in support::command_lines::LINES {
         assert_eq!(line.ask(nginx.command()), line.expected(), "{}", line.words);
     }
+}
+
+/// Names that nginx's program holds, and that it takes for a directive or a variable: the tables must have them all. (A
+/// name that is the end of a longer one is not found this way.)
+#[test]
+fn the_tables_have_every_name_that_nginx_knows() {
+    let nginx = Nginx::find().unwrap_or_else(|error| panic!("{error}"));
+    let program = fs::read(&nginx.path).expect("nginx's program");
+    let is_name = |text: &&[u8]| {
+        text.len() > 1
+            && text.first().is_some_and(u8::is_ascii_lowercase)
+            && text
+                .iter()
+                .all(|&b| matches!(b, b'a'..=b'z' | b'0'..=b'9' | b'_'))
+    };
+    let names: BTreeSet<_> = program.split(|&b| b == 0).filter(is_name).collect();
+    assert!(names.len() > 1000, "only {} names", names.len());
+    let unknown: Vec<_> = names
+        .iter()
+        .map(|name| String::from_utf8_lossy(name))
+        .filter(|name| table::find(name.as_bytes()).is_empty() || variables::known(name).is_none())
+        .collect();
+    let names = Mutex::new(unknown.iter());
+    let missing = Mutex::new(Vec::new());
+    let asker = || {
+        let folder = tempfile::tempdir().expect("a folder");
+        let prefix = folder.path();
+        fs::create_dir(prefix.join("logs")).expect("a folder");
+        loop {
+            let Some(name) = names.lock().expect("the names").next() else {
+                break;
+            };
+            let says = |http: String, what: &str| {
+                let found = by_nginx(&nginx, prefix, &format!("events {{ }} http {{ {http} }}"));
+                found.is_some_and(|found| found.contains(what))
+            };
+            let missing = || missing.lock().expect("the missing");
+            if table::find(name.as_bytes()).is_empty()
+                && !says(format!("{name};"), "unknown directive")
+            {
+                missing().push(format!("the directive {name}"));
+            }
+            if variables::known(name).is_none()
+                && !says(format!("map ${name} $own {{ }}"), "unknown ")
+            {
+                missing().push(format!("the variable ${name}"));
+            }
+        }
+    };
+    std::thread::scope(|scope| {
+        let threads = std::thread::available_parallelism().map_or(2, usize::from);
+        for _ in 0..threads {
+            scope.spawn(asker);
+        }
+    });
+    let missing = missing.into_inner().expect("the missing");
+    assert!(missing.is_empty(), "{missing:?}");
 }

@@ -67,7 +67,7 @@ fn judge(case: &Case) -> Result<Vec<String>, OracleError> {
     let mut found = Vec::new();
     for connection in &case.spec.connection {
         for spec in requests(connection) {
-            let complaint = compare(&lab, &spec, &ports, &backends)?;
+            let complaint = compare(&lab, &spec, &ports, &backends, &prefix)?;
             found.extend(complaint.map(|text| format!("  {}: {text}", connection.name)));
         }
     }
@@ -114,6 +114,7 @@ fn compare(
     spec: &ConnectionSpec,
     ports: &Ports,
     backends: &Backends,
+    prefix: &Path,
 ) -> Result<Option<String>, OracleError> {
     let send = spec
         .step
@@ -127,7 +128,7 @@ fn compare(
         return Ok(None);
     }
     lab.stories.clear();
-    let seen = client::converse(spec, ports, backends)?;
+    let seen = client::converse(spec, ports, backends, prefix)?;
     let received = backends.settle()?;
     let story = lab.stories.of(&foretold.story)?;
     COMPARED.fetch_add(1, Ordering::Relaxed);

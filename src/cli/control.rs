@@ -1,10 +1,10 @@
 //! Orders for a running lab from another terminal: `proxy-lab backend stop|start`.
 //!
 //! The running lab listens on a free loopback port and notes it, with a token, in a file of the project's that only its
-//! user can read. An order is one line; its answer is one line.
+//! user can read. An order is one line; its answer is all that follows.
 
 use std::cell::RefCell;
-use std::io::{BufRead, BufReader, Write};
+use std::io::{Read, Write};
 use std::net::{Ipv4Addr, SocketAddr, TcpListener, TcpStream};
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
@@ -48,6 +48,14 @@ fn file_of(prefix: &Path) -> PathBuf {
     prefix.join("lab/.running")
 }
 
+/// Whether a lab runs for the project at `root`.
+pub fn is_running(root: &Path) -> bool {
+    let port = std::fs::read_to_string(file_of(root))
+        .ok()
+        .and_then(|note| note.split_whitespace().next()?.parse::<u16>().ok());
+    port.is_some_and(|port| TcpStream::connect((Ipv4Addr::LOCALHOST, port)).is_ok())
+}
+
 /// Gives an order to the lab that runs for the nearest folder upward.
 ///
 /// # Errors
@@ -69,7 +77,7 @@ pub fn ask(order: Order) -> Result<ExitCode, CliError> {
     stream.set_read_timeout(Some(PATIENCE))?;
     stream.write_all(format!("{token} {}\n", order.word()).as_bytes())?;
     let mut answer = String::new();
-    BufReader::new(stream).read_line(&mut answer)?;
+    stream.read_to_string(&mut answer)?;
     match answer.trim_end().split_once(' ') {
         Some(("ok", text)) => {
             super::output::answer(text);
@@ -128,7 +136,8 @@ impl BackendSwitch {
             .iter_mut()
             .filter(|slot| slot.running.is_none())
         {
-            slot.running = Some(serve_backend(&slot.name, backend::bind(slot.address)?)?);
+            let listener = super::lab::bind_backend(slot.name.as_deref(), slot.address)?;
+            slot.running = Some(serve_backend(&slot.name, listener)?);
         }
         Ok(())
     }
@@ -144,7 +153,7 @@ impl BackendSwitch {
 
     async fn obey(&self, order: Order) -> String {
         if self.slots.borrow().is_empty() {
-            return "no this lab runs without a backend (--no-backend, or `front` alone)"
+            return "no proxy-lab: this lab runs without a backend (--no-backend, or `front` alone)"
                 .to_owned();
         }
         match order {
@@ -157,7 +166,7 @@ impl BackendSwitch {
             }
             Order::BackendStart => match self.start_all() {
                 Ok(()) => format!("ok the backend is up on {}", self.shown()),
-                Err(error) => format!("no {}", error.to_string().replace('\n', " ")),
+                Err(error) => format!("no {error}"),
             },
         }
     }
@@ -237,7 +246,7 @@ async fn converse(
         .and_then(|(_, w)| Order::parse(w));
     let answer = match order {
         Some(order) => switch.obey(order).await,
-        None => "no that is not an order".to_owned(),
+        None => "no proxy-lab: that is not an order".to_owned(),
     };
     write.write_all(format!("{answer}\n").as_bytes()).await
 }

@@ -5,8 +5,9 @@ mod prove;
 mod show;
 mod watch;
 
+use std::fs::File;
 use std::io::{IsTerminal, Write};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use clap::{Args, Subcommand};
@@ -24,6 +25,7 @@ use desk::Room;
 #[derive(Debug, Clone, Subcommand)]
 pub enum CourseCommand {
     /// List the exercises: what is done, and what is next.
+    #[command(after_help = "Examples:\n  proxy-lab list\n  proxy-lab list --json    for programs")]
     List(ListArguments),
     /// Begin an exercise: copies it to lab/work/, and the running lab serves it.
     #[command(
@@ -36,12 +38,24 @@ pub enum CourseCommand {
     )]
     Check(CheckArguments),
     /// Grade on every save, until q or Ctrl-C.
+    #[command(
+        after_help = "Examples:\n  proxy-lab watch    the exercise that was started last; keys: h hint, l list, n next, r reset, q quit"
+    )]
     Watch(At),
     /// Show the next hint.
+    #[command(
+        after_help = "Examples:\n  proxy-lab hint      one more than before, for the exercise that was started last\n  proxy-lab hint 4"
+    )]
     Hint(WhichArguments),
     /// Begin an exercise anew; the work so far is kept in lab/work/backups/.
+    #[command(
+        after_help = "Examples:\n  proxy-lab reset          asks first\n  proxy-lab reset 4 --yes"
+    )]
     Reset(ResetArguments),
     /// Show the solution of an exercise that is done, and why it is right.
+    #[command(
+        after_help = "Examples:\n  proxy-lab solution 4\n  proxy-lab solution 4 --spoil    before it is done"
+    )]
     Solution(SolutionArguments),
     /// For teachers: prove that a course is sound.
     Course {
@@ -56,6 +70,9 @@ pub enum CourseCommand {
 #[derive(Debug, Clone, Subcommand)]
 pub enum TeacherCommand {
     /// Prove of every exercise that its start fails, its solution passes, hints and links hold, and cheats fail.
+    #[command(
+        after_help = "Examples:\n  proxy-lab course check\n  proxy-lab course check lab/exercises/22-my-idea\n  proxy-lab course check courses/mine --nginx /usr/sbin/nginx"
+    )]
     Check(ProveArguments),
 }
 
@@ -160,6 +177,11 @@ pub enum CommandError {
         path: PathBuf,
         source: std::io::Error,
     },
+    #[error("--junit {path}: the file cannot be written: {source}", path = path.display())]
+    Report {
+        path: PathBuf,
+        source: std::io::Error,
+    },
     #[error(transparent)]
     Io(#[from] std::io::Error),
 }
@@ -218,23 +240,21 @@ fn check(arguments: &CheckArguments, paint: &Paint) -> Result<ExitCode, CommandE
         Some(answer) => answer.clone(),
         None => room.started(exercise)?,
     };
+    // A report that cannot be kept is told before anything is graded and remembered.
+    let report = arguments.junit.as_deref().map(Report::begin).transpose()?;
     let verdict = grade::grade(&engine()?, exercise, &answer, seed)?;
     let first_time = match arguments.answer {
         Some(_) => false,
         None => remember(&room, exercise, &verdict)?,
     };
-    if let Some(file) = &arguments.junit {
-        let text = junit::document(std::slice::from_ref(&verdict));
-        std::fs::write(file, text).map_err(|source| CommandError::File {
-            path: file.clone(),
-            source,
-        })?;
+    if let Some(report) = report {
+        report.write(&verdict)?;
     }
     if arguments.json {
         print(&format!("{}\n", verdict.json()))?;
     } else {
         print(&show::verdict(
-            &room, exercise, &verdict, first_time, paint,
+            &room, exercise, &verdict, first_time, false, paint,
         )?)?;
     }
     Ok(if verdict.is_right() {
@@ -242,6 +262,33 @@ fn check(arguments: &CheckArguments, paint: &Paint) -> Result<ExitCode, CommandE
     } else {
         ExitCode::from(1)
     })
+}
+
+/// The file of `--junit`.
+struct Report {
+    path: PathBuf,
+    file: File,
+}
+
+impl Report {
+    fn begin(path: &Path) -> Result<Self, CommandError> {
+        let file = File::create(path).map_err(|source| CommandError::Report {
+            path: path.to_owned(),
+            source,
+        })?;
+        let path = path.to_owned();
+        Ok(Self { path, file })
+    }
+
+    fn write(mut self, verdict: &Verdict) -> Result<(), CommandError> {
+        let text = junit::document(std::slice::from_ref(verdict));
+        self.file
+            .write_all(text.as_bytes())
+            .map_err(|source| CommandError::Report {
+                path: self.path,
+                source,
+            })
+    }
 }
 
 /// Notes what came of a check; true if the exercise is done for the first time.
@@ -283,8 +330,16 @@ fn any_seed() -> u64 {
     placeholders::mix(luck) % 1_000_000
 }
 
-/// Writes to the standard output; a reader that went away ends the program quietly.
+/// Writes to the standard output; a reader that has seen enough is no error.
 fn print(text: &str) -> Result<(), CommandError> {
+    match write(text) {
+        Err(error) if error.kind() == std::io::ErrorKind::BrokenPipe => Ok(()),
+        written => Ok(written?),
+    }
+}
+
+fn write(text: &str) -> std::io::Result<()> {
     let mut out = std::io::stdout().lock();
-    Ok(out.write_all(text.as_bytes()).and_then(|()| out.flush())?)
+    out.write_all(text.as_bytes())?;
+    out.flush()
 }

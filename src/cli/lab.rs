@@ -12,6 +12,7 @@ use tokio::signal::unix::{Signal, SignalKind, signal};
 use crate::backend;
 use crate::config::LoadOptions;
 use crate::config::model::ListenAddress;
+use crate::course::client::quoted;
 use crate::front::log::{LogError, Logs};
 use crate::front::server::{self, Bound, FrontError, FrontOptions, Stop};
 use crate::front::worker::Product;
@@ -38,8 +39,9 @@ pub fn run(
     };
     let logs = Arc::new(Logs::open(&model, true).map_err(unwritable_log)?);
     // Everything is bound before anything starts: nothing is left half-started.
-    let bound = server::bind(&model, &options).map_err(front_taken)?;
-    let listeners = match bind_backends(wanted_backends(arguments, both)) {
+    let file = places.shown();
+    let bound = server::bind(&model, &options).map_err(|error| front_taken(error, &file, &[]))?;
+    let listeners = match bind_backends(wanted_backends(arguments, both), &bound, &file) {
         Ok(listeners) => listeners,
         Err(error) => {
             bound.iter().for_each(Bound::forget);
@@ -54,7 +56,8 @@ pub fn run(
         let mut terminate = signal(SignalKind::terminate())?;
         let control = server::start(model.clone(), logs, bound, options)?;
         if !watching.no_reload {
-            let reloader = Reloader::new(watching, control.clone(), places, model);
+            let own = listeners.iter().flat_map(|(_, l)| l.local_addr()).collect();
+            let reloader = Reloader::new(watching, control.clone(), places, model, own);
             actix_rt::spawn(reloader.run());
         }
         let mut switch = BackendSwitch::default();
@@ -111,16 +114,22 @@ fn wanted_backends(arguments: &Arguments, both: bool) -> Vec<(Option<String>, So
 /// Takes the addresses of demo backends.
 ///
 /// # Errors
-/// One is taken, or not this machine's.
+/// One is taken, by the file itself or by another program, or not this machine's.
 pub fn bind_backends(
     wanted: Vec<(Option<String>, SocketAddr)>,
+    bound: &[Bound],
+    file: &str,
 ) -> Result<Vec<(Option<String>, TcpListener)>, CliError> {
     let bind = |(name, address): (Option<String>, SocketAddr)| {
-        let listener = backend::bind(address).map_err(|error| match &name {
-            None => backend_taken(error, address),
-            Some(name) => named_backend_taken(error, name),
-        });
-        Ok((name, listener?))
+        let own = ListenAddress::Inet(address);
+        let of_the_file = bound.iter().any(|front| front.address == own);
+        match bind_backend(name.as_deref(), address) {
+            Err(_) if of_the_file => Err(CliError::Taken(format!(
+                "proxy-lab: {file} listens on {address}, which is the backend's address.\n\
+                 Write another port behind `listen` in {file}, such as 3000."
+            ))),
+            listener => Ok((name, listener?)),
+        }
     };
     wanted.into_iter().map(bind).collect()
 }
@@ -128,39 +137,52 @@ pub fn bind_backends(
 /// A log that cannot be opened, with what a learner can do about it.
 fn unwritable_log(error: LogError) -> CliError {
     let folder = error.path.parent().unwrap_or(Path::new("."));
+    let folder = quoted(&folder.display().to_string());
     let advice = match error.source.kind() {
         std::io::ErrorKind::PermissionDenied => format!(
             "Did another user, root perhaps, run it here before? This gives the folder back to you:\n  \
-             sudo chown -R \"$USER\" {}",
-            folder.display()
+             sudo chown -R \"$USER\" {folder}"
         ),
-        std::io::ErrorKind::NotFound => format!(
-            "Its folder is missing. This makes it:\n  mkdir -p {}",
-            folder.display()
-        ),
+        std::io::ErrorKind::NotFound => {
+            format!("Its folder is missing. This makes it:\n  mkdir -p {folder}")
+        }
         _ => return CliError::Log(error),
     };
     CliError::Taken(format!("{}\n{advice}", CliError::Log(error)))
 }
 
-/// What to do about an address that cannot be had.
-pub fn front_taken(error: FrontError) -> CliError {
+/// What to do about an address that cannot be had: `file` wants it, and `ours` are the backends of this lab.
+pub fn front_taken(error: FrontError, file: &str, ours: &[SocketAddr]) -> CliError {
     let FrontError::Bind { address, source } = &error else {
         return CliError::Front(error);
     };
     if source.kind() == std::io::ErrorKind::AddrInUse {
+        if ours.iter().any(|own| own.to_string() == *address) {
+            return CliError::Taken(format!(
+                "proxy-lab: {address} is taken: a backend of this lab listens there.\n\
+                 Write another port behind `listen` in {file}, such as 3000."
+            ));
+        }
         return CliError::Taken(format!(
             "proxy-lab: {address} is taken: another program listens there.\n\
-             Is a lab running in another terminal? Stop it with Ctrl-C, or change the port in `listen` in lab/nginx.conf."
+             Is a lab running in another terminal? Stop it with Ctrl-C, or change the port in `listen` in {file}."
         ));
     }
     if source.kind() == std::io::ErrorKind::PermissionDenied {
         return CliError::Taken(format!(
             "proxy-lab: {address} may not be used: ports below 1024 need root.\n\
-             Choose a port above 1023 in `listen` in lab/nginx.conf, such as 3000."
+             Choose a port above 1023 in `listen` in {file}, such as 3000."
         ));
     }
     CliError::Front(error)
+}
+
+/// Binds a backend's address, or says what to do where it cannot be had.
+pub fn bind_backend(name: Option<&str>, address: SocketAddr) -> Result<TcpListener, CliError> {
+    backend::bind(address).map_err(|error| match name {
+        None => backend_taken(error, address),
+        Some(name) => named_backend_taken(error, name),
+    })
 }
 
 fn backend_taken(error: backend::BackendError, address: SocketAddr) -> CliError {
@@ -255,7 +277,12 @@ fn announce(
         ListenAddress::Inet(address) => Some(address.port()),
         ListenAddress::Unix(_) => None,
     });
-    if let Some(port) = ports.next() {
+    if let Some(exercise) = places.exercise() {
+        text.push_str(&format!(
+            "\nThis is an exercise. What to do: lab/work/{exercise}/README.md\n\
+             Back to the lesson: proxy-lab start lesson\n"
+        ));
+    } else if let Some(port) = ports.next() {
         text.push_str("\nTry, in another terminal:\n");
         text.push_str(&format!(
             "  curl http://localhost:{port}/api/users     through the proxy\n"

@@ -4,6 +4,7 @@ use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 
 use crate::config::{FolderMap, LoadOptions};
+use crate::course::client::quoted;
 
 use super::{Arguments, CliError};
 
@@ -30,12 +31,14 @@ impl Places {
     /// Nginx mode with `-c` or `-p`, else the nearest lab upward.
     ///
     /// # Errors
-    /// The current folder cannot be read, or there is no lab.
+    /// The current folder cannot be read, there is no lab, or the exercise that was started has gone.
     pub fn find(arguments: &Arguments) -> Result<Self, CliError> {
         let here = std::env::current_dir().map_err(CliError::Folder)?;
         if arguments.file.is_none() && arguments.prefix.is_none() {
             let root = nearest_lab(&here)?;
-            return Ok(Self::of_lab(&root, &current(&root)));
+            let places = Self::of_lab(&root, &current(&root));
+            places.are_there()?;
+            return Ok(places);
         }
         // As it was given: nginx's messages show it so.
         let prefix = arguments.prefix.clone().unwrap_or(here);
@@ -73,6 +76,26 @@ impl Places {
         let file = self.prefix.join(&self.file);
         let short = file.strip_prefix(&self.root).unwrap_or(&file);
         short.display().to_string()
+    }
+
+    /// The exercise that is served, if it is one.
+    pub fn exercise(&self) -> Option<&str> {
+        let work = self.root.join("lab/work");
+        self.prefix.strip_prefix(work).ok()?.to_str()
+    }
+
+    /// Says what to do where the file of the exercise that was started has gone.
+    ///
+    /// # Errors
+    /// It has.
+    fn are_there(&self) -> Result<(), CliError> {
+        match self.exercise() {
+            Some(name) if !self.prefix.join(&self.file).exists() => Err(CliError::NoExercise {
+                file: self.shown(),
+                name: name.to_owned(),
+            }),
+            _ => Ok(()),
+        }
     }
 
     pub fn load_options(&self, arguments: &Arguments) -> LoadOptions {
@@ -124,7 +147,7 @@ pub fn nearest_lab(from: &Path) -> Result<PathBuf, CliError> {
             Err(error) if error.kind() == ErrorKind::PermissionDenied => {
                 return Err(CliError::NoAccess {
                     file: file.display().to_string(),
-                    folder: folder.join("lab").display().to_string(),
+                    folder: quoted(&folder.join("lab").display().to_string()),
                 });
             }
             _ => {}

@@ -6,6 +6,7 @@
 //! still being written is left alone.
 
 use std::io::Write;
+use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -40,9 +41,13 @@ pub struct Reloader {
     model: Arc<Model>,
     /// What was read last, be it served or broken.
     seen: Watched,
+    /// Where the lab's own backends are.
+    backends: Vec<SocketAddr>,
     /// The last look, where it was another.
     pending: Option<Watched>,
     missing: u32,
+    /// What was read last could not be served.
+    broken: bool,
 }
 
 impl Reloader {
@@ -51,6 +56,7 @@ impl Reloader {
         control: Control,
         places: Places,
         model: Arc<Model>,
+        backends: Vec<SocketAddr>,
     ) -> Self {
         Self {
             current: current(&places.root),
@@ -59,8 +65,10 @@ impl Reloader {
             control,
             places,
             model,
+            backends,
             pending: None,
             missing: 0,
+            broken: false,
         }
     }
 
@@ -124,7 +132,10 @@ impl Reloader {
                 self.seen = Watched::of(&model.file, &model.sources);
                 eprint!("{}", rendered(&model.warnings, &model.sources, colour));
                 match self.apply(model) {
-                    Ok((rebound, before)) => self.tell(&before, &rebound),
+                    Ok((rebound, before)) => {
+                        let mended = std::mem::take(&mut self.broken);
+                        self.tell(&before, &rebound, mended);
+                    }
                     Err(error) => self.refuse(&error),
                 }
             }
@@ -141,17 +152,18 @@ impl Reloader {
         let rebound = self
             .control
             .reload(model.clone(), logs)
-            .map_err(front_taken)?;
+            .map_err(|error| front_taken(error, &self.places.shown(), &self.backends))?;
         Ok((rebound, std::mem::replace(&mut self.model, model)))
     }
 
-    fn refuse(&self, error: &CliError) {
+    fn refuse(&mut self, error: &CliError) {
+        self.broken = true;
         let file = self.places.shown();
         eprintln!("{error}\n{file} cannot be served like this: what was served before still is.\n");
     }
 
-    /// Says what is served now.
-    fn tell(&self, before: &Model, rebound: &Rebound) {
+    /// Says what is served now; `mended`: what was saved before could not be.
+    fn tell(&self, before: &Model, rebound: &Rebound, mended: bool) {
         let file = self.places.shown();
         let mut text = if before.file != self.model.file {
             format!("\n{file} is served now.\n")
@@ -163,6 +175,12 @@ impl Reloader {
                 file
             };
             match found.is_empty() {
+                true if mended => {
+                    let file = self.places.shown();
+                    format!(
+                        "\n{file} can be served again: no directive differs from what still was.\n"
+                    )
+                }
                 true => format!("\n{what} was saved; no directive changed.\n"),
                 false => format!("\n{what} was saved and is served now:\n{}", list(&found)),
             }

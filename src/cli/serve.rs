@@ -52,7 +52,7 @@ pub fn run(arguments: &Arguments, load: &LoadOptions) -> Result<ExitCode, CliErr
             stubs.push((None, arguments.backend_listen));
         }
     }
-    let stubs = super::lab::bind_backends(stubs)?;
+    let stubs = super::lab::bind_backends(stubs, &[], "the file")?;
     let logs = Arc::new(Logs::open(&model, false)?);
     make_folders(&model).map_err(CliError::Folders)?;
     let bound = server::bind(&model, &options).inspect_err(|error| {

@@ -97,11 +97,11 @@ impl Types {
         Self::Of(names.collect())
     }
 
-    /// Whether a type belongs to it; an answer without a type never does.
+    /// Whether a type belongs to it; an answer without a type belongs to `*` alone.
     pub fn contains(&self, content_type: &[u8]) -> bool {
         match self {
-            _ if content_type.is_empty() => false,
             Self::Any => true,
+            _ if content_type.is_empty() => false,
             Self::Of(names) if content_type.iter().any(u8::is_ascii_uppercase) => {
                 names.contains(&content_type.to_ascii_lowercase()[..])
             }
@@ -277,7 +277,7 @@ mod tests {
         assert!(types.contains(b"Text/HTML"));
         assert!(!types.contains(b"text/html2"));
         assert!(!types.contains(b""));
-        assert!(!Types::Any.contains(b""));
+        assert!(Types::Any.contains(b""));
         assert!(Types::Any.contains(b"x"));
     }
 }

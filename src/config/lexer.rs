@@ -339,10 +339,11 @@ impl<'a> Lexer<'a> {
                     self.after(end),
                     format!("`{}` is not ended here", first.text()),
                 )
-                .help(format!(
-                    "add `;` at the end of line {}",
-                    self.line_at(last.span.end)
-                ));
+                .help(if self.line_at(last.span.end) == span.line {
+                    format!("add `;` behind `{}`", last.text())
+                } else {
+                    format!("add `;` at the end of line {}", self.line_at(last.span.end))
+                });
         }
         self.fail(found);
     }

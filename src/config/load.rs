@@ -14,6 +14,9 @@ use super::paths::{FolderMap, Paths};
 use super::source::Sources;
 use super::table::Contexts;
 
+/// `worker_connections` where the file says nothing.
+const CONNECTIONS: usize = 512;
+
 /// What to load, with the meaning of nginx's options.
 #[derive(Debug, Clone, Default)]
 pub struct LoadOptions {
@@ -137,6 +140,10 @@ fn finish(mut analyser: Analyser, file: PathBuf) -> Result<Model, LoadError> {
             });
         }
     }
+    too_few_connections(
+        &mut analyser,
+        merged.listens.iter().filter(|at| at.bound).count(),
+    );
     analyser.found.sort_by(|a, b| a.order.cmp(&b.order));
     if let Some(first) = analyser.found.iter().find(|found| found.is_fatal()) {
         let syntax_ok = first.order.phase == 2;
@@ -166,6 +173,23 @@ fn finish(mut analyser: Analyser, file: PathBuf) -> Result<Model, LoadError> {
     })
 }
 
+/// Each listening socket takes one of `worker_connections`, and one more must be left.
+fn too_few_connections(analyser: &mut Analyser, sockets: usize) {
+    let connections = analyser.shared.connections.unwrap_or(CONNECTIONS);
+    if connections > sockets {
+        return;
+    }
+    let message =
+        format!("{connections} worker_connections are not enough for {sockets} listening sockets");
+    let found = Diagnostic::emerg(message)
+        .help("give `worker_connections` in the block `events` a larger number, such as 1024");
+    let order = Order {
+        phase: 2,
+        ..Order::default()
+    };
+    analyser.found.push(Diagnostic { order, ..found });
+}
+
 fn process(analyser: &mut Analyser) -> Process {
     let frame = analyser
         .frames
@@ -178,7 +202,7 @@ fn process(analyser: &mut Analyser) -> Process {
     let shared = &analyser.shared;
     Process {
         workers: shared.workers.unwrap_or(1),
-        worker_connections: shared.connections.unwrap_or(512),
+        worker_connections: shared.connections.unwrap_or(CONNECTIONS),
         daemon: chain.flag("daemon"),
         master_process: chain.flag("master_process"),
         pid: analyser.paths.absolute(&chain.text("pid")),

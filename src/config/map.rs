@@ -1,12 +1,10 @@
-//! What `map`, `geo` and `split_clients` make of a value: their tables, ready to be looked into.
+//! What `map` and `split_clients` make of a value: their tables, ready to be looked into.
 
 use std::collections::HashMap;
-use std::net::IpAddr;
 use std::sync::Arc;
 
 use bytes::Bytes;
 
-use super::model::mask;
 use super::regex::Regex;
 use super::template::Template;
 
@@ -96,14 +94,6 @@ fn put(table: &mut HashMap<Bytes, Template>, key: Bytes, value: Template) -> Add
     Added::New
 }
 
-/// A `geo` block: networks, each with its value.
-#[derive(Debug, Default)]
-pub struct Geo {
-    /// What is looked up; `None` is the client's address.
-    pub source: Option<Template>,
-    networks: HashMap<(IpAddr, u8), Bytes>,
-}
-
 impl Map {
     /// What is looked up, and every value.
     pub fn templates(&self) -> impl Iterator<Item = &Template> {
@@ -115,27 +105,6 @@ impl Map {
             .chain(&self.default)
             .chain(values)
             .chain(by_regex)
-    }
-}
-
-impl Geo {
-    /// Sets a network's value, and gives the one it had.
-    pub fn set(&mut self, address: IpAddr, bits: u8, value: Bytes) -> Option<Bytes> {
-        self.networks.insert((address, bits), value)
-    }
-
-    /// Takes a network out; false where there is none.
-    pub fn delete(&mut self, address: IpAddr, bits: u8) -> bool {
-        self.networks.remove(&(address, bits)).is_some()
-    }
-
-    /// The value of the smallest network that has the address; empty where none has.
-    pub fn find(&self, address: IpAddr) -> Bytes {
-        let address = address.to_canonical();
-        let most = if address.is_ipv4() { 32 } else { 128 };
-        let networks = (0..=most).rev();
-        let found = networks.filter_map(|bits| self.networks.get(&(mask(address, bits), bits)));
-        found.into_iter().next().cloned().unwrap_or_default()
     }
 }
 
@@ -230,19 +199,5 @@ mod tests {
         ] {
             assert_eq!(find(value).as_deref(), key, "{value}");
         }
-    }
-
-    #[test]
-    fn the_smallest_network_wins() {
-        let mut geo = Geo::default();
-        let address = |text: &str| text.parse::<IpAddr>().expect("an address");
-        geo.set(address("10.0.0.0"), 8, Bytes::from_static(b"ten"));
-        geo.set(address("10.1.0.0"), 16, Bytes::from_static(b"one"));
-        geo.set(address("::"), 0, Bytes::from_static(b"six"));
-        assert_eq!(geo.find(address("10.1.2.3")), "one");
-        assert_eq!(geo.find(address("10.2.2.3")), "ten");
-        assert_eq!(geo.find(address("11.2.2.3")), "");
-        assert_eq!(geo.find(address("::ffff:10.2.2.3")), "ten");
-        assert_eq!(geo.find(address("2001::")), "six");
     }
 }

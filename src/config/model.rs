@@ -4,18 +4,19 @@
 //! locations stand in a tree. The front server only reads it (`Arc<Model>`); a reload makes a new one.
 //! Each part keeps the [`Span`] of the directive it came from, so that stories and diagnostics can name a line.
 
-use std::collections::HashMap;
 use std::net::SocketAddr;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
 
-use super::map::{Geo, Map, SplitClients};
+use super::geo::Geo;
+use super::map::{Map, SplitClients};
 pub use super::proxying::{
     Bind, CookieFlag, CookieFlags, CookieFrom, CookieName, CookieRewrite, IgnoreHeaders, Resolver,
 };
+use super::quick_map::QuickMap;
 use super::regex::Regex;
 use super::source::{Sources, Span};
 use super::template::Template;
@@ -157,7 +158,7 @@ pub struct TcpKeepalive {
 #[derive(Debug, Default)]
 pub struct ServerNames {
     /// Lower-case.
-    pub exact: HashMap<Bytes, Arc<Server>>,
+    pub exact: QuickMap<Bytes, Arc<Server>>,
     /// `*.example.org` as `.example.org`; the longest wins. `.example.org` stands in `exact` too.
     pub leading: Vec<(Bytes, Arc<Server>)>,
     /// `www.*` as `www.`; the longest wins.
@@ -178,7 +179,7 @@ pub struct Server {
     /// The server's own level: what applies before a location is chosen.
     pub scope: Arc<Location>,
     /// `@named` locations, by name with the `@`.
-    pub named: HashMap<Bytes, Arc<Location>>,
+    pub named: QuickMap<Bytes, Arc<Location>>,
     pub span: Span,
 }
 
@@ -447,6 +448,15 @@ pub enum ReturnBody {
     Redirect(Template),
 }
 
+/// `client_body_temp_path`, `proxy_temp_path`.
+#[derive(Debug, Clone)]
+pub struct TempPath {
+    /// Absolute.
+    pub folder: Arc<Path>,
+    /// How many characters of a file's name the folders in it take, level by level.
+    pub levels: Vec<usize>,
+}
+
 /// Directives of the core, index, headers, log and static modules, merged.
 #[derive(Debug)]
 pub struct Core {
@@ -470,7 +480,7 @@ pub struct Core {
     /// `client_body_buffer_size`, 16k.
     pub client_body_buffer_size: usize,
     pub client_body_timeout: Duration,
-    pub client_body_temp_path: PathBuf,
+    pub client_body_temp_path: TempPath,
     pub send_timeout: Duration,
     /// `keepalive_timeout`, 75 s; zero closes after each answer.
     pub keepalive_timeout: Duration,
@@ -570,7 +580,7 @@ pub struct IndexFile {
 }
 
 /// `types`: extension (lower-case) to MIME type.
-pub type MimeTypes = HashMap<Bytes, Bytes>;
+pub type MimeTypes = QuickMap<Bytes, Bytes>;
 
 /// `error_page CODE [=[RESPONSE]] URI`, one for each code.
 #[derive(Debug, Clone)]
@@ -659,7 +669,7 @@ pub struct Proxy {
     pub busy_buffers_size: usize,
     /// `proxy_max_temp_file_size`, 1024m; 0 keeps answers in memory.
     pub max_temp_file_size: u64,
-    pub temp_path: PathBuf,
+    pub temp_path: TempPath,
     pub connect_timeout: Duration,
     pub send_timeout: Duration,
     pub read_timeout: Duration,

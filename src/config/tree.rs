@@ -1,19 +1,19 @@
 //! Exact and prefix locations of one level: the longest prefix of a URI is found without trying each.
 
-use std::collections::HashMap;
 use std::sync::Arc;
 
 use bytes::Bytes;
 
 use super::model::{Location, LocationKind};
+use super::quick_map::QuickMap;
 
 /// The static locations of a level, by name.
 #[derive(Debug, Default)]
 pub struct PrefixTree {
-    exact: HashMap<Bytes, Arc<Location>>,
-    prefix: HashMap<Bytes, Arc<Location>>,
+    exact: QuickMap<Bytes, Arc<Location>>,
+    prefix: QuickMap<Bytes, Arc<Location>>,
     /// Proxied locations whose name ends in a slash, by the name without it (exact ones win).
-    redirects: HashMap<Bytes, Arc<Location>>,
+    redirects: QuickMap<Bytes, Arc<Location>>,
     /// Lengths of the prefixes, longest first, each once.
     lengths: Vec<usize>,
     /// In the file's order, for stories.

@@ -29,141 +29,241 @@ pub enum Var {
     Slot(u16),
 }
 
+/// What a name stands for.
+#[derive(Debug, Clone, Copy)]
+pub enum Means {
+    /// What the request says: `front::variables` computes it.
+    Value(Builtin),
+    /// All names that begin with this one.
+    Family(fn(Bytes) -> Var),
+    /// Nothing, as in nginx where the module is not in use.
+    Absent,
+    /// The same, with an empty value.
+    Empty,
+    /// nginx has it, Proxy Lab has not: an error.
+    Refused,
+}
+
+/// A variable of nginx's.
+#[derive(Debug, Clone, Copy)]
+pub struct Variable {
+    /// Without `$`; the beginning of the name where it is a family.
+    pub name: &'static str,
+    /// nginx's name of the module.
+    pub module: &'static str,
+    pub means: Means,
+    /// What differs from nginx.
+    pub differs: Option<&'static str>,
+}
+
+impl Variable {
+    const fn new(name: &'static str, module: &'static str, means: Means) -> Self {
+        Self {
+            name,
+            module,
+            means,
+            differs: None,
+        }
+    }
+
+    const fn differs(mut self, text: &'static str) -> Self {
+        self.differs = Some(text);
+        self
+    }
+}
+
+const fn same(name: &'static str, module: &'static str, as_this: Builtin) -> Variable {
+    Variable::new(name, module, Means::Value(as_this))
+}
+
+const fn family(name: &'static str, module: &'static str, make: fn(Bytes) -> Var) -> Variable {
+    Variable::new(name, module, Means::Family(make))
+}
+
+const fn absent(name: &'static str, module: &'static str) -> Variable {
+    Variable::new(name, module, Means::Absent)
+}
+
+const fn empty(name: &'static str, module: &'static str) -> Variable {
+    Variable::new(name, module, Means::Empty)
+}
+
+const fn refused(name: &'static str, module: &'static str) -> Variable {
+    Variable::new(name, module, Means::Refused)
+}
+
+/// No trailers are known to the log.
+fn sent_trailer(name: Bytes) -> Var {
+    Var::Absent([b"sent_trailer_", &name[..]].concat().into())
+}
+
+const CORE: &str = "ngx_http_core_module";
+const UPSTREAM: &str = "ngx_http_upstream_module";
+const PROXY: &str = "ngx_http_proxy_module";
+const SSL: &str = "ngx_http_ssl_module";
+const V2: &str = "ngx_http_v2_module";
+const BROWSER: &str = "ngx_http_browser_module";
+const FASTCGI: &str = "ngx_http_fastcgi_module";
+const GRPC: &str = "ngx_http_grpc_module";
+const GZIP: &str = "ngx_http_gzip_filter_module";
+const LIMIT_CONN: &str = "ngx_http_limit_conn_module";
+const LIMIT_REQ: &str = "ngx_http_limit_req_module";
+const REALIP: &str = "ngx_http_realip_module";
+const REFERER: &str = "ngx_http_referer_module";
+const SECURE_LINK: &str = "ngx_http_secure_link_module";
+const SLICE: &str = "ngx_http_slice_filter_module";
+const SSI: &str = "ngx_http_ssi_filter_module";
+const STUB_STATUS: &str = "ngx_http_stub_status_module";
+const USERID: &str = "ngx_http_userid_filter_module";
+
 macro_rules! builtins {
-    ($($variant:ident $name:literal,)*) => {
-        /// Variables with fixed names, in alphabetical order.
+    ($($variant:ident $name:literal $module:ident,)*) => {
+        /// Variables that have a value of their own.
         #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
         pub enum Builtin { $(#[doc = concat!("`$", $name, "`")] $variant,)* }
 
-        /// Every fixed name, for lookups and suggestions.
-        pub const BUILTINS: &[(&str, Builtin)] = &[$(($name, Builtin::$variant),)*];
+        /// In alphabetical order.
+        const BUILTINS: &[Variable] =
+            &[$(Variable::new($name, $module, Means::Value(Builtin::$variant)),)*];
     };
 }
 
 builtins! {
-    Args "args",
-    BinaryRemoteAddr "binary_remote_addr",
-    BodyBytesSent "body_bytes_sent",
-    BytesSent "bytes_sent",
-    Connection "connection",
-    ConnectionRequests "connection_requests",
-    ConnectionTime "connection_time",
-    ContentLength "content_length",
-    ContentType "content_type",
-    DateGmt "date_gmt",
-    DateLocal "date_local",
-    DocumentRoot "document_root",
-    DocumentUri "document_uri",
-    Host "host",
-    Hostname "hostname",
-    Https "https",
-    IsArgs "is_args",
-    LimitRate "limit_rate",
-    Msec "msec",
-    NginxVersion "nginx_version",
-    Pid "pid",
-    Pipe "pipe",
-    ProxyAddXForwardedFor "proxy_add_x_forwarded_for",
-    ProxyHost "proxy_host",
-    ProxyInternalBodyLength "proxy_internal_body_length",
-    ProxyInternalChunked "proxy_internal_chunked",
-    ProxyPort "proxy_port",
-    ProxyProtocolAddr "proxy_protocol_addr",
-    ProxyProtocolPort "proxy_protocol_port",
-    ProxyProtocolServerAddr "proxy_protocol_server_addr",
-    ProxyProtocolServerPort "proxy_protocol_server_port",
-    QueryString "query_string",
-    RealpathRoot "realpath_root",
-    RemoteAddr "remote_addr",
-    RemotePort "remote_port",
-    RemoteUser "remote_user",
-    Request "request",
-    RequestBody "request_body",
-    RequestBodyFile "request_body_file",
-    RequestCompletion "request_completion",
-    RequestFilename "request_filename",
-    RequestId "request_id",
-    RequestLength "request_length",
-    RequestMethod "request_method",
-    RequestTime "request_time",
-    RequestUri "request_uri",
-    Scheme "scheme",
-    ServerAddr "server_addr",
-    ServerName "server_name",
-    ServerPort "server_port",
-    ServerProtocol "server_protocol",
-    Status "status",
-    TimeIso8601 "time_iso8601",
-    TimeLocal "time_local",
-    UpstreamAddr "upstream_addr",
-    UpstreamBytesReceived "upstream_bytes_received",
-    UpstreamBytesSent "upstream_bytes_sent",
-    UpstreamCacheEtag "upstream_cache_etag",
-    UpstreamCacheLastModified "upstream_cache_last_modified",
-    UpstreamCacheStatus "upstream_cache_status",
-    UpstreamConnectTime "upstream_connect_time",
-    UpstreamHeaderTime "upstream_header_time",
-    UpstreamResponseLength "upstream_response_length",
-    UpstreamResponseTime "upstream_response_time",
-    UpstreamStatus "upstream_status",
-    Uri "uri",
+    Args "args" CORE,
+    BinaryRemoteAddr "binary_remote_addr" CORE,
+    BodyBytesSent "body_bytes_sent" CORE,
+    BytesSent "bytes_sent" CORE,
+    Connection "connection" CORE,
+    ConnectionRequests "connection_requests" CORE,
+    ConnectionTime "connection_time" CORE,
+    ContentLength "content_length" CORE,
+    ContentType "content_type" CORE,
+    DateGmt "date_gmt" SSI,
+    DateLocal "date_local" SSI,
+    DocumentRoot "document_root" CORE,
+    DocumentUri "document_uri" CORE,
+    GzipRatio "gzip_ratio" GZIP,
+    Host "host" CORE,
+    Hostname "hostname" CORE,
+    Https "https" CORE,
+    IsArgs "is_args" CORE,
+    LimitRate "limit_rate" CORE,
+    Msec "msec" CORE,
+    NginxVersion "nginx_version" CORE,
+    Pid "pid" CORE,
+    Pipe "pipe" CORE,
+    ProxyAddXForwardedFor "proxy_add_x_forwarded_for" PROXY,
+    ProxyHost "proxy_host" PROXY,
+    ProxyInternalBodyLength "proxy_internal_body_length" PROXY,
+    ProxyInternalChunked "proxy_internal_chunked" PROXY,
+    ProxyPort "proxy_port" PROXY,
+    ProxyProtocolAddr "proxy_protocol_addr" CORE,
+    ProxyProtocolPort "proxy_protocol_port" CORE,
+    ProxyProtocolServerAddr "proxy_protocol_server_addr" CORE,
+    ProxyProtocolServerPort "proxy_protocol_server_port" CORE,
+    QueryString "query_string" CORE,
+    RealpathRoot "realpath_root" CORE,
+    RemoteAddr "remote_addr" CORE,
+    RemotePort "remote_port" CORE,
+    RemoteUser "remote_user" CORE,
+    Request "request" CORE,
+    RequestBody "request_body" CORE,
+    RequestBodyFile "request_body_file" CORE,
+    RequestCompletion "request_completion" CORE,
+    RequestFilename "request_filename" CORE,
+    RequestId "request_id" CORE,
+    RequestLength "request_length" CORE,
+    RequestMethod "request_method" CORE,
+    RequestTime "request_time" CORE,
+    RequestUri "request_uri" CORE,
+    Scheme "scheme" CORE,
+    ServerAddr "server_addr" CORE,
+    ServerName "server_name" CORE,
+    ServerPort "server_port" CORE,
+    ServerProtocol "server_protocol" CORE,
+    Status "status" CORE,
+    TimeIso8601 "time_iso8601" CORE,
+    TimeLocal "time_local" CORE,
+    UpstreamAddr "upstream_addr" UPSTREAM,
+    UpstreamBytesReceived "upstream_bytes_received" UPSTREAM,
+    UpstreamBytesSent "upstream_bytes_sent" UPSTREAM,
+    UpstreamCacheEtag "upstream_cache_etag" UPSTREAM,
+    UpstreamCacheLastModified "upstream_cache_last_modified" UPSTREAM,
+    UpstreamCacheStatus "upstream_cache_status" UPSTREAM,
+    UpstreamConnectTime "upstream_connect_time" UPSTREAM,
+    UpstreamHeaderTime "upstream_header_time" UPSTREAM,
+    UpstreamResponseLength "upstream_response_length" UPSTREAM,
+    UpstreamResponseTime "upstream_response_time" UPSTREAM,
+    UpstreamStatus "upstream_status" UPSTREAM,
+    Uri "uri" CORE,
 }
 
-/// Variables that nginx's built-in modules have and Proxy Lab has not.
-const REFUSED: &[&str] = &[
-    "ancient_browser",
-    "connections_active",
-    "connections_reading",
-    "connections_waiting",
-    "connections_writing",
-    "fastcgi_path_info",
-    "fastcgi_script_name",
-    "grpc_internal_trailers",
-    "modern_browser",
-    "msie",
-    "tcpinfo_rcv_space",
-    "tcpinfo_rtt",
-    "tcpinfo_rttvar",
-    "tcpinfo_snd_cwnd",
+/// All others, and the families, in alphabetical order.
+const OTHERS: &[Variable] = &[
+    refused("ancient_browser", BROWSER),
+    family("arg_", CORE, Var::Arg),
+    refused("connections_active", STUB_STATUS),
+    refused("connections_reading", STUB_STATUS),
+    refused("connections_waiting", STUB_STATUS),
+    refused("connections_writing", STUB_STATUS),
+    family("cookie_", CORE, Var::Cookie),
+    refused("fastcgi_path_info", FASTCGI),
+    refused("fastcgi_script_name", FASTCGI),
+    refused("grpc_internal_trailers", GRPC),
+    empty("http2", V2),
+    family("http_", CORE, Var::Http),
+    empty("invalid_referer", REFERER),
+    absent("limit_conn_status", LIMIT_CONN),
+    absent("limit_req_status", LIMIT_REQ),
+    refused("modern_browser", BROWSER),
+    refused("msie", BROWSER),
+    same("realip_remote_addr", REALIP, Builtin::RemoteAddr),
+    same("realip_remote_port", REALIP, Builtin::RemotePort),
+    absent("secure_link", SECURE_LINK),
+    absent("secure_link_expires", SECURE_LINK),
+    family("sent_http_", CORE, Var::SentHttp),
+    family("sent_trailer_", CORE, sent_trailer)
+        .differs("nginx has the trailers of `add_trailer` here; the lab has none"),
+    absent("slice_range", SLICE),
+    absent("ssl_alpn_protocol", SSL),
+    absent("ssl_cipher", SSL),
+    absent("ssl_ciphers", SSL),
+    absent("ssl_client_cert", SSL),
+    absent("ssl_client_escaped_cert", SSL),
+    absent("ssl_client_fingerprint", SSL),
+    absent("ssl_client_i_dn", SSL),
+    absent("ssl_client_i_dn_legacy", SSL),
+    absent("ssl_client_raw_cert", SSL),
+    absent("ssl_client_s_dn", SSL),
+    absent("ssl_client_s_dn_legacy", SSL),
+    absent("ssl_client_serial", SSL),
+    absent("ssl_client_v_end", SSL),
+    absent("ssl_client_v_remain", SSL),
+    absent("ssl_client_v_start", SSL),
+    absent("ssl_client_verify", SSL),
+    absent("ssl_curve", SSL),
+    absent("ssl_curves", SSL),
+    absent("ssl_early_data", SSL),
+    absent("ssl_protocol", SSL),
+    absent("ssl_server_name", SSL),
+    absent("ssl_session_id", SSL),
+    absent("ssl_session_reused", SSL),
+    refused("tcpinfo_rcv_space", CORE),
+    refused("tcpinfo_rtt", CORE),
+    refused("tcpinfo_rttvar", CORE),
+    refused("tcpinfo_snd_cwnd", CORE),
+    absent("uid_got", USERID),
+    empty("uid_reset", USERID),
+    absent("uid_set", USERID),
+    family("upstream_cookie_", UPSTREAM, Var::UpstreamCookie),
+    family("upstream_http_", UPSTREAM, Var::UpstreamHttp),
+    family("upstream_trailer_", UPSTREAM, Var::UpstreamTrailer),
 ];
 
-/// Variables of TLS, caches, limits and others: they have no value where none of these is in use.
-const ABSENT: &[&str] = &[
-    "gzip_ratio",
-    "limit_conn_status",
-    "limit_req_status",
-    "secure_link",
-    "secure_link_expires",
-    "slice_range",
-    "ssl_alpn_protocol",
-    "ssl_cipher",
-    "ssl_ciphers",
-    "ssl_client_cert",
-    "ssl_client_escaped_cert",
-    "ssl_client_fingerprint",
-    "ssl_client_i_dn",
-    "ssl_client_i_dn_legacy",
-    "ssl_client_raw_cert",
-    "ssl_client_s_dn",
-    "ssl_client_s_dn_legacy",
-    "ssl_client_serial",
-    "ssl_client_v_end",
-    "ssl_client_v_remain",
-    "ssl_client_v_start",
-    "ssl_client_verify",
-    "ssl_curve",
-    "ssl_curves",
-    "ssl_early_data",
-    "ssl_protocol",
-    "ssl_server_name",
-    "ssl_session_id",
-    "ssl_session_reused",
-    "uid_got",
-    "uid_set",
-];
-
-/// The same, with an empty value.
-const EMPTY: &[&str] = &["http2", "invalid_referer", "uid_reset"];
+/// The table: every variable of the modules that Debian's nginx 1.22.1 has built in.
+pub fn variables() -> impl Iterator<Item = &'static Variable> {
+    BUILTINS.iter().chain(OTHERS)
+}
 
 /// What is known of a name.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -191,45 +291,27 @@ impl Known {
 
 /// Looks a lower-case name up among nginx's variables, those with a prefix (`http_…`) included.
 pub fn known(name: &str) -> Option<Known> {
-    if let Ok(index) = BUILTINS.binary_search_by_key(&name, |(name, _)| name) {
-        return BUILTINS
-            .get(index)
-            .map(|(_, builtin)| Known::Var(Var::Builtin(*builtin)));
+    let exact = |table: &'static [Variable]| {
+        let index = table.binary_search_by_key(&name, |variable| variable.name);
+        index.ok().and_then(|index| table.get(index))
+    };
+    let bytes = |text: &str| Bytes::copy_from_slice(text.as_bytes());
+    if let Some(variable) = exact(BUILTINS).or_else(|| exact(OTHERS)) {
+        match variable.means {
+            Means::Value(builtin) => return Some(Known::Var(Var::Builtin(builtin))),
+            Means::Absent => return Some(Known::Var(Var::Absent(bytes(name)))),
+            Means::Empty => return Some(Known::Var(Var::Empty(bytes(name)))),
+            Means::Refused => return Some(Known::Refused),
+            Means::Family(_) => {}
+        }
     }
-    if REFUSED.contains(&name) {
-        return Some(Known::Refused);
-    }
-    // No trailers are sent.
-    if ABSENT.contains(&name) || name.starts_with("sent_trailer_") {
-        return Some(Known::Var(Var::Absent(Bytes::copy_from_slice(
-            name.as_bytes(),
-        ))));
-    }
-    if EMPTY.contains(&name) {
-        return Some(Known::Var(Var::Empty(Bytes::copy_from_slice(
-            name.as_bytes(),
-        ))));
-    }
-    // Without `set_real_ip_from`, the address that came is the address.
-    match name {
-        "realip_remote_addr" => return Some(Known::Var(Var::Builtin(Builtin::RemoteAddr))),
-        "realip_remote_port" => return Some(Known::Var(Var::Builtin(Builtin::RemotePort))),
-        _ => {}
-    }
-    type Make = fn(Bytes) -> Var;
-    let prefixes: [(&str, Make); 7] = [
-        ("upstream_http_", Var::UpstreamHttp),
-        ("upstream_cookie_", Var::UpstreamCookie),
-        ("upstream_trailer_", Var::UpstreamTrailer),
-        ("sent_http_", Var::SentHttp),
-        ("http_", Var::Http),
-        ("cookie_", Var::Cookie),
-        ("arg_", Var::Arg),
-    ];
-    let found = prefixes
-        .iter()
-        .find_map(|(prefix, make)| Some((name.strip_prefix(prefix)?, make)));
-    found.map(|(rest, make)| Known::Var(make(Bytes::copy_from_slice(rest.as_bytes()))))
+    OTHERS.iter().find_map(|variable| {
+        let Means::Family(make) = variable.means else {
+            return None;
+        };
+        let rest = name.strip_prefix(variable.name)?;
+        Some(Known::Var(make(bytes(rest))))
+    })
 }
 
 /// Names for suggestions.
@@ -242,7 +324,7 @@ pub fn names<'a>() -> impl Iterator<Item = &'a str> {
         "http_upgrade",
         "http_x_forwarded_for",
     ];
-    BUILTINS.iter().map(|(name, _)| *name).chain(COMMON)
+    BUILTINS.iter().map(|variable| variable.name).chain(COMMON)
 }
 
 #[cfg(test)]
@@ -251,7 +333,8 @@ mod tests {
 
     #[test]
     fn names_are_sorted_for_the_search() {
-        assert!(BUILTINS.is_sorted_by_key(|(name, _)| name));
+        assert!(BUILTINS.is_sorted_by_key(|variable| variable.name));
+        assert!(OTHERS.is_sorted_by_key(|variable| variable.name));
     }
 
     #[test]

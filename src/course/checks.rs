@@ -104,6 +104,8 @@ pub struct Because {
     /// What the backend got.
     #[serde(default)]
     pub received: Received,
+    /// A text in the lines that the request left in the error log.
+    pub log: Option<String>,
 }
 
 /// What is sent, and what must follow.
@@ -146,8 +148,8 @@ fn once() -> u32 {
 pub struct Expected {
     /// One of these.
     pub status: OneOrMore<u16>,
-    /// `Name: value`, exactly; a name that is sent twice has both values, joined by a comma.
-    pub headers: Vec<String>,
+    /// `Name: value`, exactly; a name that is sent twice has both values, joined by a comma. Of a list one must be there.
+    pub headers: Vec<OneOrMore<String>>,
     /// `Name: part of the value`
     pub headers_contain: Vec<String>,
     /// Names that must be there.
@@ -176,7 +178,7 @@ pub struct Received {
     pub target: Option<String>,
     pub path: Option<String>,
     pub query: Option<String>,
-    pub headers: Vec<String>,
+    pub headers: Vec<OneOrMore<String>>,
     pub headers_contain: Vec<String>,
     pub has: Vec<String>,
     pub absent: Vec<String>,

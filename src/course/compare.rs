@@ -3,7 +3,7 @@
 use serde_json::Value;
 
 use super::backends::Arrived;
-use super::checks::{Expected, Received, split_header};
+use super::checks::{Expected, OneOrMore, Received, split_header};
 use super::client::shortened;
 use super::message::{Message, MessageError};
 use super::placeholders::{Draw, PlaceholderError};
@@ -190,7 +190,7 @@ fn one_received(expected: &Received, draw: &Draw, arrived: &Arrived) -> Compared
 
 /// What is asked of headers, of both directions.
 struct Fields<'a> {
-    headers: &'a [String],
+    headers: &'a [OneOrMore<String>],
     contain: &'a [String],
     has: &'a [String],
     absent: &'a [String],
@@ -201,13 +201,19 @@ fn headers(fields: &Fields<'_>, draw: &Draw, message: &Message, to: &str) -> Com
         Some(value) => format!("{to}{name}: {value}"),
         None => format!("{to}no header {name}"),
     };
-    for line in fields.headers {
-        let line = draw.fill(line)?;
-        let Some((name, wanted)) = split_header(&line) else {
-            continue;
-        };
-        if message.header(name).as_deref() != Some(wanted) {
-            return differs(format!("{to}{name}: {wanted}"), seen(name));
+    for one in fields.headers {
+        let lines: Result<Vec<String>, _> = one.as_slice().iter().map(|l| draw.fill(l)).collect();
+        let lines = lines?;
+        let wanted: Vec<(&str, &str)> = lines.iter().filter_map(|l| split_header(l)).collect();
+        let there = |&(name, value): &(&str, &str)| message.header(name).as_deref() == Some(value);
+        if let Some((name, _)) = wanted.first()
+            && !wanted.iter().any(there)
+        {
+            let all = wanted
+                .iter()
+                .map(|(name, value)| format!("{name}: {value}"));
+            let all = all.collect::<Vec<_>>().join(" or ");
+            return differs(format!("{to}{all}"), seen(name));
         }
     }
     for line in fields.contain {

@@ -68,7 +68,7 @@ impl Desk {
         fs::rename(&new, &file).map_err(at(&file))
     }
 
-    /// Copies the exercise, unless it was started before; true if it is new.
+    /// Copies what the learner has not got of the exercise; true if it was not started before.
     ///
     /// # Errors
     /// A file cannot be copied.
@@ -116,7 +116,7 @@ fn copy(from: &Path, to: &Path, top: bool) -> Result<(), DeskError> {
         let (from, to) = (entry.path(), to.join(&name));
         if from.is_dir() {
             copy(&from, &to, false)?;
-        } else {
+        } else if !to.exists() {
             fs::copy(&from, &to).map_err(at(&from))?;
         }
     }

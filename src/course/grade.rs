@@ -9,6 +9,7 @@ use super::backends::{Backends, Behaviour, Wanted};
 use super::checks::{BackendSpec, Checks, Scripted};
 use super::copy::{Copy, CopyError};
 use super::exercise::{CourseError, Exercise};
+use super::graded::Refusal;
 use super::nginx::Nginx;
 use super::placeholders::{Draw, PlaceholderError};
 use super::run::Run;
@@ -99,13 +100,11 @@ pub fn grade(
         Err(StartError::Refused(mut refusal)) => {
             refusal.first = copy.shown(&refusal.first);
             refusal.text = copy.shown(&refusal.text);
+            refusal.brief = copy.shown(&refusal.brief);
             verdict.refusal = Some(refusal);
         }
         Err(StartError::Exhausted(why)) => {
-            verdict.refusal = Some(super::graded::Refusal {
-                text: format!("{why}\n"),
-                first: why,
-            });
+            verdict.refusal = Some(Refusal::line(why));
         }
         Err(error) => return Err(GradeError::Start(error.to_string())),
     }

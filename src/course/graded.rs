@@ -15,9 +15,10 @@ use std::sync::Arc;
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 use serde::{Deserialize, Serialize};
 
+use crate::config::diagnostics::Diagnostic;
 use crate::config::model::{ListenAddress, Model};
 use crate::config::render::render;
-use crate::config::{self, LoadOptions};
+use crate::config::{self, LoadError, LoadOptions};
 use crate::front::log::Logs;
 use crate::front::server::{self, FrontOptions};
 use crate::front::worker::AddressMap;
@@ -30,6 +31,9 @@ const PROCESSOR: u64 = 20;
 const FILE: u64 = 64 << 20;
 /// Open files and sockets.
 const DESCRIPTORS: u64 = 256;
+
+/// The end of nginx's message about a block that is never closed.
+const NO_BRACE: &str = "expecting \"}\"";
 
 /// A line among the error lines: those of the story that is told next are complete. Both come by pipes of their own,
 /// and neither says by itself how far the other has come.
@@ -74,6 +78,8 @@ pub struct Refusal {
     pub first: String,
     /// All diagnostics, as `-t` shows them.
     pub text: String,
+    /// The one to begin with: nginx stops at the first, and what follows it is often its echo.
+    pub brief: String,
 }
 
 /// Runs the command.
@@ -101,7 +107,7 @@ fn serve() -> Result<(), Box<dyn std::error::Error>> {
     };
     let logs = match Logs::open(&model, true) {
         Ok(logs) => Arc::new(logs),
-        Err(error) => return say(&Word::Refused(Refusal::line(&error))),
+        Err(error) => return say(&Word::Refused(Refusal::line(format!("[emerg] {error}")))),
     };
     let mut options = FrontOptions {
         listen_map: AddressMap::closed(Vec::new(), any_port()),
@@ -113,7 +119,7 @@ fn serve() -> Result<(), Box<dyn std::error::Error>> {
     };
     let bound = match server::bind(&model, &options) {
         Ok(bound) => bound,
-        Err(error) => return say(&Word::Refused(Refusal::line(&error))),
+        Err(error) => return say(&Word::Refused(Refusal::line(format!("[emerg] {error}")))),
     };
     let places = bound
         .iter()
@@ -150,25 +156,42 @@ fn load(job: &Job) -> Result<Model, Refusal> {
         prefix: job.prefix.clone(),
         ..LoadOptions::default()
     };
-    let mut model = config::load(&options).map_err(|error| Refusal {
-        first: error.to_string(),
-        text: error
-            .diagnostics
-            .iter()
-            .map(|found| render(found, &error.sources, false))
-            .collect(),
-    })?;
+    let mut model = config::load(&options).map_err(|error| Refusal::of(&error))?;
     // One worker, whatever the file says: the order of peers is then the same each time.
     model.process.workers = 1;
     Ok(model)
 }
 
 impl Refusal {
-    fn line(error: &dyn std::error::Error) -> Self {
-        let first = format!("[emerg] {error}");
+    fn of(error: &LoadError) -> Self {
+        let shown = |found: &Diagnostic| render(found, &error.sources, false);
+        let mut fatal = error.diagnostics.iter().filter(|found| found.is_fatal());
+        let mut brief = fatal.next().map(shown).unwrap_or_default();
+        let rest: Vec<&Diagnostic> = fatal.collect();
+        // Whatever comes behind a brace that is missing is in the wrong place: the brace is the cause.
+        let brace = rest.iter().find(|found| found.message.ends_with(NO_BRACE));
+        brief.extend(brace.map(|found| shown(found)));
+        match rest.len() - usize::from(brace.is_some()) {
+            0 => {}
+            1 => brief.push_str("… and one more message, perhaps because of this.\n"),
+            n => brief.push_str(&format!(
+                "… and {n} more messages, perhaps because of this.\n"
+            )),
+        }
         Self {
-            text: format!("nginx: {first}\n"),
+            first: error.to_string(),
+            text: error.diagnostics.iter().map(shown).collect(),
+            brief,
+        }
+    }
+
+    /// A refusal that is said in one line.
+    pub fn line(first: String) -> Self {
+        let text = format!("nginx: {first}\n");
+        Self {
+            brief: text.clone(),
             first,
+            text,
         }
     }
 }

@@ -7,7 +7,7 @@
 
 mod backends;
 pub mod checks;
-mod client;
+pub mod client;
 mod compare;
 mod copy;
 pub mod desk;

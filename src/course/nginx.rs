@@ -131,6 +131,7 @@ fn refused(said: &str) -> StartError {
     StartError::Refused(Refusal {
         first: first.unwrap_or_default().to_owned(),
         text: said.to_owned(),
+        brief: said.to_owned(),
     })
 }
 

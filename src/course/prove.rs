@@ -61,20 +61,32 @@ impl Proof<'_> {
     pub fn of(&self, exercise: &Exercise) -> Result<Proved, GradeError> {
         let mut properties = Vec::new();
         let mut add = |name, faults| properties.push(Property { name, faults });
+        let missing = missing(exercise);
+        if !missing.is_empty() {
+            add("the files are there", missing);
+            return Ok(Proved {
+                exercise: exercise.name.clone(),
+                properties,
+                seconds: 0.0,
+            });
+        }
         let start = self.grade(exercise, &exercise.start(), 1)?;
-        add("the start fails", start_fails(&start));
+        add(
+            "the start fails",
+            start_fails(&start, exercise.checks()?.broken),
+        );
         let mut seconds = f64::INFINITY;
         let mut solved = Vec::new();
-        let mut faults = Vec::new();
+        let mut failed = Vec::new();
         for seed in 1..=self.seeds.max(1) {
             let verdict = self.grade(exercise, &exercise.solution(), seed)?;
             seconds = seconds.min(verdict.seconds);
             if !verdict.is_right() {
-                faults.push(told(&format!("seed {seed}"), &verdict));
+                failed.push((seed, told(&format!("seed {seed}"), &verdict)));
             }
             solved.push(verdict);
         }
-        add("the solution passes", faults);
+        add("the solution passes", solution_fails(failed));
         add("it is quick", quick(exercise, seconds)?);
         add("wrong answers are told why", self.wrong(exercise)?);
         add(
@@ -111,7 +123,7 @@ impl Proof<'_> {
             if told != wrong.says && !(verdict.refusal.is_some() && told.contains(&wrong.says)) {
                 let name = wrong.file.file_name().unwrap_or_default().to_string_lossy();
                 faults.push(format!(
-                    "wrong/{name} is told: {told}\n  and not: {}",
+                    "wrong/{name} is told: {told}\nand not: {}",
                     wrong.says
                 ));
             }
@@ -159,10 +171,54 @@ impl Proof<'_> {
     }
 }
 
-fn start_fails(start: &Verdict) -> Vec<String> {
-    match start.is_right() {
-        true => vec!["the start passes: there is nothing to do".to_owned()],
-        false => Vec::new(),
+/// What an exercise cannot be proved without.
+fn missing(exercise: &Exercise) -> Vec<String> {
+    let files = [
+        ("README.md", "the task, with a curl to try"),
+        ("nginx.conf", "the start"),
+        (
+            "hints.md",
+            "three hints or more, with a line --- between two",
+        ),
+        ("solution/nginx.conf", "a right answer"),
+        ("explanation.md", "what is shown after passing"),
+    ];
+    let gone = files
+        .iter()
+        .filter(|(name, _)| !exercise.folder.join(name).is_file());
+    gone.map(|(name, what)| format!("{name} is missing: {what}"))
+        .collect()
+}
+
+fn start_fails(start: &Verdict, broken: bool) -> Vec<String> {
+    let fault = match &start.refusal {
+        _ if start.is_right() => "the start passes: there is nothing to do".to_owned(),
+        Some(refusal) if !broken => format!(
+            "the start does not load, and check.toml does not say `broken = true`: {}",
+            refusal.first
+        ),
+        None if broken => {
+            "the start loads, and check.toml says `broken = true`: it is for a file that does not"
+                .to_owned()
+        }
+        _ => return Vec::new(),
+    };
+    vec![fault]
+}
+
+/// The first failure, and which other drawings fail.
+fn solution_fails(failed: Vec<(u64, String)>) -> Vec<String> {
+    let mut failed = failed.into_iter();
+    let Some((_, first)) = failed.next() else {
+        return Vec::new();
+    };
+    let others: Vec<String> = failed.map(|(seed, _)| seed.to_string()).collect();
+    match others.is_empty() {
+        true => vec![first],
+        false => vec![format!(
+            "{first}\nand it fails with seed {}",
+            others.join(", ")
+        )],
     }
 }
 

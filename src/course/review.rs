@@ -120,8 +120,11 @@ impl<'a> Review<'a> {
             self.filled(&span, &because.say)?;
             self.expected(&span, &because.answer)?;
             self.received(&span, &because.received, checks)?;
-            if because.answer.is_empty() && because.received.is_empty() {
-                let message = "a [[check.because]] says by answer or received when it is meant";
+            let log = because.log.as_deref().unwrap_or_default();
+            let without_log = self.filled(&span, log)?.trim().is_empty();
+            if without_log && because.answer.is_empty() && because.received.is_empty() {
+                let message =
+                    "a [[check.because]] says by answer, received or log when it is meant";
                 return self.wrong(&span, &because.say, message);
             }
         }
@@ -178,7 +181,9 @@ impl<'a> Review<'a> {
         for &status in expected.status.as_slice() {
             self.status(span, status)?;
         }
-        self.headers(span, &expected.headers)?;
+        for one in &expected.headers {
+            self.headers(span, one.as_slice())?;
+        }
         self.headers(span, &expected.headers_contain)?;
         let texts = expected.contains.as_slice().iter();
         for text in texts.chain(expected.lacks.as_slice()).chain(&expected.body) {
@@ -210,7 +215,9 @@ impl<'a> Review<'a> {
                 "where no request is to come, nothing can be asked of it",
             );
         }
-        self.headers(span, &received.headers)?;
+        for one in &received.headers {
+            self.headers(span, one.as_slice())?;
+        }
         self.headers(span, &received.headers_contain)?;
         let texts = [
             &received.target,

@@ -1,5 +1,6 @@
 //! One answer under way: each request of each check is sent, and both ends are compared with what is asked.
 
+use std::net::Ipv4Addr;
 use std::time::{Duration, Instant};
 
 use super::backends::{Arrived, Backends, Wanted};
@@ -113,7 +114,11 @@ impl Run<'_> {
         for because in &check.because {
             let received = compare::received(&because.received, &self.draw, &exchanged.arrived)?;
             let answer = compare::answer(&because.answer, &self.draw, &exchanged.answer)?;
-            if received.is_none() && answer.is_none() {
+            let logged = match &because.log {
+                Some(text) => exchanged.errors.contains(&self.draw.fill(text)?),
+                None => true,
+            };
+            if received.is_none() && answer.is_none() && logged {
                 message.0 = self.draw.fill(&because.say)?;
                 if let Some(look) = &because.look {
                     message.1 = self.draw.fill(look)?;
@@ -128,7 +133,7 @@ impl Run<'_> {
         Ok(Failure {
             message: message.0,
             look: message.1,
-            sent: exchanged.sent.shown,
+            sent: self.command(&exchanged.sent, &mismatch.expected),
             expected: mismatch.expected,
             seen: with_status(mismatch.seen, &exchanged.answer),
             place: exchanged
@@ -138,6 +143,18 @@ impl Run<'_> {
             story: exchanged.story,
             log: found.log.map(|line| self.copy.shown(&line)),
         })
+    }
+
+    /// The command that sends the same, and from the same address where that is what matters.
+    fn command(&self, sent: &Outgoing, expected: &str) -> String {
+        let client = self.draw.client();
+        let shown = sent.shown.as_str();
+        match shown.strip_prefix("curl ") {
+            Some(rest) if client != Ipv4Addr::LOCALHOST && names(expected, client) => {
+                format!("curl --interface {client} {rest}")
+            }
+            _ => shown.to_owned(),
+        }
     }
 
     fn outgoing(&self, request: &Request) -> Result<Outgoing, GradeError> {
@@ -279,6 +296,12 @@ impl Run<'_> {
         }
         map(&mut exchanged.errors);
     }
+}
+
+/// Whether a text has the address in it, and not as a part of a longer one.
+fn names(text: &str, address: Ipv4Addr) -> bool {
+    let part = |c: char| !c.is_ascii_digit() && c != '.';
+    text.split(part).any(|word| word.parse() == Ok(address))
 }
 
 /// The status of the answer beside what was seen, unless that is what was seen.

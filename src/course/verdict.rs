@@ -7,6 +7,9 @@ use super::graded::Refusal;
 /// The form of the JSON; it changes when a field changes its meaning or goes.
 pub const VERSION: u32 = 1;
 
+/// Part of the message about something that nginx has and the lab has not.
+const NOT_HERE: &str = "Proxy Lab does not implement it";
+
 /// The result of grading one answer.
 #[derive(Debug, Clone)]
 pub struct Verdict {
@@ -78,10 +81,12 @@ impl Verdict {
     /// The first line: what is wrong, in words.
     pub fn headline(&self) -> String {
         if let Some(refusal) = &self.refusal {
-            return format!(
-                "Not yet: nginx would not start with this file. {}",
-                refusal.first
-            );
+            let why = if refusal.first.contains(NOT_HERE) {
+                "Proxy Lab cannot serve this file, though nginx might."
+            } else {
+                "nginx would not start with this file."
+            };
+            return format!("Not yet: {why} {}", refusal.first);
         }
         match self.first_failure() {
             Some(failure) => format!("Not yet: {}", failure.message),
@@ -95,7 +100,7 @@ impl Verdict {
         let code = if right { Paint::GOOD } else { Paint::BAD };
         let mut text = format!("{}\n", paint.with(code, &self.headline()));
         if let Some(refusal) = &self.refusal {
-            text.push_str(&format!("\n{}", indented(&refusal.text)));
+            text.push_str(&format!("\n{}", indented(&refusal.brief)));
         } else if let Some(failure) = self.first_failure() {
             text.push('\n');
             let mut row = |name: &str, value: &str| {

@@ -7,6 +7,7 @@ use crate::config::model::LogLevel;
 use super::log;
 use super::reply::Flow;
 use super::request::Request;
+use super::trace::{self, Step};
 
 /// Refuses the client that a rule denies.
 ///
@@ -20,6 +21,14 @@ pub fn check(r: &Request) -> Result<(), Flow> {
     let client = r.connection.peer.map(|peer| plain(peer.ip()));
     match rules.iter().find(|rule| rule.from.covers(client)) {
         Some(rule) if rule.deny => {
+            r.note(|| Step::Refused {
+                directive: trace::place(&r.model, rule.span),
+                reason: match client {
+                    Some(client) => format!("refuses the client, {client}"),
+                    None => "refuses the client".to_owned(),
+                },
+                status: 403,
+            });
             log::error(r, LogLevel::Error, "access forbidden by rule");
             Err(Flow::Status(403))
         }

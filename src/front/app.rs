@@ -14,14 +14,15 @@ use bytes::Bytes;
 
 use crate::config::model::{HeadSettings, Model};
 use crate::wire::answer::{Answer, End, Outcome};
+use crate::wire::connection::Connection;
 use crate::wire::request_parser::HeadLimits;
-use crate::wire::serve::{Gone, Handler, Incoming};
+use crate::wire::serve::{Handler, Incoming, Unasked};
 
 use super::choose::How;
 use super::proxy::states::UpstreamStates;
 use super::request::{MAX_URI_CHANGES, Request};
 use super::worker::Worker;
-use super::{choose, filters, log, phases, story, trace};
+use super::{choose, filters, log, phases, story, trace, unasked};
 
 /// What travels through actix-web beside the plain request.
 struct FrontRequest {
@@ -92,6 +93,12 @@ where
         }
     }
 
+    fn unasked(&self, connection: &Connection, end: Unasked) {
+        if let Some(at) = self.model.listens.get(self.listen) {
+            unasked::log(&self.worker.logs, at, connection, end);
+        }
+    }
+
     async fn handle(&self, incoming: Incoming) -> Answer {
         let mut request = HttpRequest::with_payload(Payload::None);
         request.head_mut().peer_addr = incoming.connection.peer;
@@ -129,8 +136,7 @@ async fn answer(front: FrontRequest) -> Answer {
     let gone = front.incoming.gone;
     let mut r = begin(front);
     let mut answer = match gone {
-        Some(Gone::TimedOut) => phases::silent(&mut r, 408),
-        Some(Gone::Closed) => phases::silent(&mut r, 400),
+        Some(gone) => phases::gone(&mut r, gone),
         None => phases::run(&mut r).await,
     };
     if answer.has_trailers {
@@ -180,6 +186,7 @@ fn begin(front: FrontRequest) -> Request {
         args_given: false,
         uri_as_received: true,
         valid_location: true,
+        uri_changed: false,
         add_uri_to_alias: false,
         method: head.method,
         method_name: head.method_name.share(&head.raw),
@@ -199,6 +206,7 @@ fn begin(front: FrontRequest) -> Request {
         bytes_sent: Cell::new(0),
         head_sent: Cell::new(0),
         complete: Cell::new(false),
+        gzipped: Rc::default(),
         upstreams: Rc::new(UpstreamStates::default()),
         proxy_host: None,
         proxy_port: None,
@@ -212,6 +220,10 @@ fn begin(front: FrontRequest) -> Request {
         discarding: false,
         carried: Vec::new(),
         carried_type: None,
+        override_charset: None,
+        expects_trailers: Cell::new(false),
+        action: Cell::new(None),
+        continues: Cell::new(false),
         request_id: std::cell::OnceCell::new(),
         first_values: RefCell::default(),
         is_over: Cell::new(false),
@@ -243,6 +255,7 @@ fn finish(r: &Request, outcome: &Outcome) {
         r.status.set(408);
     }
     r.is_over.set(true);
+    r.action.set(Some("logging request"));
     if r.worker.effects.happen() {
         log::access(r);
     }

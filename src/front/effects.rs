@@ -4,9 +4,8 @@
 //! Reading is no effect: files are looked at and the clock is read in both. Peers are chosen by the worker's own
 //! balancer, and whoever explains has a worker of its own: no running server's counts move.
 
-use std::sync::atomic::{AtomicU64, Ordering};
-
 use super::trace::Trace;
+use crate::wire::spool;
 
 /// How a worker's requests may act on the world.
 #[derive(Debug, Default)]
@@ -33,13 +32,9 @@ impl Effects {
         matches!(self, Effects::Real)
     }
 
-    /// The number of the next `multipart/byteranges`, counted in the whole process from 1.
+    /// The number of the next `multipart/byteranges`, counted in the whole process, together with temporary files.
     pub fn next_boundary(&self) -> u64 {
-        static NEXT: AtomicU64 = AtomicU64::new(1);
-        match self {
-            Effects::Real => NEXT.fetch_add(1, Ordering::Relaxed),
-            Effects::Explained(_) => NEXT.load(Ordering::Relaxed),
-        }
+        spool::next_number(!self.happen())
     }
 
     /// How much of a request's body stays in memory before a temporary file is made.

@@ -17,7 +17,7 @@ use crate::config::model::Model;
 use crate::wire::answer::{Answer, Body, End, Outcome, PieceOf};
 use crate::wire::connection::Connection;
 use crate::wire::request_parser::HeadLimits;
-use crate::wire::serve::{Gone, Handler, Incoming, Registry, serve};
+use crate::wire::serve::{Gone, Handler, Incoming, Registry, Unasked, serve};
 use crate::wire::stream::Stream;
 
 use super::app::{AtListen, application};
@@ -184,7 +184,6 @@ fn without_end(story: &str) -> String {
 enum Seen {
     Answer(Ending),
     /// Nothing is sent.
-    /// Nothing is sent.
     Silent,
     Incomplete,
 }
@@ -203,6 +202,9 @@ where
             Error = actix_web::Error,
         >,
 {
+    /// Nothing is logged here.
+    fn unasked(&self, _: &Connection, _: Unasked) {}
+
     fn limits(&self, host: &[u8]) -> Option<HeadLimits> {
         self.inner.limits(host)
     }

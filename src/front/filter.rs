@@ -44,10 +44,15 @@ pub fn apply(r: &mut Request, mut reply: Reply) -> Result<Answer, Instead> {
     }
     if !r.carried.is_empty() {
         let mut headers = std::mem::take(&mut r.carried);
-        headers.append(&mut reply.headers);
         if let Some(at) = &mut reply.location_at {
             *at += headers.len();
         }
+        // A redirect's came after them.
+        if let Some(location) = reply.location.take() {
+            reply.location_at = Some(headers.len());
+            headers.push((Bytes::from_static(b"Location"), location));
+        }
+        headers.append(&mut reply.headers);
         reply.headers = headers;
     }
     if let Some((content_type, len, charset)) = r.carried_type.take() {
@@ -56,22 +61,51 @@ pub fn apply(r: &mut Request, mut reply: Reply) -> Result<Answer, Instead> {
             (reply.content_type, reply.type_len, reply.charset) = (content_type, len, charset);
         }
     }
+    reply.override_charset = r.override_charset.clone();
     r.status.set(reply.status);
-    conditional::apply(r, &mut reply)
-        .inspect_err(|_| r.filter_finalized = true)
-        .map_err(Instead::Status)?;
+    if let Err(status) = conditional::apply(r, &mut reply) {
+        r.filter_finalized = true;
+        // nginx forgets all that it knew of the answer.
+        r.override_charset = None;
+        r.continues.set(r.continues.get() || r.body.is_expected());
+        return Err(Instead::Status(status));
+    }
     r.status.set(reply.status);
-    let mut plan = Plan::default();
+    let mut plan = Plan {
+        trailers: r.expects_trailers.get(),
+        ..Plan::default()
+    };
     if r.location.filters.active || reply.override_charset.is_some() {
         let before = filters::before_headers(r, &mut reply);
         add_headers(r, &mut reply);
         plan = filters::after_headers(r, before, &mut reply)
-            .map_err(|filters::GivenUp| Instead::Silence(reply.status))?;
+            .map_err(|filters::GivenUp| given_up(r, &reply))?;
     } else {
         add_headers(r, &mut reply);
     }
-    ranges::apply(r, &mut reply).map_err(Instead::Status)?;
+    if let Err(status) = ranges::apply(r, &mut reply) {
+        // What the answer was to say stays, and the body was thrown away for it.
+        r.redirect_to = reply.location.take();
+        r.continues.set(r.continues.get() || r.body.is_expected());
+        return Err(Instead::Status(status));
+    }
     Ok(finish(r, reply, plan))
+}
+
+/// The log tells of the head as far as it was made.
+fn given_up(r: &Request, reply: &Reply) -> Instead {
+    *r.sent_fields.borrow_mut() = head_bytes(r, reply, Stage::Filtered).fields();
+    r.continues.set(r.continues.get() || r.body.is_expected());
+    Instead::Silence(reply.status)
+}
+
+/// The `100 Continue` that is still owed.
+pub fn interim(r: &Request) -> Bytes {
+    if !r.continues.take() && !r.body.is_expected() {
+        return Bytes::new();
+    }
+    r.body.forget_expect();
+    Bytes::from_static(CONTINUE)
 }
 
 /// Statuses whose answers get headers and trailers without `always`.
@@ -98,15 +132,19 @@ fn add_headers(r: &Request, reply: &mut Reply) {
         note_sent_fields(r, reply, &header.value);
         let value = variables::evaluate(&header.value, r);
         // These two stand for the answer's own field of that name, be it by having none.
-        if header.name.eq_ignore_ascii_case(b"last-modified") {
+        let is_time = header.name.eq_ignore_ascii_case(b"last-modified");
+        if is_time {
             reply.last_modified = None;
             reply.last_modified_in_headers = true;
-            reply.remove_headers(b"last-modified", 0);
-        } else if header.name.eq_ignore_ascii_case(b"etag") {
-            reply.remove_headers(b"etag", 0);
         }
-        if !value.is_empty() {
-            reply.headers.push((header.name.clone(), value));
+        let replaces = is_time || header.name.eq_ignore_ascii_case(b"etag");
+        let same = |(name, _): &(Bytes, Bytes)| name.eq_ignore_ascii_case(&header.name);
+        let old = reply.headers.iter().rposition(same);
+        match old.filter(|_| replaces) {
+            Some(at) if value.is_empty() => reply.remove_header_at(at),
+            Some(at) => reply.headers[at] = (header.name.clone(), value),
+            None if value.is_empty() => {}
+            None => reply.headers.push((header.name.clone(), value)),
         }
     }
 }
@@ -116,12 +154,12 @@ pub fn note_sent_fields(r: &Request, reply: &Reply, value: &Template) {
     let is_mapped = |part: &Part| matches!(part, Part::Variable(Var::Slot(_)));
     let by_map = r.model.maps_read_sent && value.parts.iter().any(is_mapped);
     if by_map || value.reads_sent() {
-        *r.sent_fields.borrow_mut() = head_bytes(r, reply, false).fields();
+        *r.sent_fields.borrow_mut() = head_bytes(r, reply, Stage::Filtered).fields();
     }
 }
 
 /// Framing, the connection's fate, and the head.
-fn finish(r: &mut Request, mut reply: Reply, plan: Plan) -> Answer {
+fn finish(r: &mut Request, mut reply: Reply, mut plan: Plan) -> Answer {
     // A 204 of our own has no fields of a body; one of an upstream's is passed on with what it says.
     if reply.status == 204 && reply.status_line.is_none() {
         reply.content_type = Bytes::new();
@@ -138,9 +176,12 @@ fn finish(r: &mut Request, mut reply: Reply, plan: Plan) -> Answer {
     let head = if r.head.version < 1000 || r.answer_bare {
         Head::default()
     } else {
-        head_bytes(r, &reply, chunked)
+        head_bytes(r, &reply, Stage::Sent { chunked })
     };
     *r.sent_fields.borrow_mut() = head.fields();
+    for filter in &mut plan.filters {
+        filter.head_made(r);
+    }
     let stream_must_run = matches!(reply.body, ReplyBody::Stream(_)) && reply.upgrade;
     let mut framed = chunked && !head_only;
     let has_trailers = framed && plan.trailers;
@@ -160,12 +201,7 @@ fn finish(r: &mut Request, mut reply: Reply, plan: Plan) -> Answer {
     } else {
         filtered(r, reply.body, plan.filters)
     };
-    let interim = if r.body.is_expected() {
-        r.body.forget_expect();
-        Bytes::from_static(CONTINUE)
-    } else {
-        Bytes::new()
-    };
+    let interim = interim(r);
     Answer {
         head: head.bytes,
         interim,
@@ -177,6 +213,7 @@ fn finish(r: &mut Request, mut reply: Reply, plan: Plan) -> Answer {
         policy: policy(r),
         done: None,
         silent: false,
+        reset: false,
     }
 }
 
@@ -295,12 +332,7 @@ fn size(r: &Request, template: &Option<Template>) -> u64 {
     let Some(template) = template else { return 0 };
     let text = variables::evaluate(template, r);
     crate::config::size(&text).unwrap_or_else(|| {
-        let message = [
-            b"invalid size \"",
-            &text[..],
-            b"\" while sending response to client",
-        ]
-        .concat();
+        let message = [b"invalid size \"", &text[..], b"\""].concat();
         log::error_bytes(r, LogLevel::Error, &message);
         0
     })
@@ -320,8 +352,17 @@ impl Head {
     }
 }
 
+/// How far a head came.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Stage {
+    /// Filters still look at it: a `Location` is what it was given.
+    Filtered,
+    /// As it is sent.
+    Sent { chunked: bool },
+}
+
 /// Status line and fields in nginx's order.
-fn head_bytes(r: &Request, reply: &Reply, chunked: bool) -> Head {
+fn head_bytes(r: &Request, reply: &Reply, stage: Stage) -> Head {
     let mut out = BytesMut::with_capacity(256 + 48 * reply.headers.len());
     out.extend_from_slice(b"HTTP/1.1 ");
     match (&reply.status_line, pages::status_line(reply.status)) {
@@ -358,11 +399,13 @@ fn head_bytes(r: &Request, reply: &Reply, chunked: bool) -> Head {
         field(&mut out, b"Last-Modified", date::http_time(time).as_bytes());
     }
     let location = location_value(reply);
-    let absolute = location.filter(|l| l.starts_with(b"/") && r.location.core.absolute_redirect);
+    let absolute = location.filter(|l| {
+        l.starts_with(b"/") && r.location.core.absolute_redirect && stage != Stage::Filtered
+    });
     if let Some(path) = absolute {
         absolute_location(&mut out, r, path);
     }
-    if chunked {
+    if stage == (Stage::Sent { chunked: true }) {
         out.extend_from_slice(b"Transfer-Encoding: chunked\r\n");
     }
     connection_fields(&mut out, r, reply);

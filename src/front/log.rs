@@ -156,7 +156,12 @@ impl Logs {
         self.write_error(&model.process.error_log, level, &line);
     }
 
-    fn write_error(&self, logs: &[crate::config::model::ErrorLog], level: LogLevel, line: &[u8]) {
+    pub(super) fn write_error(
+        &self,
+        logs: &[crate::config::model::ErrorLog],
+        level: LogLevel,
+        line: &[u8],
+    ) {
         let mut on_terminal = false;
         for log in logs.iter().filter(|log| level <= log.level) {
             on_terminal |= log.target == LogTarget::Stderr;
@@ -184,11 +189,19 @@ pub fn os_error(error: &io::Error) -> String {
 
 /// Writes a line of a request to the error log, with nginx's context behind the message.
 pub fn error(r: &Request, level: LogLevel, message: &str) {
-    error_at(r, level, message, None);
+    error_bytes(r, level, message.as_bytes());
 }
 
 /// The same for a message with bytes of the client's.
 pub fn error_bytes(r: &Request, level: LogLevel, message: &[u8]) {
+    let with_action;
+    let message = match r.action.get() {
+        Some(action) => {
+            with_action = [message, b" while ", action.as_bytes()].concat();
+            &with_action
+        }
+        None => message,
+    };
     note(r, level, message);
     if r.location
         .core
@@ -197,7 +210,8 @@ pub fn error_bytes(r: &Request, level: LogLevel, message: &[u8]) {
         .any(|log| level <= log.level)
         || r.worker.logs.echo
     {
-        Context::of(r).write(level, message, None);
+        let upstream = r.upstreams.url();
+        Context::of(r).write(level, message, upstream.as_deref());
     }
 }
 
@@ -226,7 +240,7 @@ fn note(r: &Request, level: LogLevel, message: &[u8]) {
 /// What an error line says of its request; outlives the request's borrow.
 pub struct Context {
     logs: Arc<Logs>,
-    location: Arc<Location>,
+    pub location: Arc<Location>,
     server: Arc<Server>,
     connection: Rc<Connection>,
     head: Rc<RequestHead>,
@@ -253,10 +267,7 @@ impl Context {
         line.extend_from_slice(format!("*{} ", self.connection.number).as_bytes());
         line.extend_from_slice(message);
         line.extend_from_slice(b", client: ");
-        match self.connection.peer {
-            Some(peer) => line.extend_from_slice(peer.ip().to_string().as_bytes()),
-            None => line.extend_from_slice(b"unix:"),
-        }
+        line.extend_from_slice(&self.connection.peer_text);
         line.extend_from_slice(b", server: ");
         line.extend_from_slice(&self.server.name);
         let raw = &self.head.raw;

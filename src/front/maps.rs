@@ -1,9 +1,14 @@
 //! Variables that a block of the file makes: `map`, `geo`, `split_clients`.
 
+use std::net::Ipv4Addr;
+
 use bytes::{Bytes, BytesMut};
 
-use crate::config::map::{Geo, Map};
+use crate::config::geo::Geo;
+use crate::config::map::Map;
 use crate::config::model::{LogLevel, SlotSource, SlotVariable};
+
+use crate::wire::head::Known;
 
 use super::choose::Matched;
 use super::log;
@@ -94,5 +99,15 @@ fn of_geo(geo: &Geo, r: &Request) -> Bytes {
         }
     };
     // What is no address is looked up as this one, as in nginx.
-    geo.find(address.unwrap_or(std::net::Ipv4Addr::BROADCAST.into()))
+    let Some(address) = address else {
+        return geo.find(Ipv4Addr::BROADCAST.into());
+    };
+    if geo.proxies.is_empty() {
+        return geo.find(address);
+    }
+    let fields = r.head.fields.iter();
+    let forwarded = fields
+        .filter(|field| field.known == Known::XForwardedFor)
+        .map(|field| field.value.of(&r.head.raw));
+    geo.find(geo.forwarded(address, forwarded))
 }

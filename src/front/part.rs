@@ -57,6 +57,10 @@ impl BodyStream for Part {
         self.whole.watches_client()
     }
 
+    fn spilled(&mut self, number: u64) {
+        self.whole.spilled(number);
+    }
+
     fn abandon(&mut self) {
         self.whole.abandon();
     }

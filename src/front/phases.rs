@@ -5,7 +5,8 @@ use bytes::{Bytes, BytesMut};
 use crate::config::model::{ErrorPage, Location, LocationKind, LogLevel, Overwrite};
 use crate::wire::answer::Answer;
 use crate::wire::escape::{Escape, escape_uri};
-use crate::wire::head::Method;
+use crate::wire::head::{Method, Reading};
+use crate::wire::serve::Gone;
 
 use super::choose::{self, Chosen, Matched};
 use super::reply::{Flow, Reply, ReplyBody};
@@ -18,7 +19,9 @@ use super::{access, files, filter, log, pages, proxy, variables};
 pub async fn run(r: &mut Request) -> Answer {
     let mut flow = match &r.head.bad {
         Some(bad) => {
-            let (status, message, linger) = (bad.status, bad.message.clone(), bad.linger);
+            let (status, linger) = (bad.status, bad.linger);
+            let reading = bad.reading.of(r.connection.pipelined.get());
+            let message = [&bad.message, reading.context().as_bytes()].concat();
             log::error_bytes(r, LogLevel::Info, &message);
             r.lingering = linger;
             Flow::Status(status)
@@ -54,6 +57,14 @@ pub async fn run(r: &mut Request) -> Answer {
             // Content never declines at last; if it did, nothing is here.
             Flow::Declined => Flow::Status(404),
             Flow::Silent(status) => return silent(r, status),
+            Flow::Unanswered => {
+                return Answer {
+                    silent: false,
+                    keep_alive: r.keep_alive,
+                    policy: filter::policy(r),
+                    ..Answer::nothing()
+                };
+            }
         };
     }
 }
@@ -64,8 +75,23 @@ fn log_ignored_fields(r: &Request) {
         let mut message = b"client sent invalid header line: \"".to_vec();
         message.extend_from_slice(piece.of(&r.head.raw));
         message.push(b'"');
+        message.extend_from_slice(Reading::Fields.context().as_bytes());
         log::error_bytes(r, LogLevel::Info, &message);
     }
+}
+
+/// A client that left, or took too long, before its head was complete: nothing is sent, the logs say it.
+pub fn gone(r: &mut Request, gone: Gone) -> Answer {
+    let (status, what) = match gone {
+        Gone::TimedOut => (408, "client timed out (110: Connection timed out)"),
+        Gone::Closed => (400, "client prematurely closed connection"),
+    };
+    let reading = match r.head.method_name.is_empty() {
+        true => Reading::RequestLine.of(r.connection.pipelined.get()),
+        false => Reading::Fields,
+    };
+    log::error(r, LogLevel::Info, &format!("{what}{}", reading.context()));
+    silent(r, status)
 }
 
 /// An answer that did not read the body throws away what arrived of it; malformed chunks spoil the answer.
@@ -81,7 +107,7 @@ fn discard_body(r: &mut Request, reply: &Reply) -> Result<(), u16> {
     if !reply.standard {
         return discard(r);
     }
-    if r.body.discard_arrived().is_err() {
+    if discard(r).is_err() {
         r.keep_alive = false;
     }
     Ok(())
@@ -148,6 +174,7 @@ async fn in_location(r: &mut Request) -> Flow {
 
 /// Chooses the location and checks what can be known then.
 fn find_location(r: &mut Request) -> Flow {
+    r.uri_changed = false;
     let mut matched: Option<Matched> = None;
     let scope = r.server.scope.clone();
     let found = match r.worker.effects.trace() {
@@ -187,6 +214,11 @@ fn find_location(r: &mut Request) -> Flow {
         Chosen::None => None,
     };
     if !r.internal && r.location.core.internal {
+        r.note(|| Step::Refused {
+            directive: trace::place(&r.model, r.location.span),
+            reason: "is `internal`, no client is answered from it".to_owned(),
+            status: 404,
+        });
         return Flow::Status(404);
     }
     r.apply_location_limits();
@@ -196,6 +228,13 @@ fn find_location(r: &mut Request) -> Flow {
         .content_length
         .filter(|&n| limit > 0 && n > limit && !r.discarding)
     {
+        r.note(|| Step::Refused {
+            directive: trace::place(&r.model, r.location.span),
+            reason: format!(
+                "the body has {length} bytes, and `client_max_body_size` is {limit} bytes here"
+            ),
+            status: 413,
+        });
         log::error(
             r,
             LogLevel::Error,
@@ -255,10 +294,15 @@ fn internal_redirect(r: &mut Request, uri: Bytes, args: Bytes) -> Result<(), u16
     r.args = args;
     r.internal = true;
     r.uri_as_received = false;
+    r.action.set(None);
     r.accepts.take();
     r.valid_location = true;
+    r.uri_changed = false;
     r.add_uri_to_alias = false;
     r.forget_contexts();
+    // The server's own level counts here, if only for what it says about connections.
+    r.location = r.server.scope.clone();
+    r.apply_location_limits();
     Ok(())
 }
 
@@ -408,8 +452,15 @@ fn standard_page(r: &mut Request, status: u16) -> Flow {
 pub fn silent(r: &mut Request, status: u16) -> Answer {
     r.status.set(status);
     r.keep_alive = false;
+    let interim = if r.continues.get() {
+        filter::interim(r)
+    } else {
+        Bytes::new()
+    };
     Answer {
+        interim,
         policy: filter::policy(r),
+        reset: matches!(status, 408 | 444) && r.location.core.reset_timedout_connection,
         ..Answer::nothing()
     }
 }

@@ -18,6 +18,8 @@ pub enum Flow {
     Named(Bytes),
     /// Not this handler's: ask the next.
     Declined,
+    /// Nothing is sent, and the connection goes on (`try_files … =200`).
+    Unanswered,
     /// Close without a byte; the status is for the log (444, 408, 499, 400).
     Silent(u16),
 }

@@ -3,7 +3,7 @@
 use std::cell::{Cell, RefCell};
 use std::rc::Rc;
 use std::sync::Arc;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use bytes::Bytes;
 
@@ -43,6 +43,8 @@ pub struct Request {
     pub uri_as_received: bool,
     /// nginx's `valid_location`: the location's name still stands for what a URI part of `proxy_pass` replaces.
     pub valid_location: bool,
+    /// A `rewrite` changed the URI, and no location was searched for it yet.
+    pub uri_changed: bool,
     /// `try_files` found a file for the `alias` of a regex location: the URI stands behind it (nginx's flag of that name).
     pub add_uri_to_alias: bool,
     /// GET after `error_page` of another method.
@@ -76,6 +78,8 @@ pub struct Request {
     pub bytes_sent: Cell<u64>,
     pub head_sent: Cell<u64>,
     pub complete: Cell<bool>,
+    /// Bytes that came to the gzip filter and that left it, once its answer is whole.
+    pub gzipped: Rc<Cell<(u64, u64)>>,
     /// What happened with upstreams, in order.
     pub upstreams: Rc<UpstreamStates>,
     /// `$proxy_host`, `$proxy_port` of the proxy that is answering.
@@ -101,6 +105,14 @@ pub struct Request {
     pub carried: Vec<(Bytes, Bytes)>,
     /// Type, the length of it without its charset, and charset, that stay for an answer that has no type of its own (`X-Accel-Redirect`).
     pub carried_type: Option<(Bytes, Option<usize>, Bytes)>,
+    /// `X-Accel-Charset` of an answer: it stays for whatever is answered in its place.
+    pub override_charset: Option<Bytes>,
+    /// `add_trailer` had something for an answer of this request, be it not the one that is sent (nginx's `expect_trailers`).
+    pub expects_trailers: Cell<bool>,
+    /// What the request is at, as error lines say it (nginx's `log->action`): "reading response header from upstream".
+    pub action: Cell<Option<&'static str>>,
+    /// A `100 Continue` that was promised: it leaves with the answer.
+    pub continues: Cell<bool>,
     pub request_id: std::cell::OnceCell<Bytes>,
     /// Variables that keep the value they had when first asked for.
     pub first_values: RefCell<Vec<(Var, Option<Bytes>)>>,
@@ -149,11 +161,17 @@ impl Request {
         if self.keep_alive
             && (core.keepalive_timeout.is_zero()
                 || self.connection.requests.get() >= core.keepalive_requests
-                || self.connection.age() > core.keepalive_time
+                || self.age() > core.keepalive_time
                 || self.is_trouble_to_keep())
         {
             self.keep_alive = false;
         }
+    }
+
+    /// How old the connection was when the request began: a request takes no second look at the clock for it.
+    fn age(&self) -> Duration {
+        self.started
+            .saturating_duration_since(self.connection.started)
     }
 
     /// `keepalive_disable`

@@ -50,6 +50,10 @@ pub fn run(r: &mut Request) -> Result<Rewritten, Flow> {
     if !changed {
         return Ok(Rewritten::Stays);
     }
+    // What a server changes is no step of a cycle: its level comes once.
+    if matches!(level.kind, LocationKind::Server) {
+        return Ok(Rewritten::SearchAgain);
+    }
     r.uri_changes -= 1;
     if r.uri_changes == 0 {
         let message = format!(
@@ -112,6 +116,7 @@ fn steps(r: &mut Request, level: &Arc<Location>, changed: &mut bool) -> Result<A
             RewriteStep::Break(span) => {
                 note(r, *span, || "ends the rewriting".to_owned());
                 if std::mem::take(changed) {
+                    r.uri_changed = false;
                     r.valid_location = false;
                 }
                 After::Over
@@ -126,10 +131,14 @@ fn steps(r: &mut Request, level: &Arc<Location>, changed: &mut bool) -> Result<A
 
 fn do_return(r: &mut Request, directive: &Return) -> Flow {
     // A text or an address is made after the body was thrown away, which its variables can see.
-    if !matches!(directive.body, ReturnBody::None)
-        && let Err(status) = discard(r)
-    {
-        return Flow::Status(status);
+    if !matches!(directive.body, ReturnBody::None) {
+        if r.body.is_expected() {
+            r.body.forget_expect();
+            r.continues.set(true);
+        }
+        if let Err(status) = discard(r) {
+            return Flow::Status(status);
+        }
     }
     match &directive.body {
         ReturnBody::None if matches!(directive.status, 408 | 444 | 499) => {
@@ -209,16 +218,18 @@ fn rewrite(r: &mut Request, directive: &Rewrite, changed: &mut bool) -> Result<A
         note(r, directive.span, || "does not match".to_owned());
         return Ok(After::Next);
     }
+    r.internal = true;
+    r.uri_as_received = false;
+    r.uri_changed = true;
     if let RewriteEnd::Redirect(status) = directive.end {
         return Err(redirect_to(r, directive, status));
     }
-    r.internal = true;
-    r.uri_as_received = false;
     let ends_cycle = directive.end == RewriteEnd::Break;
+    *changed = !ends_cycle;
     if ends_cycle {
+        r.uri_changed = false;
         r.valid_location = false;
     }
-    *changed = !ends_cycle;
     let uri = variables::evaluate(&directive.path, r);
     let mut args = match &directive.args {
         Some(template) => {

@@ -22,7 +22,7 @@ use crate::config::model::{ListenAddress, LogLevel, Model, Server as ModelServer
 use crate::wire::answer::Answer;
 use crate::wire::connection::Connection;
 use crate::wire::request_parser::HeadLimits;
-use crate::wire::serve::{Handler, HeadRules, Incoming, Registry, serve};
+use crate::wire::serve::{Handler, HeadRules, Incoming, Registry, Unasked, serve};
 use crate::wire::stream::Stream;
 
 use super::app::{AppService, Application, AtListen, application, head_limits};
@@ -193,19 +193,21 @@ fn serving(bound: &[Bound], workers: usize, watched: &Watched) -> Result<Ready, 
     for (n, at) in bound.iter().enumerate() {
         let Bound { key, socket, .. } = at.share()?;
         let (watched, name) = (watched.clone(), format!("front-{n}"));
+        // Boxed: the layers above move what they are given, each into a place of its own.
         let added = match socket {
             Socket::Tcp(socket) => builder.listen(name, socket, move || {
                 let (watched, key) = (watched.clone(), key.clone());
                 fn_service(move |stream: TcpStream| {
                     let ends = (stream.peer_addr().ok(), stream.local_addr().ok());
-                    accept(watched.clone(), key.clone(), Stream::Tcp(stream), ends)
+                    let stream = Stream::Tcp(stream);
+                    Box::pin(accept(watched.clone(), key.clone(), stream, ends))
                 })
             }),
             Socket::Unix(socket) => builder.listen_uds(name, socket, move || {
                 let (watched, key) = (watched.clone(), key.clone());
                 fn_service(move |stream: UnixStream| {
-                    let ends = (None, None);
-                    accept(watched.clone(), key.clone(), Stream::Unix(stream), ends)
+                    let stream = Stream::Unix(stream);
+                    Box::pin(accept(watched.clone(), key.clone(), stream, (None, None)))
                 })
             }),
         };
@@ -283,20 +285,16 @@ impl Control {
     /// Ends the front: at once, or after the requests under way, for which there may be a bound. Nothing new is accepted.
     pub async fn stop(&self, how: Stop) {
         self.state.send_modify(|state| state.draining = true);
-        let (handles, sockets) = {
+        let handles: Vec<ServerHandle> = {
             let mut running = self.running.lock().unwrap_or_else(PoisonError::into_inner);
-            let sockets = std::mem::take(&mut running.sockets);
+            // The accepting threads close theirs: whoever comes now is refused, as by nginx, and does not wait for
+            // those who are still served.
+            let sockets = running.sockets.drain(..);
+            sockets.for_each(|socket| socket.forget());
+            running.leaving.clear();
             let replaced = running.replaced.iter().cloned();
-            let handles: Vec<ServerHandle> = replaced.chain([running.handle.clone()]).collect();
-            (handles, sockets)
+            replaced.chain([running.handle.clone()]).collect()
         };
-        if how == Stop::Now {
-            sockets.iter().for_each(Bound::forget);
-        } else {
-            futures::future::join_all(handles.iter().map(ServerHandle::pause)).await;
-            tokio::time::sleep(PAUSED).await;
-            sockets.into_iter().for_each(Bound::close);
-        }
         let graceful = how != Stop::Now;
         let all = futures::future::join_all(handles.iter().map(|handle| handle.stop(graceful)));
         match how {
@@ -435,6 +433,11 @@ impl Handler for PerRequest<'_> {
     fn limits(&self, host: &[u8]) -> Option<HeadLimits> {
         let current = self.current.borrow();
         self.at(&current.0, current.1).limits(host)
+    }
+
+    fn unasked(&self, connection: &Connection, end: Unasked) {
+        let current = self.current.borrow();
+        self.at(&current.0, current.1).unasked(connection, end);
     }
 
     async fn handle(&self, incoming: Incoming) -> Answer {

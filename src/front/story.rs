@@ -13,6 +13,7 @@ pub fn line(r: &Request) -> String {
         _ if r.head.line.is_empty() => "(no request)".to_owned(),
         // Not even the line could be read: it is shown as it came.
         Some(bad) if bad.in_request_line => lossy(r.head.line.of(raw)),
+        Some(_) if target.is_empty() => lossy(r.head.line.of(raw)),
         _ => format!("{method} {target}"),
     };
     if r.head.bad.is_none() {

@@ -3,13 +3,13 @@
 //! The code that serves notes them itself, where it decides; off, which is always but in `explain`, that is one branch a
 //! place. What a step shows is text for people and for JSON; it is made here and decides nothing.
 
-use std::cell::RefCell;
+use std::cell::{Cell, RefCell};
 
 use serde::Serialize;
 
 use crate::config::model::{FileTest, Location, Model, Peer, Server, Upstream};
 use crate::config::source::Span;
-use crate::config::variables::{BUILTINS, Builtin, Var};
+use crate::config::variables::{Builtin, Means, Var, variables};
 
 use super::choose::{self, How};
 use super::request::Request;
@@ -25,6 +25,8 @@ pub const TURN: &str = "takes its turn";
 #[derive(Debug, Default)]
 pub struct Trace {
     steps: RefCell<Vec<Step>>,
+    /// How often a variable was read that is another one each time.
+    varied: Cell<u32>,
 }
 
 /// Where a directive stands, and its line.
@@ -114,6 +116,13 @@ pub enum Step {
         /// It is another one each time (clock, chance, counters), or only known later.
         varies: bool,
     },
+    /// The client may not have this: a rule, a location that is `internal`, a body that is too large.
+    Refused {
+        /// The rule, or the location for which it holds.
+        directive: Place,
+        reason: String,
+        status: u16,
+    },
     /// A file was looked for.
     File {
         directive: Option<Place>,
@@ -176,6 +185,8 @@ pub enum Wanted {
     Content,
     /// Tested by `if`.
     Test,
+    /// None of `try_files` was there: its last word is a status, `=404`.
+    Status,
 }
 
 impl From<FileTest> for Wanted {
@@ -194,8 +205,14 @@ impl Trace {
         self.steps.take()
     }
 
-    /// A variable was read; the same value again is no news.
-    pub fn variable(&self, var: &Var, model: &Model, value: Option<&[u8]>) {
+    pub fn varied(&self) -> u32 {
+        self.varied.get()
+    }
+
+    /// A variable was read; the same value again is no news. `by_others`: it was made of one that varies.
+    pub fn variable(&self, var: &Var, model: &Model, value: Option<&[u8]>, by_others: bool) {
+        let varies = by_others || varies(var);
+        self.varied.set(self.varied.get() + u32::from(varies));
         let name = match var {
             Var::Builtin(builtin) => builtin_name(*builtin).to_owned(),
             Var::Absent(name) | Var::Empty(name) => text(name).to_string(),
@@ -212,11 +229,23 @@ impl Trace {
                 .map(|variable| variable.name.clone())
                 .unwrap_or_default(),
         };
-        let step = Step::Variable {
+        self.read(Step::Variable {
             name,
             value: value.map(text),
-            varies: varies(var),
-        };
+            varies,
+        });
+    }
+
+    /// A group of a regex was read: `$1`.
+    pub fn group(&self, number: usize, value: Option<&[u8]>) {
+        self.read(Step::Variable {
+            name: number.to_string(),
+            value: value.map(text),
+            varies: false,
+        });
+    }
+
+    fn read(&self, step: Step) {
         let mut steps = self.steps.borrow_mut();
         let same = |known: &Step| match (known, &step) {
             (
@@ -236,10 +265,10 @@ impl Trace {
 }
 
 fn builtin_name(builtin: Builtin) -> &'static str {
-    BUILTINS
-        .iter()
-        .find(|(_, known)| *known == builtin)
-        .map_or("", |(name, _)| name)
+    let means = |means: &Means| matches!(means, Means::Value(known) if *known == builtin);
+    variables()
+        .find(|variable| means(&variable.means))
+        .map_or("", |variable| variable.name)
 }
 
 /// Whether a value is the clock's, chance's, or that of something that did not happen yet.
@@ -302,10 +331,16 @@ pub fn server_step(r: &Request, how: &How<'_>) -> Step {
         reason: String::new(),
     };
     let listen = r.listen();
+    // Then nothing is known of a host.
+    let unread = r.head.bad.is_some() && r.uri.is_empty();
     let mut candidates: Vec<Candidate> = Vec::new();
     for server in listen.iter().flat_map(|listen| &listen.servers) {
         let mut candidate = candidate(server);
         candidate.reason = match listen {
+            Some(_) if candidate.chosen && unread => {
+                "the request line is refused: this is the default server of the address".to_owned()
+            }
+            Some(_) if unread => "it is not the default server".to_owned(),
             Some(_) if candidate.chosen => chosen_server(how, host),
             Some(listen) => lost_server(listen, server, how, host),
             None => String::new(),

@@ -54,8 +54,8 @@ fn folders(model: &Model) -> BTreeSet<PathBuf> {
         let mut open: Vec<&Location> = named.map(|named| &**named).collect();
         open.push(&server.scope);
         while let Some(location) = open.pop() {
-            found.insert(location.core.client_body_temp_path.to_path_buf());
-            found.insert(location.proxy.temp_path.to_path_buf());
+            found.insert(location.core.client_body_temp_path.folder.to_path_buf());
+            found.insert(location.proxy.temp_path.folder.to_path_buf());
             let children = &location.children;
             let inner = children.statics.all().iter().chain(&children.regexes);
             open.extend(inner.map(|inner| &**inner));

@@ -28,6 +28,14 @@ pub fn evaluate(template: &Template, r: &Request) -> Bytes {
     out.freeze()
 }
 
+/// Fills in a template that may not be needed in the end: no variable keeps a first value for it.
+pub fn evaluate_for_later(template: &Template, r: &Request) -> Bytes {
+    let known = r.first_values.borrow().len();
+    let value = evaluate(template, r);
+    r.first_values.borrow_mut().truncate(known);
+    value
+}
+
 /// Fills in a template at the end of `out`.
 pub fn append(template: &Template, r: &Request, out: &mut BytesMut) {
     settle(template, r);
@@ -61,10 +69,16 @@ pub fn settle(template: &Template, r: &Request) {
 
 /// Group `n` of the last regex that matched.
 pub fn capture(r: &Request, n: usize) -> Option<Bytes> {
-    let groups = r.groups.borrow();
-    let (captures, subject) = &*groups;
-    let (start, end) = (*captures.get(n)?)?;
-    Some(subject.slice(start as usize..end as usize))
+    let group = {
+        let groups = r.groups.borrow();
+        let (captures, subject) = &*groups;
+        let place = captures.get(n).copied().flatten();
+        place.map(|(start, end)| subject.slice(start as usize..end as usize))
+    };
+    if let Some(trace) = r.worker.effects.trace() {
+        trace.group(n, group.as_deref());
+    }
+    group
 }
 
 /// Appends a variable's value; false where it has none (logs show `-` then).
@@ -75,9 +89,10 @@ pub fn append_variable(var: &Var, r: &Request, out: &mut BytesMut) -> bool {
     let Some(trace) = r.worker.effects.trace() else {
         return append_value(var, r, out);
     };
-    let start = out.len();
+    let (start, varied) = (out.len(), trace.varied());
     let found = append_value(var, r, out);
-    trace.variable(var, &r.model, out.get(start..).filter(|_| found));
+    let by_others = trace.varied() > varied;
+    trace.variable(var, &r.model, out.get(start..).filter(|_| found), by_others);
     found
 }
 
@@ -92,8 +107,9 @@ fn append_value(var: &Var, r: &Request, out: &mut BytesMut) -> bool {
     drop(first);
     let start = out.len();
     let found = compute(var, r, out);
-    // Nothing is asked after the log's lines.
-    if !r.is_over.get() {
+    // A chunked body may have a length later. Nothing is asked after the log's lines.
+    let later = !found && r.head.chunked && *var == Var::Builtin(Builtin::ContentLength);
+    if !r.is_over.get() && !later {
         let value = found.then(|| Bytes::copy_from_slice(out.get(start..).unwrap_or_default()));
         r.first_values.borrow_mut().push((var.clone(), value));
     }
@@ -108,12 +124,12 @@ fn keeps_first_value(var: &Var) -> bool {
             Builtin::BodyBytesSent
                 | Builtin::BytesSent
                 | Builtin::ContentLength
+                | Builtin::GzipRatio
                 | Builtin::Host
                 | Builtin::Pipe
                 | Builtin::RequestBody
                 | Builtin::RequestBodyFile
                 | Builtin::RequestCompletion
-                | Builtin::RequestMethod
         ),
         _ => false,
     }
@@ -198,6 +214,7 @@ fn append_builtin(builtin: Builtin, r: &Request, out: &mut BytesMut) -> bool {
             out,
             (!r.uri.is_empty() || !r.head.method_name.is_empty()).then_some(&r.uri),
         ),
+        Builtin::GzipRatio => gzip_ratio(r.gzipped.get(), out),
         Builtin::Host => put(
             out,
             Some(if r.head.host.is_empty() {
@@ -215,10 +232,9 @@ fn append_builtin(builtin: Builtin, r: &Request, out: &mut BytesMut) -> bool {
         Builtin::Pid => number(out, u64::from(std::process::id())),
         Builtin::Pipe => put(
             out,
-            Some(if r.connection.input.borrow().is_empty() {
-                b"."
-            } else {
-                b"p"
+            Some(match r.connection.pipelined.get() {
+                true => b"p",
+                false => b".",
             }),
         ),
         Builtin::ProxyAddXForwardedFor => forwarded_for(r, out),
@@ -244,10 +260,7 @@ fn append_builtin(builtin: Builtin, r: &Request, out: &mut BytesMut) -> bool {
                 Err(_) => false,
             }
         }
-        Builtin::RemoteAddr => match r.connection.peer {
-            Some(peer) => address(out, peer),
-            None => put(out, Some(b"unix:")),
-        },
+        Builtin::RemoteAddr => put(out, Some(&r.connection.peer_text)),
         Builtin::RemotePort => match r.connection.peer {
             Some(peer) => number(out, u64::from(peer.port())),
             None => put(out, Some(b"")),
@@ -259,7 +272,7 @@ fn append_builtin(builtin: Builtin, r: &Request, out: &mut BytesMut) -> bool {
         Builtin::Request => put(out, Some(r.head.line.of(&r.head.raw))),
         Builtin::RequestBody | Builtin::RequestBodyFile => request_body(builtin, r, out),
         Builtin::RequestCompletion => put(out, Some(if r.complete.get() { b"OK" } else { b"" })),
-        Builtin::RequestFilename => put(out, Some(&super::files::file_name(r, &r.uri))),
+        Builtin::RequestFilename => put(out, super::files::file_name(r, &r.uri).as_deref()),
         Builtin::RequestId => put(out, Some(r.request_id.get_or_init(request_id))),
         Builtin::RequestLength => number(out, r.head.received as u64 + r.body.consumed()),
         Builtin::RequestMethod => put_some(out, &r.method_name),
@@ -278,7 +291,11 @@ fn append_builtin(builtin: Builtin, r: &Request, out: &mut BytesMut) -> bool {
             Some(ListenAddress::Inet(address)) => number(out, u64::from(address.port())),
             _ => put(out, Some(b"")),
         },
-        Builtin::ServerProtocol => put_some(out, r.head.protocol.of(&r.head.raw)),
+        // Empty, and not absent, in a line that failed behind the `H` of its version.
+        Builtin::ServerProtocol => match r.head.protocol {
+            protocol if protocol.start == 0 => put(out, None),
+            protocol => put(out, Some(protocol.of(&r.head.raw))),
+        },
         Builtin::Status => match r.status() {
             // An answer without a head has HTTP/0.9's version for its status.
             0 if r.answer_bare => put(out, Some(b"009")),
@@ -312,6 +329,18 @@ fn append_builtin(builtin: Builtin, r: &Request, out: &mut BytesMut) -> bool {
             status => put_decimal(out, u64::from(status)),
         }),
     }
+}
+
+/// Bytes that came for one that left, rounded to hundredths; none where nothing was compressed.
+fn gzip_ratio((came, left): (u64, u64), out: &mut BytesMut) -> bool {
+    if left == 0 {
+        return false;
+    }
+    let hundredths = (came * 1000 / left + 5) / 10;
+    put_decimal(out, hundredths / 100);
+    out.extend_from_slice(b".");
+    put_padded(out, hundredths % 100, 2);
+    true
 }
 
 /// `root` (or `alias`) as an absolute path.
@@ -411,6 +440,9 @@ fn join<'a>(out: &mut BytesMut, values: impl Iterator<Item = &'a [u8]>, separato
 
 fn append_sent(name: &[u8], r: &Request, out: &mut BytesMut) -> bool {
     let sent = r.sent_fields.borrow();
+    if sent.is_empty() {
+        return append_carried(name, r, out);
+    }
     let fields = sent.split(|&b| b == b'\n').filter_map(|line| {
         let line = line.strip_suffix(b"\r").unwrap_or(line);
         let colon = line.iter().position(|&b| b == b':')?;
@@ -423,8 +455,25 @@ fn append_sent(name: &[u8], r: &Request, out: &mut BytesMut) -> bool {
         .filter(|(field, _)| is_named(field, name))
         .map(|(_, value)| value);
     match name {
+        // Its own field stands before all others; one that `add_header` made is not it.
+        b"content_type" => {
+            let own = sent.strip_prefix(b"Content-Type: ".as_slice());
+            put(out, own.and_then(|_| values.next()))
+        }
         b"cache_control" | b"link" => join(out, values, b", "),
         _ => put(out, values.next()),
+    }
+}
+
+/// Before there is a head: what an earlier answer left for it.
+fn append_carried(name: &[u8], r: &Request, out: &mut BytesMut) -> bool {
+    match name {
+        b"content_type" => put(out, r.carried_type.as_ref().map(|(value, ..)| &**value)),
+        b"location" => put(out, r.redirect_to.as_deref()),
+        _ => {
+            let mut carried = r.carried.iter().filter(|(field, _)| is_named(field, name));
+            put(out, carried.next().map(|(_, value)| &**value))
+        }
     }
 }
 

@@ -2,7 +2,9 @@
 
 use std::fs::File;
 use std::ops::Deref;
+use std::path::Path;
 use std::rc::Rc;
+use std::sync::Arc;
 use std::task::{Context, Poll};
 use std::time::Duration;
 
@@ -34,6 +36,8 @@ pub struct Answer {
     pub done: Option<Done>,
     /// What to do without sending anything: 444, 408, 499 and the like.
     pub silent: bool,
+    /// And where nothing is sent, the client is told by a reset.
+    pub reset: bool,
 }
 
 impl Answer {
@@ -63,6 +67,7 @@ impl Answer {
             policy,
             done: None,
             silent: true,
+            reset: false,
         }
     }
 }
@@ -144,6 +149,8 @@ pub trait BodyStream {
     }
     /// A client that leaves ends the whole.
     fn watches_client(&self) -> bool;
+    /// What was taken ahead needed its temporary file: told once.
+    fn spilled(&mut self, _number: u64) {}
     /// The client left: stop the source.
     fn abandon(&mut self);
     /// Each of its pieces is a chunk of its own.
@@ -160,7 +167,7 @@ pub struct ReadAhead {
     /// Bytes kept in an unlinked temporary file after that.
     pub file: u64,
     /// Folder of that file.
-    pub folder: std::path::PathBuf,
+    pub folder: Arc<Path>,
 }
 
 /// The source of a body ended before its end.

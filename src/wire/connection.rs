@@ -7,8 +7,9 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::task::{Context, Poll, ready};
 use std::time::{Duration, Instant};
 
-use bytes::BytesMut;
+use bytes::{Bytes, BytesMut};
 
+use super::digits::put_ip;
 use super::stream::Stream;
 use super::timer::Timer;
 
@@ -38,6 +39,8 @@ pub struct Connection {
     pub started: Instant,
     /// The client's address; `None` on a Unix socket.
     pub peer: Option<SocketAddr>,
+    /// The same without its port, as text: `unix:` on a Unix socket.
+    pub peer_text: Bytes,
     /// The address connected to; `None` on a Unix socket.
     pub local: Option<SocketAddr>,
     /// A write failed: nothing more can be sent.
@@ -46,6 +49,10 @@ pub struct Connection {
     pub delayed: Cell<bool>,
     /// Between two requests, waiting for the next.
     pub idle: Cell<bool>,
+    /// The request under way had begun to arrive before the last one was answered: `$pipe`.
+    pub pipelined: Cell<bool>,
+    /// All is said; what the client still sends is read and forgotten.
+    pub lingering: Cell<bool>,
 }
 
 /// Why waiting for the client's bytes ended without any.
@@ -74,10 +81,17 @@ impl Connection {
             sent: Cell::new(0),
             started: Instant::now(),
             peer,
+            peer_text: peer.map_or(Bytes::from_static(b"unix:"), |peer| {
+                let mut text = BytesMut::with_capacity(16);
+                put_ip(&mut text, peer.ip());
+                text.freeze()
+            }),
             local,
             broken: Cell::new(false),
             delayed: Cell::new(false),
             idle: Cell::new(false),
+            pipelined: Cell::new(false),
+            lingering: Cell::new(false),
         }
     }
 

@@ -168,9 +168,14 @@ impl FieldLine {
 
     fn in_name(&mut self, data: &[u8], i: &mut usize, rules: Rules) -> Option<LineStep> {
         loop {
-            let Some(&ch) = data.get(*i) else {
+            let rest = data.get(*i..).unwrap_or_default();
+            let plain = |ch: &u8| name_byte(*ch) == NameByte::Plain;
+            let Some(at) = rest.iter().position(|ch| !plain(ch)) else {
+                *i = data.len();
                 return Some(LineStep::More);
             };
+            *i += at;
+            let ch = rest.get(at).copied().unwrap_or_default();
             match name_byte(ch) {
                 NameByte::Plain => {}
                 NameByte::Colon => {

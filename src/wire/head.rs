@@ -134,6 +134,8 @@ pub struct BadHead {
     pub status: u16,
     /// nginx's message in the error log (level info), without its context; holds bytes of the client's.
     pub message: Vec<u8>,
+    /// What nginx was reading: the log says so behind the message.
+    pub reading: Reading,
     /// True where not even the request line could be read: `$request_method`, `$uri` and `$request_uri` are unset (`-` in
     /// a log). `method` may be known, so that a `HEAD` gets no body.
     pub in_request_line: bool,
@@ -141,6 +143,35 @@ pub struct BadHead {
     pub whole: bool,
     /// nginx has unread bytes, or says so: it closes lingering (in `lingering_close on`); the connection is never kept.
     pub linger: bool,
+}
+
+/// A part of a request's head, as nginx's error log calls it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Reading {
+    RequestLine,
+    /// A request line that came before the last request was answered.
+    PipelinedLine,
+    Fields,
+}
+
+impl Reading {
+    /// The same on a connection whose request was `pipelined`.
+    #[must_use]
+    pub fn of(self, pipelined: bool) -> Self {
+        match self {
+            Reading::RequestLine if pipelined => Reading::PipelinedLine,
+            other => other,
+        }
+    }
+
+    /// ` while reading client request line`, or `… headers`.
+    pub fn context(self) -> &'static str {
+        match self {
+            Reading::RequestLine => " while reading client request line",
+            Reading::PipelinedLine => " while reading client pipelined request line",
+            Reading::Fields => " while reading client request headers",
+        }
+    }
 }
 
 /// Browsers that nginx recognises by `User-Agent` (`ngx_http_process_user_agent`).

@@ -24,4 +24,5 @@ pub mod serve;
 pub mod spool;
 pub mod stream;
 pub mod timer;
+pub mod turn;
 pub mod uri;

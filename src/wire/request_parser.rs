@@ -8,7 +8,7 @@ use bytes::{Bytes, BytesMut};
 
 use super::chars::{CR, LF};
 use super::field_line::{FieldLine, LineStep, Rules};
-use super::head::{BadHead, Piece, RequestHead};
+use super::head::{BadHead, Piece, Reading, RequestHead};
 use super::host::validate_host;
 use super::request_fields::{Refusal, RequestFields};
 use super::request_line::{LineError, RequestLine};
@@ -197,7 +197,11 @@ impl HeadReader {
         self.fields_start = self.pos;
         self.received = self.pos;
         if let Err(refusal) = self.take_line(buf, limits) {
-            return Some(self.refuse(buf, refusal, false, false));
+            let bad = BadHead {
+                reading: Reading::RequestLine,
+                ..self.bad(buf, refusal, false)
+            };
+            return Some(self.refused(buf, bad));
         }
         if self.line.version() < 1000 {
             return Some(self.done(buf));
@@ -403,8 +407,13 @@ impl HeadReader {
         in_request_line: bool,
         linger: bool,
     ) -> Step {
+        let reading = match in_request_line {
+            true => Reading::RequestLine,
+            false => Reading::Fields,
+        };
         let bad = BadHead {
             in_request_line,
+            reading,
             ..self.bad(buf, refusal, linger)
         };
         self.refused(buf, bad)
@@ -414,6 +423,7 @@ impl HeadReader {
         BadHead {
             status: refusal.status,
             message: refusal.message,
+            reading: Reading::Fields,
             in_request_line: false,
             whole: false,
             linger: linger || self.pos < buf.len(),

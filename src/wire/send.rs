@@ -36,18 +36,22 @@ pub async fn send(connection: &Rc<Connection>, answer: &mut Answer) -> Outcome {
     } else {
         Bytes::from([&answer.interim[..], &answer.head[..]].concat())
     };
-    let end = match std::mem::replace(&mut answer.body, Body::None) {
+    let body = match std::mem::replace(&mut answer.body, Body::None) {
+        Body::Bytes(bytes) if bytes.is_empty() => Body::None,
+        body => body,
+    };
+    let end = match body {
         Body::None if answer.chunked => {
             let end = last_chunk(false, answer.trailers.take());
-            write_all(connection, &answer.policy, vec![head, end]).await
+            write_all(connection, &answer.policy, &mut [head, end]).await
         }
-        Body::None => write_all(connection, &answer.policy, vec![head]).await,
+        Body::None => write_all(connection, &answer.policy, &mut [head]).await,
         Body::Bytes(bytes) if answer.chunked => {
             let size = Bytes::from(format!("{:x}\r\n", bytes.len()));
             let end = last_chunk(true, answer.trailers.take());
-            write_all(connection, &answer.policy, vec![head, size, bytes, end]).await
+            write_all(connection, &answer.policy, &mut [head, size, bytes, end]).await
         }
-        Body::Bytes(bytes) => write_all(connection, &answer.policy, vec![head, bytes]).await,
+        Body::Bytes(bytes) => write_all(connection, &answer.policy, &mut [head, bytes]).await,
         Body::Pieces { file, pieces } => {
             send_pieces(connection, &answer.policy, head, file, pieces).await
         }
@@ -132,25 +136,31 @@ fn poll_send_timer(
     Poll::Ready(End::TimedOut)
 }
 
-async fn write_all(connection: &Connection, policy: &SendPolicy, mut parts: Vec<Bytes>) -> End {
-    parts.retain(|part| !part.is_empty());
-    let mut first = 0;
+async fn write_all(connection: &Connection, policy: &SendPolicy, parts: &mut [Bytes]) -> End {
+    let mut first = skip(parts, 0, 0);
     while first < parts.len() {
         let written = std::future::poll_fn(|cx| {
-            let slices: Vec<IoSlice<'_>> = parts[first..]
-                .iter()
-                .take(MAX_SLICES)
-                .map(|p| IoSlice::new(p))
-                .collect();
-            poll_write(connection, policy, cx, &slices)
+            let mut slices: [IoSlice<'_>; MAX_SLICES] = [IoSlice::new(&[]); MAX_SLICES];
+            let count = fill(&mut slices, parts[first..].iter().filter(|p| !p.is_empty()));
+            poll_write(connection, policy, cx, &slices[..count])
         })
         .await;
         match written {
-            Ok(n) => first = skip(&mut parts, first, n),
+            Ok(n) => first = skip(parts, first, n),
             Err(end) => return end,
         }
     }
     End::Complete
+}
+
+/// Points slices to the pieces, as many as there are of both; gives their number.
+fn fill<'a>(slices: &mut [IoSlice<'a>], pieces: impl Iterator<Item = &'a Bytes>) -> usize {
+    let mut count = 0;
+    for (slot, piece) in slices.iter_mut().zip(pieces) {
+        *slot = IoSlice::new(piece);
+        count += 1;
+    }
+    count
 }
 
 /// Drops the first `n` bytes of `parts[first..]`; gives the index of the first part with bytes left.
@@ -174,7 +184,8 @@ async fn send_pieces(
     file: Option<OpenFile>,
     pieces: Vec<PieceOf>,
 ) -> End {
-    let mut memory = vec![head];
+    let mut memory = Vec::with_capacity(1 + pieces.len());
+    memory.push(head);
     let total: u64 = pieces
         .iter()
         .map(|p| if let PieceOf::File(_, n) = p { *n } else { 0 })
@@ -194,7 +205,8 @@ async fn send_pieces(
                     connection.stream.set_cork(true);
                     corked = true;
                 }
-                let end = write_all(connection, policy, std::mem::take(&mut memory)).await;
+                let end = write_all(connection, policy, &mut memory).await;
+                memory.clear();
                 if end != End::Complete {
                     return end;
                 }
@@ -206,7 +218,7 @@ async fn send_pieces(
             (PieceOf::File(..), None) => return cut(connection, policy, memory).await,
         }
     }
-    let end = write_all(connection, policy, memory).await;
+    let end = write_all(connection, policy, &mut memory).await;
     if corked {
         connection.stream.set_cork(false);
     }
@@ -214,8 +226,8 @@ async fn send_pieces(
 }
 
 /// The file lost bytes since it was measured: send what there is, then break off.
-async fn cut(connection: &Connection, policy: &SendPolicy, memory: Vec<Bytes>) -> End {
-    match write_all(connection, policy, memory).await {
+async fn cut(connection: &Connection, policy: &SendPolicy, mut memory: Vec<Bytes>) -> End {
+    match write_all(connection, policy, &mut memory).await {
         End::Complete => End::Cut,
         end => end,
     }
@@ -241,7 +253,7 @@ async fn send_file(
                 return End::Cut;
             };
             let n = bytes.len() as u64;
-            match write_all(connection, policy, vec![bytes]).await {
+            match write_all(connection, policy, &mut [bytes]).await {
                 End::Complete => {}
                 end => return end,
             }
@@ -321,6 +333,7 @@ async fn send_stream(
         chunked: answer.chunked,
         trailers: answer.trailers.take(),
         turn: if stream.is_framed() { 1 } else { TURN },
+        spilled: false,
     };
     let end =
         std::future::poll_fn(|cx| flow.poll(connection, &answer.policy, stream.as_mut(), cx)).await;
@@ -340,6 +353,8 @@ enum Source {
 
 struct Flow {
     spool: Spool,
+    /// The stream was told of the spool's file.
+    spilled: bool,
     ahead: ReadAhead,
     head_pending: Bytes,
     source: Source,
@@ -438,6 +453,10 @@ impl Flow {
         if any && self.chunked && self.source != Source::Invalid {
             self.push_chunk(turn, total)?;
         }
+        if let Some(number) = self.spool.file_number().filter(|_| !self.spilled) {
+            self.spilled = true;
+            stream.spilled(number);
+        }
         Ok(any)
     }
 
@@ -479,15 +498,8 @@ impl Flow {
             return Poll::Ready(Err(failed(connection)));
         }
         let mut slices: [IoSlice<'_>; MAX_SLICES] = [IoSlice::new(&[]); MAX_SLICES];
-        let mut count = 0;
         let head = (!self.head_pending.is_empty()).then_some(&self.head_pending);
-        for (slot, piece) in slices
-            .iter_mut()
-            .zip(head.into_iter().chain(self.spool.pieces()))
-        {
-            *slot = IoSlice::new(piece);
-            count += 1;
-        }
+        let count = fill(&mut slices, head.into_iter().chain(self.spool.pieces()));
         let mut n = match ready!(poll_write(connection, policy, cx, &slices[..count])) {
             Ok(n) => n,
             Err(end) => return Poll::Ready(Err(end)),

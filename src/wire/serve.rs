@@ -11,6 +11,7 @@ use super::connection::{Connection, LARGE_READ, ReadError, SMALL_READ};
 use super::head::RequestHead;
 use super::request_parser::{HeadLimits, HeadReader, Step};
 use super::send::send;
+use super::turn::{UnderWay, take_turns};
 
 /// A request as it reaches the application.
 pub struct Incoming {
@@ -40,8 +41,19 @@ pub struct HeadRules {
     pub timeout: Duration,
 }
 
+/// How a connection ended that waited for a request, where the client did it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Unasked {
+    Closed,
+    TimedOut,
+    /// With the error's number.
+    Failed(i32),
+}
+
 /// Who answers requests.
 pub trait Handler {
+    /// The connection ends, and no request is under way.
+    fn unasked(&self, connection: &Connection, end: Unasked);
     /// The rules of the server that `host` names, where they are not the connection's.
     fn limits(&self, host: &[u8]) -> Option<HeadLimits>;
     fn handle(&self, incoming: Incoming) -> impl Future<Output = Answer>;
@@ -63,15 +75,18 @@ impl Registry {
         connections.push(Rc::downgrade(connection));
     }
 
-    /// Ends the connections that idle, the oldest first: an eighth of them, one at least, 32 at most (as nginx where
+    /// Ends the connections that idle or linger, the oldest first: an eighth of them, one at least, 32 at most (as nginx where
     /// connections are few). Gives their number.
     pub fn end_idle(&self) -> usize {
         let connections = self.connections.borrow();
         let alive = connections.iter().filter_map(Weak::upgrade);
-        let idle: Vec<_> = alive.filter(|c| c.idle.get()).collect();
+        let idle: Vec<_> = alive
+            .filter(|c| c.idle.get() || c.lingering.get())
+            .collect();
         let count = (idle.len() / 8).clamp(1, 32).min(idle.len());
         for connection in idle.iter().take(count) {
             connection.idle.set(false);
+            connection.lingering.set(false);
             connection.stream.shutdown_read();
         }
         count
@@ -81,7 +96,7 @@ impl Registry {
     pub fn drain(&self) {
         self.draining.set(true);
         for connection in self.connections.borrow().iter().filter_map(Weak::upgrade) {
-            if connection.idle.get() {
+            if connection.idle.replace(false) {
                 connection.stream.shutdown_read();
             }
         }
@@ -99,8 +114,10 @@ pub async fn serve(
     let mut idle_timeout = rules.timeout;
     let mut reader = HeadReader::new();
     loop {
-        let Some(started) = wait_for_request(&connection, idle_timeout).await else {
-            return;
+        let started = match wait_for_request(&connection, idle_timeout).await {
+            Ok(started) => started,
+            Err(None) => return,
+            Err(Some(end)) => return handler.unasked(&connection, end),
         };
         connection.requests.set(connection.requests.get() + 1);
         connection.sent.set(0);
@@ -109,6 +126,7 @@ pub async fn serve(
             Read::Gone(head, gone) => (head, Some(gone)),
             Read::Nothing => return,
         };
+        let under_way = UnderWay::begin();
         let head = Rc::new(head);
         let body = Rc::new(RequestBody::new(connection.clone(), &head));
         let incoming = Incoming {
@@ -120,7 +138,9 @@ pub async fn serve(
         };
         let mut answer = handler.handle(incoming).await;
         let policy = answer.policy;
+        take_turns().await;
         let next = answer_one(&connection, &mut answer, &body).await;
+        drop(under_way);
         let keep = next == Next::KeepAlive
             && !registry.draining.get()
             && !connection.eof.get()
@@ -131,6 +151,9 @@ pub async fn serve(
             }
             return;
         }
+        connection
+            .pipelined
+            .set(!connection.input.borrow().is_empty());
         idle_timeout = policy.keepalive_timeout;
         reader = HeadReader::new();
     }
@@ -146,17 +169,28 @@ enum Next {
     Close,
 }
 
-/// Waits for the first byte of a request; `None` where the connection ends instead.
-async fn wait_for_request(connection: &Connection, timeout: Duration) -> Option<Instant> {
+/// Waits for the first byte of a request.
+///
+/// # Errors
+/// The connection ends instead: `None` where it was told to.
+async fn wait_for_request(
+    connection: &Connection,
+    timeout: Duration,
+) -> Result<Instant, Option<Unasked>> {
     if connection.input.borrow().is_empty() {
         connection.idle.set(true);
         connection.timer.set(timeout);
         let filled = connection.fill(SMALL_READ).await;
-        connection.idle.set(false);
+        let told = !connection.idle.replace(false);
         connection.timer.clear();
-        filled.ok()?;
+        filled.map_err(|error| match error {
+            _ if told => None,
+            ReadError::TimedOut => Some(Unasked::TimedOut),
+            ReadError::Closed => Some(Unasked::Closed),
+            ReadError::Io(error) => error.raw_os_error().map(Unasked::Failed),
+        })?;
     }
-    Some(Instant::now())
+    Ok(Instant::now())
 }
 
 enum Read {
@@ -202,10 +236,18 @@ async fn read_head(
 /// Sends the answer, tells its `done`, and deals with what was not read of the request's body.
 async fn answer_one(connection: &Rc<Connection>, answer: &mut Answer, body: &RequestBody) -> Next {
     if answer.silent {
-        let outcome = super::answer::Outcome {
-            sent: 0,
-            head: 0,
-            end: End::Complete,
+        if answer.reset {
+            connection.stream.reset_on_close();
+        }
+        let outcome = if answer.interim.is_empty() {
+            super::answer::Outcome {
+                // A `100 Continue` may have gone before.
+                sent: connection.sent.get(),
+                head: 0,
+                end: End::Complete,
+            }
+        } else {
+            send(connection, answer).await
         };
         if let Some(done) = answer.done.take() {
             done(&outcome);
@@ -273,6 +315,7 @@ async fn close(connection: &Connection, policy: &SendPolicy, body: &RequestBody)
         return;
     }
     connection.stream.shutdown_write();
+    connection.lingering.set(true);
     let until = Instant::now() + policy.lingering_time;
     connection.timer.set(policy.lingering_timeout);
     loop {

@@ -5,6 +5,7 @@ use std::fs::File;
 use std::io;
 use std::os::unix::fs::FileExt;
 use std::path::Path;
+use std::sync::atomic::{AtomicU64, Ordering};
 
 use bytes::{Bytes, BytesMut};
 
@@ -19,6 +20,8 @@ pub struct Spool {
     memory: VecDeque<Bytes>,
     memory_len: usize,
     file: Option<File>,
+    /// The file's number among nginx's temporary ones.
+    number: Option<u64>,
     /// The part of the file that waits to be read.
     read: u64,
     written: u64,
@@ -36,6 +39,11 @@ impl Spool {
     /// Part of it waits in a file.
     pub fn in_file(&self) -> bool {
         self.read != self.written
+    }
+
+    /// The number of the file that was made for it.
+    pub fn file_number(&self) -> Option<u64> {
+        self.number
     }
 
     /// Bytes waiting.
@@ -62,7 +70,10 @@ impl Spool {
         }
         let file = match &mut self.file {
             Some(file) => file,
-            none => none.insert(temporary(folder)?),
+            none => {
+                self.number = Some(next_number(false));
+                none.insert(temporary(folder)?)
+            }
         };
         file.write_all_at(&bytes, self.written)?;
         self.written += bytes.len() as u64;
@@ -152,12 +163,24 @@ impl Spool {
     /// The file's descriptor cannot be duplicated.
     pub fn reader(&self) -> io::Result<Spool> {
         Ok(Spool {
+            number: self.number,
             memory: self.memory.clone(),
             memory_len: self.memory_len,
             file: self.file.as_ref().map(File::try_clone).transpose()?,
             read: self.read,
             written: self.written,
         })
+    }
+}
+
+/// Numbers of temporary files, and of other things that nginx counts along with them, from 1.
+static NUMBER: AtomicU64 = AtomicU64::new(1);
+
+/// The next number; `peek` leaves it to the one who takes it.
+pub fn next_number(peek: bool) -> u64 {
+    match peek {
+        true => NUMBER.load(Ordering::Relaxed),
+        false => NUMBER.fetch_add(1, Ordering::Relaxed),
     }
 }
 

@@ -5,7 +5,7 @@ use std::os::fd::{AsFd, BorrowedFd};
 use std::task::{Context, Poll, ready};
 
 use bytes::{BufMut, BytesMut};
-use tokio::io::Interest;
+use tokio::io::{Interest, ReadBuf};
 use tokio::net::{TcpStream, UnixStream};
 
 /// A connected stream socket.
@@ -47,7 +47,27 @@ impl Stream {
             buf.reserve(room);
         }
         let most = room.min(buf.capacity() - buf.len());
-        let mut limited = (&mut *buf).limit(most);
+        self.try_read_most(buf, most)
+    }
+
+    /// Reads what is there, up to `most` bytes, into memory that has room for them.
+    pub fn poll_read_into(
+        &self,
+        cx: &mut Context<'_>,
+        buf: &mut ReadBuf<'_>,
+        most: usize,
+    ) -> Poll<io::Result<usize>> {
+        loop {
+            ready!(each!(self, s => s.poll_read_ready(cx)))?;
+            match self.try_read_most(buf, most) {
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock => {}
+                result => return Poll::Ready(result),
+            }
+        }
+    }
+
+    fn try_read_most(&self, buf: &mut impl BufMut, most: usize) -> io::Result<usize> {
+        let mut limited = buf.limit(most);
         let n = each!(self, s => s.try_read_buf(&mut limited))?;
         if n > 0 && n < most {
             self.drained();

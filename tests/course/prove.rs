@@ -63,6 +63,39 @@ fn a_start_that_passes_is_red() {
 }
 
 #[test]
+fn a_start_that_does_not_load_is_red_unless_it_is_said() {
+    let (name, fault) = broken(EXERCISE, |folder| {
+        change(&folder.join("nginx.conf"), "proxy_pass", "proxy_pas");
+    });
+    assert_eq!(name, "the start fails");
+    assert!(
+        fault.contains("broken = true") && fault.contains("proxy_pas"),
+        "{fault}"
+    );
+    let (name, fault) = broken(EXERCISE, |folder| {
+        change(&folder.join("check.toml"), "title", "broken = true\ntitle");
+    });
+    assert_eq!(name, "the start fails");
+    assert!(fault.contains("the start loads"), "{fault}");
+}
+
+#[test]
+fn a_file_that_is_missing_is_red() {
+    for file in [
+        "README.md",
+        "hints.md",
+        "solution/nginx.conf",
+        "explanation.md",
+    ] {
+        let (name, fault) = broken(EXERCISE, |folder| {
+            fs::remove_file(folder.join(file)).expect("a file");
+        });
+        assert_eq!(name, "the files are there");
+        assert!(fault.contains(&format!("{file} is missing")), "{fault}");
+    }
+}
+
+#[test]
 fn a_solution_that_fails_is_red() {
     let (name, fault) = broken(EXERCISE, |folder| {
         copy(
@@ -101,10 +134,16 @@ fn fewer_than_two_wrong_answers_are_red() {
 #[test]
 fn checks_that_a_replay_passes_are_red() {
     let (name, fault) = broken(EXERCISE, |folder| {
-        let checks = "title = \"t\"\nidea = \"i\"\n[[check]]\nname = \"n\"\nsay = \"The backend is asked for /api/users, as it came: nothing in proxy_pass takes the place of /api/.\"\nlook = \"l\"\n[[check.request]]\nsend = \"GET /api/users\"\nanswer = { status = 200 }\n";
+        let checks = "title = \"t\"\nidea = \"i\"\n[[check]]\nname = \"n\"\nsay = \"The backend is asked for /api/users, as it came: the /api/ is still there.\"\nlook = \"l\"\n[[check.request]]\nsend = \"GET /api/users\"\nanswer = { status = 200 }\n";
         write(&folder.join("check.toml"), checks);
-        fs::remove_file(folder.join("wrong/slash-on-one-side.conf")).expect("a file");
-        fs::remove_file(folder.join("wrong/one-path-only.conf")).expect("a file");
+        for entry in fs::read_dir(folder.join("wrong"))
+            .expect("a folder")
+            .flatten()
+        {
+            if entry.file_name() != "same-prefix.conf" {
+                fs::remove_file(entry.path()).expect("a file removed");
+            }
+        }
         copy(
             &folder.join("wrong/same-prefix.conf"),
             &folder.join("wrong/again.conf"),

@@ -160,7 +160,7 @@ fn without_a_terminal_it_prints_and_needs_no_keys() {
     let (out, into) = std::io::pipe().expect("a pipe");
     command.stdout(into).stderr(Stdio::null());
     let mut watch = Watch::of(command, out);
-    watch.wait("Not yet: A request for /users does not reach the backend.");
+    watch.wait("Not yet: nginx still answers by itself, with 503");
     watch.wait("Waiting for the next save");
     // An editor that empties the file before it writes: what is in between is not judged for long.
     fs::write(&file, "").expect("a file");

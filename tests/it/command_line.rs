@@ -2,8 +2,8 @@
 //! nothing behind.
 
 use std::fs;
-use std::io::{Read, Write};
-use std::net::{SocketAddr, TcpListener};
+use std::io::{ErrorKind, Read, Write};
+use std::net::{SocketAddr, TcpListener, TcpStream};
 use std::os::unix::fs::PermissionsExt;
 use std::os::unix::process::CommandExt;
 use std::process::{Command, Output, Stdio};
@@ -227,6 +227,56 @@ fn the_end_is_bounded_and_a_second_signal_ends_at_once() {
 }
 
 #[test]
+fn who_comes_while_the_lab_ends_is_refused() {
+    let folder = Folder::new();
+    let mut lab = folder.start_both();
+    let mut socket = client::connect(folder.front_address()).expect("a connection");
+    socket
+        .write_all(b"GET /api/stream?n=9&every=60 HTTP/1.1\r\nHost: h\r\n\r\n")
+        .expect("a request sent");
+    client::read_head(&mut socket).expect("a head");
+    lab.signal(Signal::INT);
+    while TcpStream::connect(folder.front_address()).is_ok() {}
+    // The answer under way goes on meanwhile: events may be there, its end is not.
+    socket.set_nonblocking(true).expect("a socket");
+    let mut rest = Vec::new();
+    let end = socket.read_to_end(&mut rest).map_err(|e| e.kind());
+    assert_eq!(end, Err(ErrorKind::WouldBlock));
+    lab.signal(Signal::INT);
+    assert_eq!(lab.wait().code(), Some(0));
+}
+
+#[test]
+fn a_backend_whose_port_was_taken_meanwhile_says_what_to_do() {
+    let folder = Folder::new();
+    let _lab = folder.start_both();
+    assert!(folder.run(&["backend", "stop"]).status.success());
+    let other = TcpListener::bind(folder.backend_address()).expect("the backend's port");
+    let said = failed(&folder.run(&["backend", "start"]));
+    let first = format!(
+        "proxy-lab: {} is taken: another program listens there.",
+        folder.backend_address()
+    );
+    assert_eq!(said.lines().next(), Some(&*first));
+    assert!(said.contains("Run with --no-backend"), "{said}");
+    drop(other);
+    assert!(folder.run(&["backend", "start"]).status.success());
+}
+
+#[test]
+fn advice_names_folders_as_a_shell_reads_them() {
+    let folder = Folder::new();
+    let spaced = folder.path().join("two words");
+    fs::create_dir_all(spaced.join("lab")).expect("a folder");
+    let conf = fs::read(folder.path().join("lab/nginx.conf")).expect("a file");
+    fs::write(spaced.join("lab/nginx.conf"), conf).expect("a file");
+    let mut command = folder.command(&["--no-backend"]);
+    let said = failed(&command.current_dir(&spaced).output().expect("an end"));
+    let advice = format!("mkdir -p '{}'", spaced.join("logs").display());
+    assert!(said.contains(&advice), "{said}");
+}
+
+#[test]
 fn wrong_arguments_are_named_with_what_may_be_meant() {
     let folder = Folder::new();
     for (arguments, part) in [
@@ -301,6 +351,7 @@ fn what_may_not_be_read_or_written_is_named() {
         said.contains("lab/nginx.conf\" failed (13: Permission denied)"),
         "{said}"
     );
+    assert!(said.contains("chmod u+r"), "{said}");
     mode("lab", 0o000);
     for arguments in [&[][..], &["-t"], &["front"]] {
         let said = run(arguments);

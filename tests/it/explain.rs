@@ -114,6 +114,7 @@ fn json_has_the_documented_fields() {
         "variable",
         "file",
         "internal",
+        "refused",
         "named",
         "error_page",
         "upstream",
@@ -133,7 +134,11 @@ fn wrong_questions_are_told_apart() {
     for (arguments, wanted) in [
         (
             &["http://localhost:3001/"][..],
-            "nothing listens for localhost:3001: the file listens on 0.0.0.0:3000",
+            "no server listens for localhost:3001: the file listens on 0.0.0.0:3000",
+        ),
+        (
+            &["http://localhost/"],
+            "no server listens for localhost (an address without a port means 80): the file listens on",
         ),
         (
             &["https://localhost:3000/"],
@@ -157,6 +162,14 @@ fn wrong_questions_are_told_apart() {
             "/no/such/file cannot be read",
         ),
         (&["--raw", "/no/such/file"], "/no/such/file cannot be read"),
+        (
+            &["hello.txt"],
+            "Is it a path? It begins with a slash: /hello.txt",
+        ),
+        (
+            &["http://localhost:0/"],
+            "\"0\" in \"localhost:0\" is no port",
+        ),
         (&[], "<URL>"),
     ] {
         let output = explain(arguments);
@@ -165,6 +178,40 @@ fn wrong_questions_are_told_apart() {
         assert_eq!(output.status.code(), Some(1), "{arguments:?}");
         assert!(output.stdout.is_empty());
     }
+}
+
+/// What the upstream would get of a request: the request line, and the bytes of the body.
+fn passed_on(arguments: &[&str]) -> (String, u64) {
+    let output = explain(&[arguments, &["--json"]].concat());
+    let json: serde_json::Value = serde_json::from_slice(&output.stdout).expect("JSON");
+    let steps = json["steps"].as_array().expect("steps");
+    let upstream = steps.iter().find(|step| step["step"] == "upstream");
+    let upstream = upstream.unwrap_or_else(|| panic!("{json}"));
+    let line = upstream["lines"][0]["text"].as_str().expect("a line");
+    (
+        line.to_owned(),
+        upstream["body"].as_u64().expect("a length"),
+    )
+}
+
+#[test]
+fn options_mean_what_they_mean_to_curl() {
+    let passed = |line: &str, body| (line.to_owned(), body);
+    let get = passed("GET /x HTTP/1.0", 0);
+    assert_eq!(passed_on(&["-s", "-i", "/api/x"]), get);
+    assert_eq!(passed_on(&["-sI", "/api/x"]), passed("HEAD /x HTTP/1.0", 0));
+    let post = |body| passed("POST /x HTTP/1.0", body);
+    assert_eq!(passed_on(&["/api/x", "-d", "a=1", "-d", "b=2"]), post(7));
+    let chunked = ["/api/x", "-H", "Transfer-Encoding: chunked", "-d", "abc"];
+    assert_eq!(passed_on(&chunked), post(3));
+    let file = data().join("html/hello.txt");
+    let length = fs::read(&file).expect("a file").len() as u64;
+    let of_file = format!("@{}", file.display());
+    assert_eq!(
+        passed_on(&["/api/x", "--data-binary", &of_file]),
+        post(length)
+    );
+    assert_eq!(passed_on(&["/api/x", "-d", &of_file]), post(length - 1));
 }
 
 #[test]

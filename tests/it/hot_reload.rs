@@ -113,6 +113,10 @@ fn a_broken_file_is_shown_and_the_old_one_served() {
         "{said}"
     );
     assert_eq!(lab.answers(), "one");
+    lab.save("lab/nginx.conf", &file(lab.port, "one", ""));
+    lab.says("lab/nginx.conf can be served again: no directive differs from what still was.");
+    lab.save("lab/nginx.conf", &file(lab.port, "two", "locaton /x { }"));
+    lab.says("cannot be served like this: what was served before still is.");
     // While the file is broken, nothing more is said; it is served again when it is right.
     lab.save("lab/nginx.conf", &file(lab.port, "two", ""));
     let said = lab.says("is served now:");

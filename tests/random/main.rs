@@ -12,6 +12,7 @@ mod oracle;
 mod requests;
 mod rng;
 mod site;
+mod words;
 
 use std::process::ExitCode;
 use std::sync::Mutex;
@@ -75,7 +76,10 @@ fn main() -> ExitCode {
                             agreed.fetch_add(1, Ordering::Relaxed);
                             continue;
                         }
-                        Ok(Verdict::BothRefuse) => {
+                        Ok(Verdict::BothRefuse(message)) => {
+                            if !asked.is_empty() {
+                                println!("both refuse it: {message}");
+                            }
                             refused.fetch_add(1, Ordering::Relaxed);
                             continue;
                         }
@@ -137,7 +141,7 @@ fn case(seed: u64) -> Case {
     let spec = CaseSpec {
         about: format!("seed {seed}"),
         error_log: false,
-        file: site::FILES.iter().map(file).collect(),
+        file: words::FILES.iter().map(file).collect(),
         link: Vec::new(),
         dns: Default::default(),
         unix_backend: Default::default(),
@@ -158,7 +162,7 @@ fn without_resets(transcript: &Transcript) -> Transcript {
 
 enum Verdict {
     Equal,
-    BothRefuse,
+    BothRefuse(String),
     Differ(String),
 }
 
@@ -169,7 +173,7 @@ fn judge(case: &Case, nginx: &Program, lab: &Program) -> Result<Verdict, OracleE
     );
     match refusals {
         (None, None) => {}
-        (Some(truth), Some(answer)) if truth == answer => return Ok(Verdict::BothRefuse),
+        (Some(truth), Some(answer)) if truth == answer => return Ok(Verdict::BothRefuse(truth)),
         (truth, answer) => {
             let text = format!("  nginx -t: {truth:?}\n  lab -t:   {answer:?}\n");
             return Ok(Verdict::Differ(text));

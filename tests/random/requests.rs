@@ -2,7 +2,8 @@
 
 use crate::oracle::case::{AnswerSpec, Answers, ConnectionSpec};
 use crate::rng::Rng;
-use crate::site::{HOSTS, Site};
+use crate::site::Site;
+use crate::words::{HOSTS, SMALL_GZIP};
 
 const ENDINGS: &[&str] = &[
     "",
@@ -44,6 +45,20 @@ const ENDINGS: &[&str] = &[
     "50x.html",
     "e.txt",
     "dir/f.html",
+    "?x=b1&ip=10.1.2.3",
+    "a.txt?ip=2001:db8::1&charset=koi8-r",
+    "b.html?x=epoch",
+    "?x=max&page=/a.txt",
+    "old/a.txt?x=1h",
+    "bare/%3Codd%3E%20&%20name.html",
+    "dir/c.txt?",
+    "dir/./sub/../c.txt",
+    "//dir//c.txt",
+    "dir/%2e%2E/a.txt",
+    "style.css?x=%20a",
+    "long.txt",
+    "b.html",
+    "?",
 ];
 
 const FIELDS: &[&str] = &[
@@ -79,6 +94,32 @@ const FIELDS: &[&str] = &[
     "Referer: http://a.example/x",
     "Content-Type: text/plain",
     "Authorization: Basic dXNlcjpwYXNz",
+    "Accept-Encoding: gzip",
+    "Accept-Encoding: gzip",
+    "Accept-Encoding: br, *;q=0.5",
+    "Accept-Encoding: identity;q=1, gzip;q=0.1",
+    "User-Agent: Mozilla/4.0 (compatible; MSIE 5.5; Windows 98)",
+    "User-Agent: Mozilla/5.0 (Macintosh) AppleWebKit/1 (KHTML) Safari/1",
+    "Expect: 100-continue",
+    "Expect: nonsense",
+    "X-Forwarded-For: 10.0.0.1, 10.0.0.2",
+    "Connection: close, TE",
+    "Connection: upgrade",
+    "Cache-Control: no-cache",
+    "If-None-Match: W/\"65937d25-17\", \"x\"",
+    "If-Match: *",
+    "If-Range: Tue, 02 Jan 2024 03:04:05 GMT",
+    "Range: bytes=1-",
+    "Range: bytes = 0-1",
+    "Range: bytes=5-2",
+    "Range: bytes=-0",
+    "Host: second.example",
+    "X-Long: \\{y*1100}",
+    "X-Empty:",
+    "Content-Length: 0",
+    "Keep-Alive: timeout=5",
+    "Proxy-Connection: keep-alive",
+    "Date: Mon, 01 Jan 2024 00:00:00 GMT",
 ];
 
 const UPSTREAM: &[&str] = &[
@@ -99,6 +140,22 @@ const UPSTREAM: &[&str] = &[
     "HTTP/1.1 200 OK\nBroken\n\n",
     "HTTP/1.1 401 Unauthorized\nWWW-Authenticate: Basic realm=x\nContent-Length: 0\n\n",
     "HTTP/1.1 200 OK\nX-Accel-Expires: 1\nX-Accel-Buffering: no\nCache-Control: no-cache\nContent-Length: 1\n\nx",
+    "HTTP/1.1 200 OK\nX-Accel-Redirect: /a.txt\nContent-Type: text/x-up\nSet-Cookie: a=1; Domain=up.example; Path=/base/x; Secure\nContent-Length: 1\n\nx",
+    "HTTP/1.1 200 OK\nX-Accel-Redirect: /dir/c.txt?x=a\nExpires: never\nCache-Control: private\nContent-Length: 1\n\nx",
+    "HTTP/1.1 200 OK\nX-Accel-Redirect: @named\nX-Accel-Charset: koi8-r\nContent-Length: 1\n\nx",
+    "HTTP/1.1 200 OK\nContent-Type: text/plain\nX-Accel-Charset: koi8-r\nX-Accel-Limit-Rate: 100000\nContent-Length: 12\n\nhello, hello",
+    "HTTP/1.1 200 OK\nContent-Type: text/html\nContent-Encoding: gzip\nETag: \"x\"\nContent-Length: 36\n\n@GZIP@",
+    "HTTP/1.1 200 OK\nContent-Type: text/html\nETag: W/\"weak\"\nExpires: Mon, 01 Jan 2001 00:00:00 GMT\nVary: Cookie\nContent-Length: 40\n\n<html><head></head><body>hello</body></h>",
+    "HTTP/1.1 201 Created\nLocation: http://up.example/base/made?x=1\nRefresh: 5; url=/base/x\nContent-Length: 0\n\n",
+    "HTTP/1.1 303 See Other\nLocation: /base/other\nSet-Cookie: b=2; httponly; samesite=strict; path=/\nContent-Length: 2\n\nno",
+    "HTTP/1.1 200 OK\nTransfer-Encoding: chunked\nTrailer: X-T\n\n5;ext=1\nhello\n6\n, you.\n0\nX-T: 1\n\n",
+    "HTTP/1.1 416 Range\nContent-Range: bytes */5\nContent-Length: 0\n\n",
+    "HTTP/1.1 200 OK\nConnection: close\nKeep-Alive: timeout=1\nContent-Length: 3\n\nbye",
+    "HTTP/1.1 200 OK\nContent-Length: 2\nContent-Length: 2\n\nok",
+    "HTTP/1.1 200\nContent-Length: 2\n\nok",
+    "HTTP/1.1 403 Forbidden\nContent-Type: text/html\nWWW-Authenticate: x\nContent-Length: 3\n\nno!",
+    "HTTP/1.1 429 Many\nRetry-After: 5\nContent-Length: 0\n\n",
+    "HTTP/1.1 200 OK\nContent-Type: text/plain\nContent-Length: 3000\n\n\\{hello, e*375}",
 ];
 
 /// One connection with one to three requests.
@@ -112,7 +169,7 @@ pub fn connection(rng: &mut Rng, site: &Site, number: usize) -> ConnectionSpec {
         methods.push(method);
     }
     let backend = (0..1 + rng.below(2))
-        .map(|_| AnswerSpec::Plain(rng.pick(UPSTREAM).into()))
+        .map(|_| AnswerSpec::Plain(rng.pick(UPSTREAM).replace("@GZIP@", SMALL_GZIP)))
         .collect();
     ConnectionSpec {
         name: format!("{number}"),
@@ -145,10 +202,13 @@ fn request(rng: &mut Rng, site: &Site) -> (String, String) {
         1 => base,
         _ => format!("{base}{ending}"),
     };
-    let mut text = format!(
-        "{method} {path} HTTP/{version}\nHost: {}\n",
-        rng.pick(HOSTS)
-    );
+    let host = rng.pick(HOSTS);
+    let path = if rng.chance(3) {
+        format!("http://{}{path}", rng.pick(HOSTS))
+    } else {
+        path
+    };
+    let mut text = format!("{method} {path} HTTP/{version}\nHost: {host}\n");
     for _ in 0..rng.below(4) {
         text.push_str(rng.pick(FIELDS));
         text.push('\n');

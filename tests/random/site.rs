@@ -4,6 +4,10 @@
 use std::fmt::Write;
 
 use crate::rng::Rng;
+use crate::words::{
+    BLOCKS, ERROR_CODES, EXCEPT, FALLBACKS, FLAGS, FROM, INSIDE, NAMES, PREFIXES, REGEXES, RETURNS,
+    SETTINGS, TESTS, TO, TRIED, URIS, VALUES,
+};
 
 /// A configuration, and what requests for it should be made of.
 pub struct Site {
@@ -11,96 +15,6 @@ pub struct Site {
     /// Paths that its locations are about.
     pub paths: Vec<String>,
 }
-
-/// Files that every site has: path under the prefix, and text.
-pub const FILES: &[(&str, &str)] = &[
-    (
-        "html/index.html",
-        "<html><head><title>index</title></head><body>Index of all</body></html>\n",
-    ),
-    ("html/a.txt", "a text\nof three\nlines\n"),
-    ("html/b.html", "<p>b</p>\n"),
-    ("html/style.css", "body { color: red }\n"),
-    ("html/data.json", "{\"a\":1}\n"),
-    ("html/empty.txt", ""),
-    ("html/long.txt", "\\{0123456789abcdef *3000}\n"),
-    ("html/404.html", "not here\n"),
-    ("html/50x.html", "broken\n"),
-    ("html/sp ace.txt", "space\n"),
-    ("html/noext", "no extension\n"),
-    ("html/dir/index.html", "<b>dir</b>\n"),
-    ("html/dir/c.txt", "c\n"),
-    ("html/dir/sub/index.php", "sub\n"),
-    ("html/bare/d.txt", "d\n"),
-    ("other/index.html", "other index\n"),
-    ("other/e.txt", "e\n"),
-    ("other/dir/f.html", "f\n"),
-];
-
-/// Hosts that requests name.
-pub const HOSTS: &[&str] = &[
-    "localhost",
-    "a.example",
-    "A.EXAMPLE:80",
-    "b.example",
-    "x.wild.example",
-    "www.re.example",
-    "mail.example.org",
-    "unknown",
-    "a.example.",
-    "127.0.0.1",
-];
-
-const NAMES: &[&str] = &[
-    "a.example",
-    "b.example a.example",
-    "*.wild.example",
-    ".example.org",
-    "mail.*",
-    r"~^(?<sub>[a-z]+)\.re\.example$",
-    "\"\"",
-    "_",
-];
-
-/// Paths of locations.
-const PREFIXES: &[&str] = &[
-    "/", "/dir/", "/dir", "/api/", "/api", "/img/", "/a", "/a.txt", "/old/", "/x/y/", "/bare/",
-];
-const REGEXES: &[&str] = &[
-    r"\.txt$",
-    r"\.(html|css)$",
-    r"^/api/v(\d+)/(.*)$",
-    r"^/(?<first>[^/]+)/",
-    r"/d",
-    r"^/old/(.*)",
-    r"INDEX",
-];
-
-/// Texts with variables.
-const VALUES: &[&str] = &[
-    "plain",
-    "$uri",
-    "$request_uri",
-    "$args",
-    "$host",
-    "$http_host",
-    "\"$scheme://$host$request_uri\"",
-    "$arg_x",
-    "$http_x_test",
-    "\"two words\"",
-    "$remote_addr-$request_method",
-    "$status",
-    "\"\"",
-    "$is_args$args",
-    "$document_root$uri",
-    "$cookie_c",
-    "$content_length",
-    "$proxy_add_x_forwarded_for",
-    "$server_name:$server_protocol",
-    "$request_filename",
-    "${uri}x",
-    "$sent_http_content_type",
-];
 
 struct Maker<'a> {
     rng: &'a mut Rng,
@@ -143,8 +57,24 @@ impl Maker<'_> {
         self.line("}");
     }
 
-    fn value(&mut self) -> &'static str {
-        self.rng.pick(VALUES)
+    /// A line of the tables, with a value for its `{}`.
+    fn filled(&mut self, line: &str) -> String {
+        let codes = self.rng.pick(ERROR_CODES);
+        let value = self.rng.pick(VALUES);
+        // Quotes do not nest.
+        let bare = line.contains('"') || line.contains('\'');
+        let value = if bare { value.trim_matches('"') } else { value };
+        line.replace("{=}", codes).replace("{}", value)
+    }
+
+    /// One that may be used here: there is not always a named location.
+    fn pick(&mut self, from: &[&'static str]) -> &'static str {
+        loop {
+            let line = self.rng.pick(from);
+            if self.named || !line.contains("@named") {
+                return line;
+            }
+        }
     }
 
     fn http(&mut self) {
@@ -153,14 +83,13 @@ impl Maker<'_> {
         self.line("@HTTP@");
         self.line(
             "log_format all '$request|$status|$body_bytes_sent|$uri|$host|$server_name|$request_length|\
-             $sent_http_content_type|$sent_http_location|$upstream_status|$upstream_response_length|$http_x_test';",
+             $sent_http_content_type|$sent_http_location|$upstream_status|$upstream_response_length|$http_x_test|\
+             $gzip_ratio|$mapped|$sent_http_set_cookie|$upstream_http_etag|$request_filename';",
         );
         self.line("access_log logs/access.log all;");
-        self.open("map $arg_x $mapped");
-        self.line("default none;");
-        self.line("a one;");
-        self.line("~^b(.*)$ two-$1;");
-        self.close();
+        for block in BLOCKS {
+            self.line(block);
+        }
         if self.rng.chance(40) {
             self.pool = true;
             self.open("upstream pool");
@@ -175,7 +104,7 @@ impl Maker<'_> {
                 "types { text/html html; text/plain txt; text/css css; application/json json; }",
             );
         }
-        self.settings(2);
+        self.settings(3);
         for _ in 0..1 + self.rng.below(3) {
             self.server();
         }
@@ -195,9 +124,14 @@ impl Maker<'_> {
             self.line(&format!("server_name {names};"));
         }
         self.server_settings();
-        self.settings(3);
+        // Known then, whatever a location does with it.
+        if self.rng.chance(95) {
+            let value = self.rng.pick(VALUES);
+            self.line(&format!("set $own {value};"));
+        }
+        self.settings(4);
         if self.rng.chance(12) {
-            self.rewriting(1, true);
+            self.rewriting(true);
         }
         self.named = self.rng.chance(40);
         for _ in 0..2 + self.rng.below(5) {
@@ -205,9 +139,11 @@ impl Maker<'_> {
         }
         if self.named {
             self.open("location @named");
-            self.body(0, true);
+            self.settings(2);
+            self.body(true);
             self.close();
         }
+        self.named = false;
         self.close();
     }
 
@@ -230,114 +166,16 @@ impl Maker<'_> {
     fn settings(&mut self, most: usize) {
         let mut used: Vec<&str> = Vec::new();
         for _ in 0..self.rng.below(most + 1) {
-            let name = self.rng.pick(SETTINGS);
-            if used.contains(&name) && !REPEATED.contains(&name) {
+            let (name, repeats, arguments) = self.rng.pick(SETTINGS);
+            if used.contains(&name) && !repeats {
                 continue;
             }
             used.push(name);
-            self.setting(name);
+            let arguments = self.pick(arguments);
+            let arguments = self.filled(arguments);
+            let end = if arguments.ends_with('}') { "" } else { ";" };
+            self.line(&format!("{name} {arguments}{end}"));
         }
-    }
-
-    fn setting(&mut self, name: &str) {
-        let arguments = match name {
-            "root" => self
-                .rng
-                .pick(&["html", "other", "html/dir", "missing"])
-                .to_string(),
-            "index" => self
-                .rng
-                .pick(&[
-                    "index.html",
-                    "index.php index.html",
-                    "nothing",
-                    "/a.txt",
-                    "c.txt d.txt",
-                ])
-                .to_string(),
-            "default_type" => self
-                .rng
-                .pick(&["text/plain", "application/x-test", "\"\""])
-                .to_string(),
-            "error_page" => self.error_page(),
-            "add_header" => {
-                let header = self.rng.pick(&[
-                    "X-A",
-                    "X-B",
-                    "Cache-Control",
-                    "ETag",
-                    "Last-Modified",
-                    "Link",
-                ]);
-                let always = self.rng.pick(&["", " always"]);
-                format!("{header} {}{always}", self.value())
-            }
-            "proxy_set_header" => {
-                let header = self.rng.pick(&[
-                    "Host",
-                    "X-Real-IP",
-                    "X-Test",
-                    "Accept-Encoding",
-                    "X-Forwarded-For",
-                ]);
-                format!("{header} {}", self.value())
-            }
-            "proxy_hide_header" => self
-                .rng
-                .pick(&["X-Up", "ETag", "Content-Type", "Location"])
-                .to_string(),
-            "proxy_pass_header" => self
-                .rng
-                .pick(&["Server", "Date", "X-Accel-Expires"])
-                .to_string(),
-            "proxy_redirect" => self
-                .rng
-                .pick(&[
-                    "off",
-                    "default",
-                    "/ /new/",
-                    "http://up.example/ /",
-                    r"~^/(\w+) /re-$1",
-                ])
-                .to_string(),
-            "client_max_body_size" => self.rng.pick(&["10", "1k", "0"]).to_string(),
-            "max_ranges" => self.rng.pick(&["0", "1", "2"]).to_string(),
-            "if_modified_since" => self.rng.pick(&["off", "before", "exact"]).to_string(),
-            "proxy_http_version" => self.rng.pick(&["1.0", "1.1"]).to_string(),
-            "keepalive_timeout" => self.rng.pick(&["0", "10s", "10s 7s"]).to_string(),
-            "keepalive_requests" => self.rng.pick(&["1", "2"]).to_string(),
-            "proxy_method" => self.rng.pick(&["POST", "GET", "$arg_x"]).to_string(),
-            "proxy_set_body" => format!("\"body {}\"", self.value().trim_matches('"')),
-            "proxy_next_upstream" => self
-                .rng
-                .pick(&["off", "error http_503", "http_404 http_500 non_idempotent"])
-                .to_string(),
-            "server_tokens" => self.rng.pick(&["on", "off"]).to_string(),
-            _ => self.rng.pick(&["on", "off"]).to_string(),
-        };
-        self.line(&format!("{name} {arguments};"));
-    }
-
-    fn error_page(&mut self) -> String {
-        let codes = self.rng.pick(&[
-            "404",
-            "403 404",
-            "500 502 503 504",
-            "405",
-            "413",
-            "401 402",
-            "404 405 502",
-        ]);
-        let change = self.rng.pick(&["", "", "", " =", " =200", " =301"]);
-        let named = self.named;
-        let target = match self.rng.below(6) {
-            0 | 1 => "/404.html",
-            2 => "/50x.html?e=1",
-            3 => "http://other.example/error",
-            4 if named => "@named",
-            _ => "/dir/missing.html",
-        };
-        format!("{codes}{change} {target}")
     }
 
     fn location(&mut self, outer: &str, depth: usize) {
@@ -365,7 +203,7 @@ impl Maker<'_> {
             format!("{modifier}{path}")
         };
         self.open(&format!("location {head}"));
-        self.settings(3);
+        self.settings(5);
         let prefix = if regex {
             String::new()
         } else {
@@ -374,14 +212,21 @@ impl Maker<'_> {
         if depth < 1 && (head.starts_with('/') || head.starts_with('^')) && self.rng.chance(15) {
             self.location(&prefix, depth + 1);
         }
-        self.body(depth, regex);
+        self.body(regex);
         self.close();
     }
 
-    /// What a location does: one content, and perhaps rewriting before it.
-    fn body(&mut self, depth: usize, no_uri: bool) {
+    /// What a location does: one content, and perhaps rewriting and access rules before it.
+    fn body(&mut self, no_uri: bool) {
         if self.rng.chance(20) {
-            self.rewriting(depth, false);
+            self.rewriting(false);
+        }
+        if self.rng.chance(8) {
+            let line = self.rng.pick(EXCEPT);
+            self.line(line);
+        }
+        if self.rng.chance(5) {
+            self.line("deny all;");
         }
         match self.rng.below(10) {
             0 | 1 => self.returns(),
@@ -400,42 +245,17 @@ impl Maker<'_> {
     }
 
     fn returns(&mut self) {
-        let value = self.value();
-        let text = match self.rng.below(7) {
-            0 => "return 404;".to_string(),
-            1 => format!("return 301 {value};"),
-            2 => "return 302 /dir/;".to_string(),
-            3 => format!("return 403 {value};"),
-            4 => "return 204;".to_string(),
-            5 => "return http://other.example/x;".to_string(),
-            _ => format!("return 200 {value};"),
-        };
-        self.line(&text);
+        let text = self.rng.pick(RETURNS);
+        let text = self.filled(text);
+        self.line(&format!("return {text};"));
     }
 
     fn try_files(&mut self) -> String {
         let mut files = Vec::new();
         for _ in 0..1 + self.rng.below(3) {
-            files.push(self.rng.pick(&[
-                "$uri",
-                "$uri/",
-                "$uri.html",
-                "/a.txt",
-                "/dir/",
-                "$uri/index.php",
-                "/missing",
-                "/dir$uri",
-            ]));
+            files.push(self.rng.pick(TRIED));
         }
-        let named = self.named;
-        files.push(match self.rng.below(6) {
-            0 => "=404",
-            1 => "=503",
-            2 if named => "@named",
-            3 => "/index.html?q=$args",
-            4 => "/api/fallback",
-            _ => "/index.html",
-        });
+        files.push(self.pick(FALLBACKS));
         files.join(" ")
     }
 
@@ -444,128 +264,62 @@ impl Maker<'_> {
             true => "pool",
             false => "127.0.0.1:@BACKEND@",
         };
+        if self.rng.chance(8) {
+            self.line(&format!("set $up {host};"));
+            let uri = self.rng.pick(URIS);
+            self.line(&format!("proxy_pass http://$up{uri};"));
+            return;
+        }
         let uri = match no_uri {
             true => "",
-            false => self
-                .rng
-                .pick(&["", "", "/", "/base/", "/base", "/b?x=1", "/sp%20ace/"]),
+            false => self.rng.pick(URIS),
         };
         self.line(&format!("proxy_pass http://{host}{uri};"));
     }
 
-    fn rewriting(&mut self, _depth: usize, server: bool) {
+    fn rewriting(&mut self, server: bool) {
         for _ in 0..1 + self.rng.below(2) {
-            match self.rng.below(5) {
+            match self.rng.below(6) {
                 0 => {
-                    let value = self.value();
-                    self.line(&format!("set $own {value};"));
+                    let value = self.rng.pick(VALUES);
+                    let name = self.rng.pick(&["own", "own", "args", "limit_rate"]);
+                    self.line(&format!("set ${name} {value};"));
                     self.line("add_header X-Own $own;");
-                    // `add_header` is not for servers' `if`s only; at both levels it is fine.
                 }
                 1 | 2 => {
                     let text = self.rewrite();
                     self.line(&text);
                 }
-                3 => self.condition(server),
+                3 | 4 => self.condition(server),
                 _ => self.line("break;"),
             }
         }
     }
 
     fn rewrite(&mut self) -> String {
-        let from = self.rng.pick(&[
-            r"^/old/(.*)$",
-            r"^/api/v(\d+)/(.*)$",
-            r"^(.*)\.html$",
-            r"^/dir",
-            r"(?i)TXT",
-            r"^/(a)",
-        ]);
-        let to = self.rng.pick(&[
-            "/dir/$1",
-            "/$1",
-            "/a.txt",
-            "/api/$1?n=$1",
-            "/index.html?",
-            "http://other.example/$1",
-            "/new$uri",
-        ]);
-        let flag = self
-            .rng
-            .pick(&["", " last", " break", " redirect", " permanent"]);
+        let (from, to, flag) = (self.rng.pick(FROM), self.rng.pick(TO), self.rng.pick(FLAGS));
         format!("rewrite {from} {to}{flag};")
     }
 
     fn condition(&mut self, server: bool) {
-        let test = self.rng.pick(&[
-            "$request_method = POST",
-            "$arg_x",
-            "$arg_x != a",
-            "$http_x_test ~ ^(t)",
-            "$uri !~* \\.TXT$",
-            "-f $request_filename",
-            "!-e $document_root$uri",
-            "-d $request_filename",
-            "$args ~ x=(.)",
-        ]);
+        let test = self.rng.pick(TESTS);
         self.open(&format!("if ({test})"));
-        match self.rng.below(5) {
-            0 => self.returns(),
-            1 => {
-                let text = self.rewrite();
-                self.line(&text);
+        for _ in 0..1 + self.rng.below(2) {
+            match self.rng.below(6) {
+                0 => self.returns(),
+                1 => {
+                    let text = self.rewrite();
+                    self.line(&text);
+                }
+                2 => self.line("set $own inside;"),
+                3 | 4 if !server => {
+                    let text = self.rng.pick(INSIDE);
+                    let text = self.filled(text);
+                    self.line(&text);
+                }
+                _ => self.line("break;"),
             }
-            2 => self.line("set $own inside;"),
-            3 if !server => self.line("add_header X-If yes;"),
-            4 if !server => self.line("proxy_pass http://127.0.0.1:@BACKEND@;"),
-            _ => self.line("break;"),
         }
         self.close();
     }
 }
-
-const SETTINGS: &[&str] = &[
-    "root",
-    "index",
-    "default_type",
-    "error_page",
-    "error_page",
-    "add_header",
-    "add_header",
-    "proxy_set_header",
-    "proxy_set_header",
-    "proxy_hide_header",
-    "proxy_pass_header",
-    "proxy_redirect",
-    "client_max_body_size",
-    "max_ranges",
-    "if_modified_since",
-    "etag",
-    "proxy_http_version",
-    "keepalive_timeout",
-    "keepalive_requests",
-    "proxy_method",
-    "proxy_set_body",
-    "proxy_next_upstream",
-    "proxy_intercept_errors",
-    "proxy_buffering",
-    "proxy_request_buffering",
-    "proxy_pass_request_headers",
-    "server_tokens",
-    "absolute_redirect",
-    "port_in_redirect",
-    "recursive_error_pages",
-    "chunked_transfer_encoding",
-    "log_not_found",
-    "sendfile",
-    "msie_padding",
-];
-
-const REPEATED: &[&str] = &[
-    "add_header",
-    "proxy_set_header",
-    "error_page",
-    "proxy_hide_header",
-    "proxy_pass_header",
-    "proxy_redirect",
-];

@@ -1,7 +1,7 @@
 //! The broken files of `tests/broken`, as cases: a file, or a folder with an `nginx.conf` and what it includes.
 //!
-//! Beside each lies `NAME.txt`: the whole of what `proxy-lab -t` says about it. A first line `# differs: WHY` marks the
-//! cases where the lab means to say something else than nginx.
+//! Beside each lies `NAME.txt`: the whole of what `proxy-lab -t` says about it. `differences.rs` has those where the lab
+//! means to say something else than nginx.
 #![allow(dead_code)]
 
 use std::fs;
@@ -48,18 +48,6 @@ impl Case {
     /// Where the expected message lies.
     pub fn expected(&self) -> PathBuf {
         folder().join(format!("{}.txt", self.name))
-    }
-
-    /// Why the lab says something else than nginx, where it means to.
-    pub fn differs(&self) -> Option<String> {
-        let file = match self.path.is_dir() {
-            true => self.path.join("nginx.conf"),
-            false => self.path.clone(),
-        };
-        let text = fs::read(file).unwrap_or_default();
-        let text = String::from_utf8_lossy(&text).into_owned();
-        let first = text.lines().next()?;
-        first.strip_prefix("# differs: ").map(str::to_owned)
     }
 
     /// Asks a program `-t` about a copy of the case, in a folder of its own.

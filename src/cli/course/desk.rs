@@ -14,6 +14,10 @@ pub struct Room {
     pub desk: Desk,
     /// In front of paths that are shown, to shorten them.
     here: PathBuf,
+    /// The folder of the project, if there is one.
+    lab: Option<PathBuf>,
+    /// The course as it was named.
+    named: Option<PathBuf>,
 }
 
 impl Room {
@@ -30,15 +34,31 @@ impl Room {
                 return Err(CommandError::Said(why));
             }
         };
-        let work = match lab {
-            Ok(lab) => lab.join("lab/work"),
-            Err(_) => course.join("work"),
+        let lab = lab.ok();
+        let work = match &lab {
+            Some(lab) => lab.join("lab/work"),
+            None => course.join("work"),
         };
         Ok(Self {
             course: Course::open(&course)?,
             desk: Desk { folder: work },
             here,
+            lab,
+            named: at.course.clone(),
         })
+    }
+
+    /// A command of this program for this course, ready to be typed.
+    pub fn command(&self, words: &str) -> String {
+        match &self.named {
+            Some(course) => format!("{} {words} --course {}", me(), course.display()),
+            None => format!("{} {words}", me()),
+        }
+    }
+
+    /// Whether a lab runs that serves what is started here; `None` where there can be none.
+    pub fn lab_runs(&self) -> Option<bool> {
+        self.lab.as_deref().map(crate::cli::control::is_running)
     }
 
     /// The exercise that was named, else the one being worked on.
@@ -49,8 +69,8 @@ impl Room {
         match self.desk.current() {
             Some(current) => Ok(self.course.find(&current)?),
             None => Err(CommandError::Said(format!(
-                "no exercise was started yet.\nBegin one first: {} start",
-                me()
+                "no exercise was started yet.\nBegin one first: {}",
+                self.command("start")
             ))),
         }
     }
@@ -58,14 +78,20 @@ impl Room {
     /// The folder in which the learner works at an exercise.
     pub fn started(&self, exercise: &Exercise) -> Result<PathBuf, CommandError> {
         let folder = self.desk.folder_of(exercise);
-        if folder.is_dir() {
+        if folder.join("nginx.conf").is_file() {
             return Ok(self.short(&folder));
         }
+        if folder.is_dir() {
+            return Err(CommandError::Said(format!(
+                "{} is missing.\nThis puts the start of the exercise there: {}",
+                self.short(&folder.join("nginx.conf")).display(),
+                self.command(&format!("start {}", exercise.number))
+            )));
+        }
         Err(CommandError::Said(format!(
-            "{} was not started yet.\nBegin it first: {} start {}",
+            "{} was not started yet.\nBegin it first: {}",
             exercise.name,
-            me(),
-            exercise.number
+            self.command(&format!("start {}", exercise.number))
         )))
     }
 

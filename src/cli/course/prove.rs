@@ -37,13 +37,10 @@ pub fn run(arguments: &ProveArguments, paint: &Paint) -> Result<ExitCode, Comman
         print(&format!("{}\n", json(&proved, nginx.is_some())))?;
     } else {
         let asked = match nginx {
-            Some(_) => "",
+            Some(_) => " Real nginx 1.22.1 was asked, too.",
             None => " Real nginx 1.22.1 was not found, and not asked.",
         };
-        print(&format!(
-            "\n{sound} of {} exercises are sound.{asked}\n",
-            proved.len()
-        ))?;
+        print(&format!("\nSound: {sound} of {}.{asked}\n", proved.len()))?;
     }
     Ok(if sound == proved.len() {
         ExitCode::SUCCESS
@@ -76,6 +73,7 @@ fn line(one: &Proved, paint: &Paint) -> String {
     let mut text = format!("{mark} {:<28} {:.2} s\n", one.exercise, one.seconds);
     for property in &one.properties {
         for fault in &property.faults {
+            let fault = fault.replace('\n', "\n      ");
             text.push_str(&format!("    not so: {}\n      {fault}\n", property.name));
         }
     }

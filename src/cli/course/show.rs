@@ -1,8 +1,10 @@
 //! What the commands of the course say, but for `watch` and `course check`.
 
 use std::io::{BufRead, IsTerminal};
+use std::path::Path;
 use std::process::ExitCode;
 
+use crate::config::{self, LoadOptions};
 use crate::course::desk::LESSON;
 use crate::course::exercise::Exercise;
 use crate::course::progress::Progress;
@@ -11,7 +13,7 @@ use crate::course::verdict::{Paint, VERSION, Verdict};
 use super::desk::Room;
 use super::{
     CommandError, ListArguments, ResetArguments, SolutionArguments, StartArguments, WhichArguments,
-    me, print,
+    print,
 };
 
 /// `list`
@@ -69,9 +71,12 @@ pub fn listing(room: &Room, paint: &Paint) -> Result<String, CommandError> {
     text.push_str(&format!("\n{done} of {} done. ", exercises.len()));
     text.push_str(&match room.next(&progress) {
         Some(next) if current.as_ref() == Some(&next.name) => {
-            format!("You are at {}: {} watch\n", next.name, me())
+            format!("You are at {}: {}\n", next.name, room.command("watch"))
         }
-        Some(next) => format!("Next: {} start {}\n", me(), next.number),
+        Some(next) => {
+            let start = room.command(&format!("start {}", next.number));
+            format!("Next: {start}\n")
+        }
         None => "That is all of them. Well done!\n".to_owned(),
     });
     Ok(text)
@@ -82,7 +87,10 @@ pub fn start(arguments: &StartArguments, paint: &Paint) -> Result<ExitCode, Comm
     let room = Room::find(&arguments.at)?;
     if arguments.exercise.as_deref() == Some(LESSON) {
         room.desk.set_current(LESSON)?;
-        print("Back to the lesson: a running lab serves lab/nginx.conf again.\n")?;
+        print(match room.lab_runs() {
+            Some(true) => "Back to the lesson: the running lab serves lab/nginx.conf again.\n",
+            _ => "Back to the lesson: the lab serves lab/nginx.conf again. Run it: make lab\n",
+        })?;
         return Ok(ExitCode::SUCCESS);
     }
     let exercise = match &arguments.exercise {
@@ -115,19 +123,42 @@ pub fn begin(room: &Room, exercise: &Exercise, paint: &Paint) -> Result<String, 
         text.push_str("You started this one before: your file is as you left it.\n");
     }
     text.push_str(&format!(
-        "Edit    {}\nCheck   {me} check, or on every save: {me} watch\nStuck?  {me} hint\nA running lab serves this file now, until you start another.\n",
+        "Edit    {}\nCheck   {}\n        or on every save: {}\nStuck?  {}\n",
         folder.join("nginx.conf").display(),
-        me = me(),
+        room.command("check"),
+        room.command("watch"),
+        room.command("hint"),
     ));
+    text.push_str(match room.lab_runs() {
+        Some(true) if loads(&room.desk.folder_of(exercise)) => {
+            "Try     with curl: the running lab serves this file now, until you start another\n"
+        }
+        Some(true) => {
+            "Try     the running lab cannot load this file yet, and goes on with the one before\n"
+        }
+        Some(false) => "Try     with curl, while the lab runs in another terminal: make lab\n",
+        None => "",
+    });
     Ok(text)
 }
 
-/// A verdict, and what to do next.
+/// Whether the file of an exercise can be served.
+fn loads(folder: &Path) -> bool {
+    let options = LoadOptions {
+        file: "nginx.conf".into(),
+        prefix: folder.to_owned(),
+        ..LoadOptions::default()
+    };
+    config::load(&options).is_ok()
+}
+
+/// A verdict, and what to do next; where there are `keys`, they are told below it.
 pub fn verdict(
     room: &Room,
     exercise: &Exercise,
     verdict: &Verdict,
     first_time: bool,
+    keys: bool,
     paint: &Paint,
 ) -> Result<String, CommandError> {
     let mut text = format!(
@@ -144,14 +175,18 @@ pub fn verdict(
             text.push_str(&format!("\n{}\n", exercise.text("explanation.md")?.trim()));
         }
         text.push_str(&match room.course.after(exercise) {
-            Some(next) => format!("\nNext: {} start {}\n", me(), next.number),
+            Some(_) if keys => "\nNext: n\n".to_owned(),
+            Some(next) => {
+                let start = room.command(&format!("start {}", next.number));
+                format!("\nNext: {start}\n")
+            }
             None => format!(
-                "\nThat was the last exercise. What is left: {} list\n",
-                me()
+                "\nThat was the last exercise. What is left: {}\n",
+                room.command("list")
             ),
         });
-    } else {
-        text.push_str(&format!("\nStuck? {} hint\n", me()));
+    } else if !keys {
+        text.push_str(&format!("\nStuck? {}\n", room.command("hint")));
     }
     Ok(text)
 }
@@ -167,9 +202,9 @@ pub fn hint(arguments: &WhichArguments, paint: &Paint) -> Result<ExitCode, Comma
 /// One hint more than before; behind the last one all of them again.
 pub fn next_hint(room: &Room, exercise: &Exercise, paint: &Paint) -> Result<String, CommandError> {
     let hints = exercise.hints()?;
-    let mut shown = 0;
+    let (mut shown, mut done_before) = (0, false);
     let read = Progress::change(&room.desk.progress(), &exercise.name, |done| {
-        shown = done.hints;
+        (shown, done_before) = (done.hints, done.done.is_some());
         done.hints = (done.hints + 1).min(hints.len());
     })?;
     room.note(read);
@@ -183,9 +218,13 @@ pub fn next_hint(room: &Room, exercise: &Exercise, paint: &Paint) -> Result<Stri
         .map(|(n, hint)| format!("{}\n\n{hint}\n", title(n)))
         .collect();
     Ok(format!(
-        "{}\nThere are no more hints. The solution: {} solution --spoil\n",
+        "{}\nThere are no more hints. The solution: {}\n",
         all.join("\n"),
-        me()
+        room.command(if done_before {
+            "solution"
+        } else {
+            "solution --spoil"
+        })
     ))
 }
 
@@ -196,9 +235,10 @@ pub fn reset(arguments: &ResetArguments, _paint: &Paint) -> Result<ExitCode, Com
     let folder = room.started(exercise)?;
     if !arguments.yes {
         if !std::io::stdin().is_terminal() {
-            return Err(CommandError::Said(
-                "reset asks before it does anything, and nobody can answer here.\nSay --yes if you mean it.".to_owned(),
-            ));
+            return Err(CommandError::Said(format!(
+                "reset asks before it does anything, and here nobody can answer.\nIf you mean it: {}",
+                room.command("reset --yes")
+            )));
         }
         print(&format!(
             "Begin {} anew? Your work is kept beside it. [y/N] ",
@@ -206,6 +246,9 @@ pub fn reset(arguments: &ResetArguments, _paint: &Paint) -> Result<ExitCode, Com
         ))?;
         let mut answer = String::new();
         std::io::stdin().lock().read_line(&mut answer)?;
+        if !answer.ends_with('\n') {
+            print("\n")?;
+        }
         if !matches!(answer.trim(), "y" | "Y" | "yes") {
             print("Nothing was changed.\n")?;
             return Ok(ExitCode::from(1));
@@ -231,9 +274,10 @@ pub fn solution(arguments: &SolutionArguments, _paint: &Paint) -> Result<ExitCod
     let exercise = room.wanted(arguments.which.exercise.as_deref())?;
     if !arguments.spoil && !room.progress().is_done(&exercise.name) {
         return Err(CommandError::Said(format!(
-            "{} is not done yet. Try a hint first: {me} hint\nTo see the solution all the same: {me} solution --spoil",
+            "{} is not done yet. Try a hint first: {}\nTo see the solution all the same: {}",
             exercise.name,
-            me = me(),
+            room.command("hint"),
+            room.command("solution --spoil"),
         )));
     }
     print(&format!(

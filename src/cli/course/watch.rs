@@ -6,7 +6,7 @@
 
 use std::collections::hash_map::DefaultHasher;
 use std::hash::{Hash, Hasher};
-use std::io::{IsTerminal, Read};
+use std::io::{ErrorKind, IsTerminal, Read};
 use std::path::Path;
 use std::process::ExitCode;
 use std::sync::Arc;
@@ -21,7 +21,7 @@ use crate::course::grade;
 use crate::course::verdict::Paint;
 
 use super::desk::Room;
-use super::{At, CommandError, any_seed, engine, me, print, remember, show};
+use super::{At, CommandError, any_seed, engine, print, remember, show};
 
 /// Between two looks.
 const LOOK: Duration = Duration::from_millis(30);
@@ -50,7 +50,13 @@ pub fn run(at: &At, paint: &Paint) -> Result<ExitCode, CommandError> {
         let look = fingerprint(&room.desk.folder_of(exercise));
         if look.is_some() && look == seen && look != graded {
             graded = look;
-            judge(&room, exercise, paint, keyboard.is_some())?;
+            match judge(&room, exercise, paint, keyboard.is_some()) {
+                // Nobody reads it any more.
+                Err(CommandError::Io(error)) if error.kind() == ErrorKind::BrokenPipe => {
+                    return Ok(ExitCode::SUCCESS);
+                }
+                judged => judged?,
+            }
         }
         seen = look;
         match wait(keyboard.as_ref())? {
@@ -71,7 +77,8 @@ fn judge(room: &Room, exercise: &Exercise, paint: &Paint, keys: bool) -> Result<
     match grade::grade(&engine()?, exercise, &folder, any_seed()) {
         Ok(verdict) => {
             let first_time = remember(room, exercise, &verdict)?;
-            text.push_str(&show::verdict(room, exercise, &verdict, first_time, paint)?);
+            let shown = show::verdict(room, exercise, &verdict, first_time, keys, paint)?;
+            text.push_str(&shown);
         }
         // The next save may mend it.
         Err(error) => text.push_str(&format!("It could not be graded: {error}\n")),
@@ -81,8 +88,8 @@ fn judge(room: &Room, exercise: &Exercise, paint: &Paint, keys: bool) -> Result<
     } else {
         "Waiting for the next save. Ctrl-C ends it."
     };
-    text.push_str(&format!("{}\n", paint.with(Paint::FAINT, foot)));
-    print(&text)
+    text.push_str(&format!("\n{}\n", paint.with(Paint::FAINT, foot)));
+    Ok(super::write(&text)?)
 }
 
 fn pressed(
@@ -117,9 +124,9 @@ fn pressed(
 fn next(room: &Room, exercise: &Exercise, paint: &Paint) -> Result<String, CommandError> {
     if !room.progress().is_done(&exercise.name) {
         return Ok(format!(
-            "{} is not right yet. To go on all the same, in another terminal: {} start NUMBER\n",
+            "{} is not right yet. To go on all the same, in another terminal: {}\n",
             exercise.name,
-            me()
+            room.command("start NUMBER")
         ));
     }
     match room.course.after(exercise) {

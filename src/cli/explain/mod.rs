@@ -31,11 +31,23 @@ pub struct ExplainArguments {
     /// The method: GET, or POST where there is data.
     #[arg(short = 'X', long = "request", value_name = "METHOD")]
     pub method: Option<String>,
-    /// The body of the request; `@FILE` takes it from a file.
+    /// The body of the request; `@FILE` takes it from a file. Given several times, with `&` between.
     #[arg(short = 'd', long = "data", value_name = "DATA")]
-    pub data: Option<String>,
+    pub data: Vec<String>,
+    /// The same, and a file keeps its line ends.
+    #[arg(long, value_name = "DATA", conflicts_with = "data")]
+    pub data_binary: Option<String>,
+    /// Only the head is asked for: the method HEAD.
+    #[arg(short = 'I', long, conflicts_with_all = ["data", "data_binary"])]
+    pub head: bool,
+    /// The `User-Agent`.
+    #[arg(short = 'A', long, value_name = "NAME")]
+    pub user_agent: Option<String>,
+    /// What curl shows makes no difference to the request: a command of curl's can be taken as it is.
+    #[arg(short = 'i', short_alias = 's', short_aliases = ['S'], hide = true, action = clap::ArgAction::Count)]
+    pub shown: u8,
     /// The bytes of a whole request instead, from a file (`-` is the standard input).
-    #[arg(long, value_name = "FILE", conflicts_with_all = ["headers", "method", "data"])]
+    #[arg(long, value_name = "FILE", conflicts_with_all = ["headers", "method", "data", "data_binary", "head", "user_agent"])]
     pub raw: Option<std::path::PathBuf>,
     /// For programs: one JSON object.
     #[arg(long)]

@@ -148,8 +148,18 @@ fn address(authority: Option<&str>, model: &Model) -> Result<(usize, SocketAddr)
         None => {
             let there: Vec<String> = all().map(|(_, address)| address.to_string()).collect();
             let asked = authority.unwrap_or_default();
+            let port_80 = if asked.ends_with(&format!(":{port}")) {
+                ""
+            } else {
+                " (an address without a port means 80)"
+            };
+            let path = if asked.contains(':') || asked == "localhost" {
+                String::new()
+            } else {
+                format!(". Is it a path? It begins with a slash: /{asked}")
+            };
             Err(format!(
-                "nothing listens for {asked}: the file listens on {}",
+                "no server listens for {asked}{port_80}: the file listens on {}{path}",
                 there.join(", ")
             ))
         }
@@ -174,18 +184,24 @@ fn split(authority: &str) -> Result<(Option<IpAddr>, u16), String> {
         Some((host, port)) if !port.contains(']') => (host, port),
         _ => (authority, "80"),
     };
-    let port = port
-        .parse()
-        .map_err(|_| format!("\"{port}\" in \"{authority}\" is no port: 1 to 65535"))?;
+    let port = match port.parse() {
+        Ok(0) | Err(_) => {
+            return Err(format!(
+                "\"{port}\" in \"{authority}\" is no port: 1 to 65535"
+            ));
+        }
+        Ok(port) => port,
+    };
     let bare = host.trim_start_matches('[').trim_end_matches(']');
     Ok((bare.parse().ok(), port))
 }
 
 /// The bytes, as curl would send them.
 fn bytes(wanted: &ExplainArguments, host: &str, target: &str) -> Result<Vec<u8>, String> {
-    let body = wanted.data.as_deref().map(data).transpose()?;
+    let body = body(wanted)?;
     let method = match (&wanted.method, &body) {
         (Some(method), _) => method.as_str(),
+        (None, _) if wanted.head => "HEAD",
         (None, Some(_)) => "POST",
         (None, None) => "GET",
     };
@@ -194,9 +210,10 @@ fn bytes(wanted: &ExplainArguments, host: &str, target: &str) -> Result<Vec<u8>,
             "-X \"{method}\": a method is one word, such as GET or POST"
         ));
     }
+    let agent = wanted.user_agent.as_deref().unwrap_or("curl");
     let mut fields = vec![
         ("Host".to_owned(), Some(host.to_owned())),
-        ("User-Agent".to_owned(), Some("curl".to_owned())),
+        ("User-Agent".to_owned(), Some(agent.to_owned())),
         ("Accept".to_owned(), Some("*/*".to_owned())),
     ];
     if let Some(body) = &body {
@@ -216,6 +233,15 @@ fn bytes(wanted: &ExplainArguments, host: &str, target: &str) -> Result<Vec<u8>,
             None => fields.push((name, value)),
         }
     }
+    let chunked = fields.iter().any(|(name, value)| {
+        name.eq_ignore_ascii_case("Transfer-Encoding")
+            && value
+                .as_deref()
+                .is_some_and(|v| v.eq_ignore_ascii_case("chunked"))
+    });
+    if chunked && body.is_some() {
+        fields.retain(|(name, _)| !name.eq_ignore_ascii_case("Content-Length"));
+    }
     let mut raw = format!("{method} {target} HTTP/1.1\r\n");
     for (name, value) in fields {
         if let Some(value) = value {
@@ -225,8 +251,28 @@ fn bytes(wanted: &ExplainArguments, host: &str, target: &str) -> Result<Vec<u8>,
     }
     raw.push_str("\r\n");
     let mut raw = raw.into_bytes();
-    raw.extend(body.unwrap_or_default());
+    match body {
+        Some(body) if chunked => {
+            raw.extend(format!("{:x}\r\n", body.len()).into_bytes());
+            raw.extend(body);
+            raw.extend_from_slice(b"\r\n0\r\n\r\n");
+        }
+        body => raw.extend(body.unwrap_or_default()),
+    }
     Ok(raw)
+}
+
+/// All the data of the body.
+fn body(wanted: &ExplainArguments) -> Result<Option<Vec<u8>>, String> {
+    if let Some(text) = &wanted.data_binary {
+        return match text.strip_prefix('@') {
+            Some(file) => read(std::path::Path::new(file)).map(Some),
+            None => Ok(Some(text.as_bytes().to_vec())),
+        };
+    }
+    let parts: Result<Vec<_>, _> = wanted.data.iter().map(|text| data(text)).collect();
+    let parts = parts?;
+    Ok((!parts.is_empty()).then(|| parts.join(&b"&"[..])))
 }
 
 /// `Name: value`, `Name:` (none is sent) or `Name;` (an empty one), as curl takes them.

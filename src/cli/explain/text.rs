@@ -53,6 +53,10 @@ impl Page<'_> {
                 uri,
                 args,
             } => {
+                if received.is_empty() {
+                    self.line("uri", "none: the request line is refused");
+                    return;
+                }
                 let whole = if args.is_empty() {
                     uri.clone()
                 } else {
@@ -82,6 +86,17 @@ impl Page<'_> {
                 );
             }
             Step::Variable { .. } => {}
+            Step::Refused {
+                directive,
+                reason,
+                status,
+            } => {
+                let outcome = format!("{reason}: {status}");
+                self.rows(
+                    "refused",
+                    vec![vec![directive.text.clone(), short(directive), outcome]],
+                );
+            }
             Step::File {
                 directive,
                 wanted,
@@ -170,6 +185,7 @@ impl Page<'_> {
             Wanted::Index => "index?",
             Wanted::Content => "to be sent",
             Wanted::Test => "tested",
+            Wanted::Status => "the last",
         };
         let place = directive.map(|directive| {
             let name = directive.text.split_whitespace().next().unwrap_or_default();

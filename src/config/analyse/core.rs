@@ -11,6 +11,35 @@ use crate::config::table;
 use crate::config::template::Template;
 use crate::config::values;
 
+/// `open_file_cache max=N [inactive=TIME]`, or `off`
+pub fn open_file_cache(_: &mut Analyser, directive: &Directive) -> Outcome {
+    let (mut has_max, mut off) = (false, false);
+    for word in &directive.args {
+        let right = if let Some(number) = word.value.strip_prefix(b"max=") {
+            has_max = true;
+            values::number(number).is_some_and(|n| n > 0)
+        } else if let Some(time) = word.value.strip_prefix(b"inactive=") {
+            values::sec(time).is_some()
+        } else {
+            off |= word.is("off");
+            word.is("off")
+        };
+        if !right {
+            let message = format!("invalid \"open_file_cache\" parameter \"{}\"", word.text());
+            return Err(emerg(directive, message)
+                .at(word.span)
+                .label("expected `max=NUMBER`, `inactive=TIME` or `off`"));
+        }
+    }
+    match has_max || off {
+        true => Ok(()),
+        false => Err(emerg(
+            directive,
+            "\"open_file_cache\" must have the \"max\" parameter",
+        )),
+    }
+}
+
 /// `keepalive_timeout TIMEOUT [HEADER]`
 pub fn keepalive_timeout(analyser: &mut Analyser, directive: &Directive) -> Outcome {
     if analyser.frame().level.keepalive.is_some() {

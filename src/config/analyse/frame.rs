@@ -343,6 +343,25 @@ impl<'a> Chain<'a> {
         Bytes::from_static(default.unwrap_or_default().as_bytes())
     }
 
+    /// A folder with its levels, or what the table says.
+    pub fn path(&self, name: &str) -> (Bytes, Vec<usize>) {
+        if let Some(Set {
+            value: Value::Path(word, levels),
+            ..
+        }) = self.set(name)
+        {
+            return (word.value.clone(), levels.clone());
+        }
+        let default = table::find(name.as_bytes())
+            .iter()
+            .find_map(|row| row.default)
+            .unwrap_or_default();
+        let mut words = default.split(' ');
+        let folder = words.next().unwrap_or_default();
+        let levels = words.filter_map(|word| word.parse().ok()).collect();
+        (Bytes::from_static(folder.as_bytes()), levels)
+    }
+
     pub fn template(&self, name: &str) -> Option<Template> {
         match &self.set(name)?.value {
             Value::Template(template) => Some(template.clone()),

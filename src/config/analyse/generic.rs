@@ -19,6 +19,8 @@ pub enum Value {
     Number(u64),
     Time(Duration),
     Text(Word),
+    /// A folder, and how many characters each level of folders in it takes of a file's name.
+    Path(Word, Vec<usize>),
     Texts(Vec<Word>),
     Pairs(Vec<(Word, Word, Directive)>),
     Buffers(u64, u64),
@@ -67,13 +69,13 @@ impl Analyser {
             Kind::Flag => Value::Flag(flag(directive)?),
             Kind::Text => Value::Text(word.clone()),
             Kind::Path => {
-                for level in directive.args.iter().skip(1) {
-                    let number = values::number(&level.value).filter(|&n| n > 0);
-                    number.ok_or_else(|| {
-                        invalid(directive, level, "a level is a digit from 1 to 9")
-                    })?;
-                }
-                Value::Text(word.clone())
+                let levels = directive.args.iter().skip(1).map(|level| {
+                    let number = values::number(&level.value).and_then(|n| usize::try_from(n).ok());
+                    number
+                        .filter(|&n| n > 0)
+                        .ok_or_else(|| invalid(directive, level, "a level is a digit from 1 to 9"))
+                });
+                Value::Path(word.clone(), levels.collect::<Result<_, _>>()?)
             }
             Kind::Texts => {
                 let mut all = match before {

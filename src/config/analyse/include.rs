@@ -2,8 +2,9 @@
 
 use std::path::{Path, PathBuf};
 
+use super::unknown::MISPLACED;
 use super::{Analyser, Outcome, builtin, emerg};
-use crate::config::diagnostics::{Diagnostic, Severity};
+use crate::config::diagnostics::{Diagnostic, Note, Severity};
 use crate::config::glob;
 use crate::config::parser::{self, Directive};
 use crate::config::paths::errno;
@@ -94,10 +95,19 @@ impl Analyser {
         parsed: &parser::Parsed,
         walk: impl FnOnce(&mut Self, &[Directive]),
     ) {
+        let before = self.found.len();
         self.order.path.push(directive.end.start);
         self.syntax_errors(&parsed.errors);
         walk(self, &parsed.directives);
         self.order.path.pop();
+        // What may not stand there may be right in its file: then the line that includes it is in the wrong place.
+        for found in self.found.iter_mut().skip(before) {
+            if found.message.ends_with(MISPLACED) {
+                let span = directive.name.span;
+                let text = "its file is included here".to_owned();
+                found.notes.push(Note { span, text });
+            }
+        }
     }
 
     /// Takes over what the parser found.
@@ -121,9 +131,15 @@ fn read(path: &Path) -> Result<Vec<u8>, Diagnostic> {
             Severity::Crit,
             format!("pread() \"{shown}\" failed {}", errno(&error)),
         )),
-        Err(error) => Err(Diagnostic::emerg(format!(
-            "open() \"{shown}\" failed {}",
-            errno(&error)
-        ))),
+        Err(error) => {
+            let message = format!("open() \"{shown}\" failed {}", errno(&error));
+            let found = Diagnostic::emerg(message);
+            Err(match error.kind() {
+                std::io::ErrorKind::PermissionDenied => {
+                    found.help("you may not read it: `chmod u+r` by its owner allows it")
+                }
+                _ => found,
+            })
+        }
     }
 }

@@ -96,7 +96,8 @@ fn nesting(analyser: &Analyser, directive: &Directive, head: &LocationHead) -> O
     };
     let text = |name: &Bytes| String::from_utf8_lossy(name).into_owned();
     let (inner_name, outer_name) = (text(&head.name), text(&outer.name));
-    let refuse = |message: String| {
+    let missing_brace = "is the `}` of the outer location missing?";
+    let refuse = |message: String, help: &str| {
         let span = directive
             .args
             .last()
@@ -104,22 +105,37 @@ fn nesting(analyser: &Analyser, directive: &Directive, head: &LocationHead) -> O
         let found = emerg(directive, message)
             .at(span)
             .note(outer.span, "the outer location opens here");
-        Err(found.help("is the `}` of the outer location missing?"))
+        Err(found.help(help))
     };
     match (&outer.kind, &head.kind) {
-        (LocationKind::Exact, _) => refuse(format!(
-            "location \"{inner_name}\" cannot be inside the exact location \"{outer_name}\""
-        )),
-        (LocationKind::Named, _) => refuse(format!(
-            "location \"{inner_name}\" cannot be inside the named location \"{outer_name}\""
-        )),
-        (_, LocationKind::Named) => refuse(format!(
-            "named location \"{inner_name}\" can be on the server level only"
-        )),
+        (LocationKind::Exact, _) => refuse(
+            format!(
+                "location \"{inner_name}\" cannot be inside the exact location \"{outer_name}\""
+            ),
+            missing_brace,
+        ),
+        (LocationKind::Named, _) => refuse(
+            format!(
+                "location \"{inner_name}\" cannot be inside the named location \"{outer_name}\""
+            ),
+            missing_brace,
+        ),
+        (_, LocationKind::Named) => refuse(
+            format!("named location \"{inner_name}\" can be on the server level only"),
+            missing_brace,
+        ),
         (_, LocationKind::Regex(_)) => Ok(()),
         _ if head.name.starts_with(&outer.name) => Ok(()),
-        _ => refuse(format!(
-            "location \"{inner_name}\" is outside location \"{outer_name}\""
-        )),
+        // `location /` is not meant to be in here.
+        _ if outer.name.starts_with(&head.name) => refuse(
+            format!("location \"{inner_name}\" is outside location \"{outer_name}\""),
+            missing_brace,
+        ),
+        _ => refuse(
+            format!("location \"{inner_name}\" is outside location \"{outer_name}\""),
+            &format!(
+                "in here a path is written whole, with \"{outer_name}\" at its beginning; or {missing_brace}"
+            ),
+        ),
     }
 }

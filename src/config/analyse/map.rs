@@ -1,19 +1,17 @@
-//! `map`, `geo` and `split_clients`: in their blocks, names are data.
+//! `map` and `split_clients`: in their blocks, names are data.
 
-use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 use std::sync::Arc;
 
-use super::access::{Cidr, cidr};
 use super::template::Piece;
-use super::{Analyser, Outcome, emerg, include, not_implemented, warn};
+use super::{Analyser, Outcome, emerg, include};
 use crate::config::diagnostics::Diagnostic;
 use crate::config::lexer::Word;
-use crate::config::map::{Added, Geo, Map, SplitClients};
+use crate::config::map::{Added, Map, SplitClients};
 use crate::config::model::SlotSource;
 use crate::config::parser::Directive;
 
 /// The variable that a block makes, without its `$`.
-fn variable_name(directive: &Directive, word: &Word) -> Result<String, Diagnostic> {
+pub(super) fn variable_name(directive: &Directive, word: &Word) -> Result<String, Diagnostic> {
     let text = word.text();
     match text.strip_prefix('$') {
         Some(name) => Ok(name.to_owned()),
@@ -26,7 +24,7 @@ fn variable_name(directive: &Directive, word: &Word) -> Result<String, Diagnosti
 }
 
 /// Walks over the lines of a block, included files as well.
-fn lines(
+pub(super) fn lines(
     analyser: &mut Analyser,
     directives: &[Directive],
     line: &mut dyn FnMut(&mut Analyser, &Directive) -> Outcome,
@@ -49,7 +47,7 @@ fn lines(
     }
 }
 
-fn wrong_number(directive: &Directive, block: &str) -> Diagnostic {
+pub(super) fn wrong_number(directive: &Directive, block: &str) -> Diagnostic {
     emerg(
         directive,
         format!("invalid number of the {block} parameters"),
@@ -117,103 +115,6 @@ fn map_line(analyser: &mut Analyser, line: &Directive, map: &mut Map) -> Outcome
             emerg(line, format!("invalid hostname or wildcard \"{shown}\""))
                 .label("a `*` stands for whole labels: `*.example.org` or `www.example.*`"),
         ),
-    }
-}
-
-/// `geo [$ADDRESS] $NAME { … }`
-pub fn geo(analyser: &mut Analyser, directive: &Directive) -> Outcome {
-    let (source, name) = match &*directive.args {
-        [source, name, ..] => (Some(source), name),
-        [name] => (None, name),
-        [] => return Ok(()),
-    };
-    let mut geo = Geo::default();
-    if let Some(source) = source {
-        variable_name(directive, source)?;
-        geo.source = Some(analyser.template(directive, source)?);
-    }
-    let made = variable_name(directive, name)?;
-    let target = analyser.own_variable(directive, name, &made, SlotSource::Group)?;
-    if let Some(block) = &directive.block {
-        let mut line =
-            |analyser: &mut Analyser, line: &Directive| geo_line(analyser, line, &mut geo);
-        lines(analyser, &block.directives, &mut line);
-    }
-    analyser
-        .variables
-        .replace(target, SlotSource::Geo(Arc::new(geo)));
-    Ok(())
-}
-
-fn geo_line(analyser: &mut Analyser, line: &Directive, geo: &mut Geo) -> Outcome {
-    let key = &line.name;
-    let [value] = &*line.args else {
-        return match &*key.value {
-            b"ranges" if line.args.is_empty() => {
-                Err(not_implemented(line, key.span, "\"ranges\" in \"geo\""))
-            }
-            b"proxy_recursive" if line.args.is_empty() => Err(not_implemented(
-                line,
-                key.span,
-                "\"proxy_recursive\" in \"geo\"",
-            )),
-            _ => Err(wrong_number(line, "geo")),
-        };
-    };
-    if key.is("proxy") {
-        return Err(not_implemented(line, key.span, "\"proxy\" in \"geo\""));
-    }
-    if key.is("default") {
-        for address in [
-            IpAddr::V4(Ipv4Addr::UNSPECIFIED),
-            IpAddr::V6(Ipv6Addr::UNSPECIFIED),
-        ] {
-            set(analyser, line, geo, (address, 0), key, value);
-        }
-        return Ok(());
-    }
-    let delete = key.is("delete");
-    let network = if delete { value } else { key };
-    let broadcast = network.is("255.255.255.255").then_some(Cidr {
-        address: Ipv4Addr::BROADCAST.into(),
-        bits: 32,
-        clean: true,
-    });
-    let Some(read) = broadcast.or_else(|| cidr(&network.value)) else {
-        let message = format!("invalid network \"{}\"", network.text());
-        return Err(emerg(line, message)
-            .at(network.span)
-            .label("expected an address or a network such as `10.0.0.0/8`"));
-    };
-    if !read.clean {
-        let message = format!("low address bits of {} are meaningless", network.text());
-        analyser.report(warn(line, message).at(network.span), line.end);
-    }
-    if !delete {
-        set(analyser, line, geo, (read.address, read.bits), key, value);
-    } else if !geo.delete(read.address, read.bits) {
-        let message = format!("no network \"{}\" to delete", network.text());
-        analyser.report(warn(line, message).at(network.span), line.end);
-    }
-    Ok(())
-}
-
-fn set(
-    analyser: &mut Analyser,
-    line: &Directive,
-    geo: &mut Geo,
-    (address, bits): (IpAddr, u8),
-    network: &Word,
-    value: &Word,
-) {
-    if let Some(old) = geo.set(address, bits, value.value.clone()) {
-        let message = format!(
-            "duplicate network \"{}\", value: \"{}\", old value: \"{}\"",
-            network.text(),
-            value.text(),
-            String::from_utf8_lossy(&old)
-        );
-        analyser.report(warn(line, message).at(network.span), line.end);
     }
 }
 

@@ -10,6 +10,7 @@ pub mod files;
 pub mod filters;
 pub mod frame;
 mod generic;
+pub mod geo;
 pub mod http;
 pub mod include;
 pub mod location;
@@ -22,6 +23,7 @@ pub mod resolver;
 pub mod rewrite;
 pub mod server;
 pub mod template;
+pub mod tls;
 pub mod types;
 mod unknown;
 pub mod upstream;
@@ -155,12 +157,18 @@ impl Analyser {
                 return Err(found);
             }
         }
-        match row.status {
+        let outcome = match row.status {
             Status::Value => self.keep(row, directive),
             Status::Accepted => self.keep(row, directive),
             Status::Done(analyse) | Status::AcceptedBy(analyse) => analyse(self, directive),
             Status::Refused => self.refused(row, directive),
-        }
+        };
+        outcome.map_err(|found| match unknown::swallowed(directive) {
+            Some(swallowed) if found.span == Some(swallowed.word.span) => {
+                swallowed.explain(found, directive)
+            }
+            _ => found,
+        })
     }
 
     fn refused(&mut self, row: &'static Row, directive: &Directive) -> Outcome {

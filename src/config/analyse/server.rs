@@ -72,6 +72,8 @@ struct Asked {
     default_server: Option<Span>,
     set: bool,
     options: ListenOptions,
+    /// Something that nginx takes no notice of.
+    ignored: Option<Diagnostic>,
 }
 
 impl Default for Asked {
@@ -79,6 +81,7 @@ impl Default for Asked {
         Self {
             default_server: None,
             set: false,
+            ignored: None,
             options: ListenOptions {
                 backlog: BACKLOG,
                 reuseport: false,
@@ -118,6 +121,9 @@ pub fn listen(analyser: &mut Analyser, directive: &Directive) -> Outcome {
     for word in directive.args.iter().skip(1) {
         parameter(directive, word, &mut asked)?;
     }
+    if let Some(found) = asked.ignored.take() {
+        analyser.report(found, directive.end);
+    }
     for (address, _) in url.addresses {
         analyser.add_listen(directive, id, address, &asked, word.span)?;
     }
@@ -131,6 +137,15 @@ fn parameter(directive: &Directive, word: &Word, asked: &mut Asked) -> Outcome {
     };
     if word.is("default_server") || word.is("default") {
         asked.default_server = Some(word.span);
+        return Ok(());
+    }
+    if text.starts_with(b"accept_filter=") {
+        // nginx calls it an emergency, and goes on.
+        let message = format!(
+            "accept filters \"{}\" are not supported on this platform, ignored",
+            word.text()
+        );
+        asked.ignored = Some(warn(directive, message).at(word.span));
         return Ok(());
     }
     if word.is("ssl") || word.is("http2") || word.is("proxy_protocol") {
@@ -311,14 +326,21 @@ impl Analyser {
                     Some((at, _)) => piece.span(piece.from + at, piece.to),
                     None => piece.span(piece.from, piece.to),
                 };
-                emerg(directive, text).at(span).label(message)
+                let found = emerg(directive, text).at(span).label(message.clone());
+                if message.starts_with("quantifier does not follow") {
+                    return found.help(
+                        "`*` repeats what stands before it: any text is `.*`, and the ending .js is `\\.js$`",
+                    );
+                }
+                found
             })?;
         let names: Vec<(usize, String)> = regex
             .names()
             .map(|(group, name)| (group, name.to_owned()))
             .collect();
         for (group, name) in names {
-            if crate::config::variables::known(&name.to_ascii_lowercase()).is_some() {
+            let known = crate::config::variables::known(&name.to_ascii_lowercase());
+            if known.is_some_and(|known| !known.can_be_made()) {
                 return Err(
                     emerg(directive, format!("the duplicate \"{name}\" variable"))
                         .at(piece.word.span)

@@ -2,9 +2,13 @@
 
 use super::{Analyser, emerg};
 use crate::config::diagnostics::Diagnostic;
+use crate::config::lexer::Word;
 use crate::config::names::nearest;
 use crate::config::parser::Directive;
 use crate::config::table::{self, Row};
+
+/// The end of nginx's message about a directive in the wrong block.
+pub const MISPLACED: &str = "is not allowed here";
 
 /// Directives of modules that Debian ships as files of their own, with the module's name.
 const DYNAMIC: &[(&str, &str)] = &[
@@ -119,12 +123,9 @@ impl Analyser {
                 places.push(place);
             }
         }
-        let mut found = emerg(
-            directive,
-            format!("\"{name}\" directive is not allowed here"),
-        )
-        .label(format!("this is in the context `{here}`"))
-        .help(format!("`{name}` may stand in: {}", places.join(", ")));
+        let mut found = emerg(directive, format!("\"{name}\" directive {MISPLACED}"))
+            .label(format!("this is in the context `{here}`"))
+            .help(format!("`{name}` may stand in: {}", places.join(", ")));
         if let Some(opened) = self.frames.last().and_then(|frame| frame.opened) {
             found = found.note(opened, format!("the block `{here}` opens here"));
         }
@@ -145,20 +146,8 @@ impl Analyser {
                 directive.name.text()
             ),
         );
-        // A word that begins a line and is a directive's name: the `;` before it was forgotten.
-        let mut before = &directive.name;
-        for word in &directive.args {
-            if word.span.line > before.span.line && !table::find(&word.value).is_empty() {
-                return found
-                    .at(word.span)
-                    .label("read as an argument of the directive above")
-                    .note(directive.name.span, "of this directive")
-                    .help(format!(
-                        "a `;` is missing at the end of line {}",
-                        before.span.line
-                    ));
-            }
-            before = word;
+        if let Some(swallowed) = swallowed(directive) {
+            return swallowed.explain(found.at(swallowed.word.span), directive);
         }
         let sign = |word: &&super::Word| word.is("=") || word.is(":");
         if let Some(word) = directive.args.first().filter(sign) {
@@ -184,5 +173,34 @@ impl Analyser {
             row.name,
             row.arity.describe()
         ))
+    }
+}
+
+/// A directive's name among another's arguments, at the beginning of a line: the `;` before it was forgotten.
+pub(super) struct Swallowed<'a> {
+    pub word: &'a Word,
+    /// The line that lacks its `;`.
+    line: u32,
+}
+
+pub(super) fn swallowed(directive: &Directive) -> Option<Swallowed<'_>> {
+    let mut before = &directive.name;
+    for word in &directive.args {
+        if word.span.line > before.span.line && !table::find(&word.value).is_empty() {
+            let line = before.span.line;
+            return Some(Swallowed { word, line });
+        }
+        before = word;
+    }
+    None
+}
+
+impl Swallowed<'_> {
+    /// Adds it to a finding that points at the word.
+    pub fn explain(&self, found: Diagnostic, directive: &Directive) -> Diagnostic {
+        found
+            .label("read as an argument of the directive above")
+            .note(directive.name.span, "of this directive")
+            .help(format!("a `;` is missing at the end of line {}", self.line))
     }
 }

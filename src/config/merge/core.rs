@@ -10,7 +10,7 @@ use crate::config::analyse::frame::{Chain, Level, LocationHead};
 use crate::config::model::{
     AccessLog, AccessRule, AddHeader, Core, ErrorLog, ErrorPage, IfModifiedSince, IndexFile,
     LingeringClose, LogFile, LogLevel, LogTarget, MimeTypes, Resolver, Root, ServerTokens,
-    TryFiles,
+    TempPath, TryFiles,
 };
 use crate::config::template::Template;
 
@@ -195,11 +195,13 @@ impl Merge<'_> {
         error_logs(self.analyser)
     }
 
-    pub fn path(&self, chain: &Chain<'_>, name: &str) -> std::path::PathBuf {
-        let text = chain.text(name);
-        self.analyser
-            .paths
-            .absolute(text.strip_suffix(b"/").unwrap_or(&text))
+    pub fn path(&self, chain: &Chain<'_>, name: &str) -> TempPath {
+        let (text, levels) = chain.path(name);
+        let text = text.strip_suffix(b"/").unwrap_or(&text);
+        TempPath {
+            folder: self.analyser.paths.absolute(text).into(),
+            levels,
+        }
     }
 }
 

@@ -6,7 +6,7 @@ use super::Merge;
 use super::core::array;
 use crate::config::analyse::filters::{Draft, default_types};
 use crate::config::analyse::frame::{Chain, Level};
-use crate::config::analyse::http::RANK_LOCATIONS;
+use crate::config::analyse::http::RANK_MODULES;
 use crate::config::diagnostics::Diagnostic;
 use crate::config::filters::{
     Autoindex, AutoindexFormat, Browsers, Charset, CharsetRules, Expires, Files, Filters, Gunzip,
@@ -113,7 +113,7 @@ impl Merge<'_> {
                 text(from),
                 text(to)
             );
-            self.report(RANK_LOCATIONS, Diagnostic::emerg(message));
+            self.report(RANK_MODULES, Diagnostic::emerg(message));
         }
         rules
     }

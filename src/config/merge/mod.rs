@@ -8,7 +8,6 @@ mod proxy;
 mod proxy_rules;
 mod upstreams;
 
-use std::collections::HashMap;
 use std::sync::Arc;
 
 use bytes::Bytes;
@@ -24,6 +23,7 @@ use super::model::{
     Core, HeadSettings, If, LimitExcept, Listen, Location, LocationKind, Locations, LogFormat,
     RewriteStep, Server, Upstream,
 };
+use super::quick_map::QuickMap;
 use super::source::Span;
 use super::tree::PrefixTree;
 pub use core::error_logs;
@@ -170,7 +170,7 @@ impl Merge<'_> {
             .partition(|draft| matches!(draft.head.kind, LocationKind::Named));
         let rewrite = self.rewrite(rewrite, &inner, None, span);
         let children = self.locations(others, &inner);
-        let mut by_name = HashMap::new();
+        let mut by_name = QuickMap::default();
         for draft in named {
             let location = self.location(draft, &inner);
             by_name.entry(location.name.clone()).or_insert(location);

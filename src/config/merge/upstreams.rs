@@ -8,19 +8,24 @@ use crate::config::analyse::frame::{Set, UpstreamDraft, Value};
 use crate::config::analyse::http::RANK_UPSTREAM;
 use crate::config::diagnostics::{Diagnostic, Place, Severity};
 use crate::config::model::{Keepalive, ListenAddress, Peer, Upstream};
+use crate::config::names::nearest;
 use crate::config::net;
 
 impl Merge<'_> {
     pub fn upstreams(&mut self) -> Vec<Arc<Upstream>> {
         let drafts = std::mem::take(&mut self.analyser.shared.upstreams);
+        let blocks = drafts.iter().filter(|draft| draft.explicit);
+        let blocks: Vec<String> = blocks
+            .map(|draft| String::from_utf8_lossy(&draft.host).into_owned())
+            .collect();
         drafts
             .into_iter()
             .enumerate()
-            .map(|(id, draft)| Arc::new(self.upstream(id, draft)))
+            .map(|(id, draft)| Arc::new(self.upstream(id, draft, &blocks)))
             .collect()
     }
 
-    fn upstream(&mut self, id: usize, mut draft: UpstreamDraft) -> Upstream {
+    fn upstream(&mut self, id: usize, mut draft: UpstreamDraft, blocks: &[String]) -> Upstream {
         let name = String::from_utf8_lossy(&draft.host).into_owned();
         let mut peers = std::mem::take(&mut draft.peers);
         if draft.explicit {
@@ -29,7 +34,7 @@ impl Merge<'_> {
                 self.report(RANK_UPSTREAM, found.label("all its servers are `backup`"));
             }
         } else {
-            peers = self.implicit_peers(&draft, &name);
+            peers = self.implicit_peers(&draft, &name, blocks);
         }
         let shown = if draft.explicit || draft.port == 0 || draft.no_port {
             name
@@ -58,7 +63,13 @@ impl Merge<'_> {
         found
     }
 
-    fn implicit_peers(&mut self, draft: &UpstreamDraft, name: &str) -> Vec<Peer> {
+    /// `blocks` are the names of the file's own `upstream` blocks.
+    fn implicit_peers(
+        &mut self,
+        draft: &UpstreamDraft,
+        name: &str,
+        blocks: &[String],
+    ) -> Vec<Peer> {
         let mut addresses = draft.addresses.clone();
         let mut stands_for = None;
         if addresses.is_empty() {
@@ -82,8 +93,11 @@ impl Merge<'_> {
                 Err(reason) => {
                     let found = self
                         .of(draft, &format!("{reason} in upstream \"{name}\""))
-                        .label("no `upstream` block has this name, and no machine answers to it")
-                        .help("nginx looks names up when it starts: is the name right, and is its machine known here?");
+                        .label("no `upstream` block has this name, and no machine answers to it");
+                    let found = match nearest(name, blocks.iter().map(String::as_str)) {
+                        Some(guess) => found.help(format!("did you mean the `upstream {guess}`?")),
+                        None => found.help("nginx looks names up when it starts: is the name right, and is its machine known here?"),
+                    };
                     self.report(RANK_UPSTREAM, found);
                 }
             }

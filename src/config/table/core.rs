@@ -19,7 +19,10 @@ pub const MODULES: &[Module] = &[
 
 const CORE_ROWS: &[Row] = &[
     row("daemon", MAIN, ONE, Flag).default("on").value(),
-    row("master_process", MAIN, ONE, Flag).default("on").value(),
+    row("master_process", MAIN, ONE, Flag)
+        .default("on")
+        .value()
+        .differs("There is one process either way."),
     row("timer_resolution", MAIN, ONE, Msec).accepted(),
     row("pid", MAIN, ONE, Text)
         .default("logs/nginx.pid")
@@ -27,7 +30,8 @@ const CORE_ROWS: &[Row] = &[
     row("lock_file", MAIN, ONE, Text).accepted(),
     row("worker_processes", MAIN, ONE, Custom)
         .default("1")
-        .done(main::worker_processes),
+        .done(main::worker_processes)
+        .differs("The workers are threads of one process."),
     row("debug_points", MAIN, ONE, Enum(&["stop", "abort"])).accepted(),
     row("user", MAIN, ONE_TWO, Custom).done(main::user),
     row("worker_priority", MAIN, ONE, Custom).accepted_by(main::worker_priority),
@@ -37,7 +41,9 @@ const CORE_ROWS: &[Row] = &[
     row("worker_shutdown_timeout", MAIN, ONE, Msec).accepted(),
     row("working_directory", MAIN, ONE, Text).accepted(),
     row("env", MAIN, ONE, Custom).accepted(),
-    row("load_module", MAIN, ONE, Custom).accepted_by(main::load_module),
+    row("load_module", MAIN, ONE, Custom)
+        .accepted_by(main::load_module)
+        .differs("No module is loaded: a warning says so."),
 ];
 
 const ERRLOG_ROWS: &[Row] = &[row("error_log", MAIN, SOME, Custom)
@@ -52,7 +58,9 @@ const CONF_ROWS: &[Row] = &[row(
 )
 .done(include::directive)];
 
-const OPENSSL_ROWS: &[Row] = &[row("ssl_engine", MAIN, ONE, Custom).accepted()];
+const OPENSSL_ROWS: &[Row] = &[row("ssl_engine", MAIN, ONE, Custom)
+    .accepted()
+    .differs("The engine is not asked for: the lab has no OpenSSL.")];
 
 const REGEX_ROWS: &[Row] = &[row("pcre_jit", MAIN, ONE, Flag).default("off").accepted()];
 

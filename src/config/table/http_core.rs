@@ -33,7 +33,7 @@ const HTTP_CORE_ROWS: &[Row] = &[
         .done(server::block),
     row("connection_pool_size", HTTP | SRV, ONE, Size)
         .default("512")
-        .value(),
+        .accepted(),
     row("request_pool_size", HTTP | SRV, ONE, Size)
         .default("4k")
         .accepted(),
@@ -60,7 +60,8 @@ const HTTP_CORE_ROWS: &[Row] = &[
         .done(location::block),
     row("listen", SRV, SOME, Custom)
         .default("*:80")
-        .done(server::listen),
+        .done(server::listen)
+        .differs("`ssl`, `http2` and `proxy_protocol` are refused."),
     row("server_name", SRV, SOME, Custom)
         .default("\"\"")
         .done(server::name),
@@ -117,8 +118,8 @@ const HTTP_CORE_ROWS: &[Row] = &[
     row("directio_alignment", ALL, ONE, Offset)
         .default("512")
         .accepted(),
-    row("tcp_nopush", ALL, ONE, Flag).default("off").value(),
-    row("tcp_nodelay", ALL, ONE, Flag).default("on").value(),
+    row("tcp_nopush", ALL, ONE, Flag).default("off").accepted(),
+    row("tcp_nodelay", ALL, ONE, Flag).default("on").accepted(),
     row("send_timeout", ALL, ONE, Msec).default("60s").value(),
     row("send_lowat", ALL, ONE, Size).default("0").accepted(),
     row("postpone_output", ALL, ONE, Size)
@@ -199,7 +200,7 @@ const HTTP_CORE_ROWS: &[Row] = &[
         .done(log::error_log),
     row("open_file_cache", ALL, ONE_TWO, Custom)
         .default("off")
-        .accepted(),
+        .accepted_by(core::open_file_cache),
     row("open_file_cache_valid", ALL, ONE, Sec)
         .default("60s")
         .accepted(),
@@ -250,7 +251,8 @@ const LOG_ROWS: &[Row] = &[
         .done(log::format),
     row("access_log", ALL | LIF | LMT, SOME, Custom)
         .default("logs/access.log combined")
-        .done(log::access_log),
+        .done(log::access_log)
+        .differs("`syslog:`, `gzip` and variables in the path are refused."),
     row("open_log_file_cache", ALL, ONE_TO_FOUR, Custom)
         .default("off")
         .accepted(),

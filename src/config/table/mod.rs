@@ -156,7 +156,7 @@ pub enum Status {
     Value,
     /// … or read by a function.
     Done(Analyse),
-    /// Checked; it tunes something that Proxy Lab has not, and changes no answer.
+    /// Checked; it changes no answer of nginx's either: what it tunes is inside, or nobody's business but the system's.
     Accepted,
     /// Accepted, with a check of its own.
     AcceptedBy(Analyse),
@@ -177,6 +177,8 @@ pub struct Row {
     /// As it would be written.
     pub default: Option<&'static str>,
     pub status: Status,
+    /// What the lab does otherwise than nginx, in a sentence.
+    pub differs: Option<&'static str>,
 }
 
 impl Row {
@@ -197,6 +199,11 @@ impl Row {
 
     const fn done(mut self, analyse: Analyse) -> Self {
         self.status = Status::Done(analyse);
+        self
+    }
+
+    const fn differs(mut self, text: &'static str) -> Self {
+        self.differs = Some(text);
         self
     }
 
@@ -229,6 +236,7 @@ pub const fn row(name: &'static str, contexts: u16, arity: Arity, kind: Kind) ->
         kind,
         default: None,
         status: Status::Refused,
+        differs: None,
     }
 }
 

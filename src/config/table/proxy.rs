@@ -7,7 +7,9 @@ use crate::config::analyse::{proxy, proxy_cookies};
 pub const MODULES: &[Module] = &[("ngx_http_proxy_module", PROXY_ROWS)];
 
 const PROXY_ROWS: &[Row] = &[
-    row("proxy_pass", LOC | LIF | LMT, ONE, Custom).done(proxy::pass),
+    row("proxy_pass", LOC | LIF | LMT, ONE, Custom)
+        .done(proxy::pass)
+        .differs("`https://` is refused."),
     row("proxy_redirect", ALL, ONE_TWO, Custom)
         .default("default")
         .done(proxy::redirect),
@@ -29,10 +31,12 @@ const PROXY_ROWS: &[Row] = &[
     row("proxy_ignore_client_abort", ALL, ONE, Flag)
         .default("off")
         .value(),
-    row("proxy_bind", ALL, ONE_TWO, Custom).done(proxy::bind),
+    row("proxy_bind", ALL, ONE_TWO, Custom)
+        .done(proxy::bind)
+        .differs("`transparent` is refused."),
     row("proxy_socket_keepalive", ALL, ONE, Flag)
         .default("off")
-        .value(),
+        .accepted(),
     row("proxy_connect_timeout", ALL, ONE, Msec)
         .default("60s")
         .value(),
@@ -118,14 +122,14 @@ const PROXY_ROWS: &[Row] = &[
     row("proxy_cache_convert_head", ALL, ONE, Flag),
     row("proxy_cache_background_update", ALL, ONE, Flag),
     row("proxy_temp_path", ALL, ONE_TO_FOUR, Path)
-        .default("proxy_temp")
+        .default("proxy_temp 1 2")
         .value(),
     row("proxy_max_temp_file_size", ALL, ONE, Size)
         .default("1024m")
         .value(),
     row("proxy_temp_file_write_size", ALL, ONE, Size)
         .default("8k")
-        .value(),
+        .accepted(),
     row(
         "proxy_next_upstream",
         ALL,

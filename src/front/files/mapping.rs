@@ -44,11 +44,9 @@ pub(super) struct Mapped {
 
 /// The file name of a URI: under `root`, or where `alias` puts it (nginx's `ngx_http_map_uri_to_path`).
 ///
-/// Empty where there is none: under an `alias` whose location's name `rewrite` took off the URI.
-pub fn file_name(r: &Request, uri: &[u8]) -> Bytes {
-    map(r, uri, 0)
-        .map(|mapped| mapped.name.freeze())
-        .unwrap_or_default()
+/// There is none under an `alias` whose location's name `rewrite` took off the URI.
+pub fn file_name(r: &Request, uri: &[u8]) -> Option<Bytes> {
+    map(r, uri, 0).ok().map(|mapped| mapped.name.freeze())
 }
 
 /// The same, with room for `reserve` bytes behind it.
@@ -70,7 +68,7 @@ pub(super) fn map(r: &Request, uri: &[u8], reserve: usize) -> Result<Mapped, Flo
 /// 500 as [`map`].
 pub(super) fn start(r: &Request, reserve: usize) -> Result<Mapped, Flow> {
     let root = &r.location.core.root;
-    if root.alias && !r.valid_location {
+    if root.alias && (!r.valid_location || r.uri_changed) {
         let before = "\"alias\" cannot be used in location \"";
         let after = "\" where URI was rewritten";
         super::error_about(r, LogLevel::Alert, before, &r.location.name, after);

@@ -54,6 +54,7 @@ pub(super) fn serve(r: &mut Request) -> Flow {
     if r.method == Method::Post {
         return Flow::Status(405);
     }
+    r.action.set(Some("sending response to client"));
     let (modified, size) = (metadata.mtime(), metadata.size());
     reply(r, file, modified, size).into_flow()
 }

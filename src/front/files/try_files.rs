@@ -11,7 +11,7 @@ use crate::config::template::Template;
 use super::super::log;
 use super::super::reply::Flow;
 use super::super::request::Request;
-use super::super::trace::Wanted;
+use super::super::trace::{self, Step, Wanted};
 use super::super::variables;
 use super::mapping;
 
@@ -72,7 +72,20 @@ fn find(r: &Request, directive: &TryFiles) -> Found {
         };
     }
     Found::Fallback(match &directive.fallback {
-        TryFallback::Status(status) => Flow::Status(*status),
+        // nginx has no answer of its own for these, and goes on with the next request.
+        TryFallback::Status(status) if *status < 300 && !matches!(*status, 201 | 204) => {
+            Flow::Unanswered
+        }
+        TryFallback::Status(status) => {
+            r.note(|| Step::File {
+                directive: Some(trace::place(&r.model, directive.span)),
+                wanted: Wanted::Status,
+                path: format!("={status}"),
+                found: true,
+                result: format!("answers {status}"),
+            });
+            Flow::Status(*status)
+        }
         TryFallback::Uri(template) => {
             let mut target = BytesMut::new();
             append(r, root, template, &mut target);

@@ -2,11 +2,12 @@
 
 use std::collections::VecDeque;
 use std::os::unix::fs::FileExt;
-use std::path::PathBuf;
+use std::path::Path;
 use std::task::{Context, Poll, ready};
 
 use bytes::{Bytes, BytesMut};
 
+use crate::front::request::Request;
 use crate::wire::answer::{BodyStream, OpenFile, PieceOf, ReadAhead, StreamCut};
 
 /// Bytes of an upstream that are passed on at once, if so many are there.
@@ -30,6 +31,9 @@ pub struct Failed;
 
 /// A step of the way.
 pub trait BodyFilter {
+    /// The head is made, and no byte of the body has come: variables have the values that they have from now on.
+    fn head_made(&mut self, _: &Request) {}
+
     /// Takes a portion; appends what goes on to `out`.
     ///
     /// # Errors
@@ -131,23 +135,26 @@ impl Source {
     }
 }
 
-/// The next portion of a file.
+/// The next portion of a file: what one buffer holds of it, and the text behind.
 fn read(file: &OpenFile, pieces: &mut VecDeque<PieceOf>, size: u64) -> Result<Portion, StreamCut> {
-    let bytes = match pieces.pop_front() {
-        None => Bytes::new(),
-        Some(PieceOf::Memory(bytes)) => bytes,
-        Some(PieceOf::File(offset, len)) => {
-            let now = len.min(size.max(1));
-            if len > now {
-                pieces.push_front(PieceOf::File(offset + now, len - now));
-            }
-            let mut bytes = BytesMut::zeroed(usize::try_from(now).unwrap_or_default());
-            // The file lost bytes since it was measured.
-            file.read_exact_at(&mut bytes, offset)
-                .map_err(|_| StreamCut::Closed)?;
-            bytes.freeze()
+    let mut bytes = BytesMut::new();
+    if let Some(&PieceOf::File(offset, len)) = pieces.front() {
+        pieces.pop_front();
+        let now = len.min(size.max(1));
+        if len > now {
+            pieces.push_front(PieceOf::File(offset + now, len - now));
         }
-    };
+        bytes.resize(usize::try_from(now).unwrap_or_default(), 0);
+        // The file lost bytes since it was measured.
+        file.read_exact_at(&mut bytes, offset)
+            .map_err(|_| StreamCut::Closed)?;
+    }
+    while let Some(PieceOf::Memory(_)) = pieces.front() {
+        if let Some(PieceOf::Memory(text)) = pieces.pop_front() {
+            bytes.extend_from_slice(&text);
+        }
+    }
+    let bytes = bytes.freeze();
     let last = pieces.is_empty();
     Ok(Portion {
         recycled: !last,
@@ -165,6 +172,7 @@ fn poll_stream(
     let mut parts: Vec<Bytes> = Vec::new();
     let mut total = 0;
     let mut ended = false;
+    let mut broken = false;
     while total < TURN {
         match stream.poll_next(cx) {
             Poll::Ready(Some(Ok(bytes))) => {
@@ -173,7 +181,10 @@ fn poll_stream(
             }
             Poll::Ready(Some(Err(cut))) if parts.is_empty() => return Poll::Ready(Err(cut)),
             // What came is passed on first; the source says again that it broke off.
-            Poll::Ready(Some(Err(_))) => break,
+            Poll::Ready(Some(Err(_))) => {
+                broken = true;
+                break;
+            }
             Poll::Ready(None) => {
                 ended = true;
                 break;
@@ -189,7 +200,7 @@ fn poll_stream(
     let portion = Portion {
         last: false,
         flush: stream.eager(),
-        recycled: !ended,
+        recycled: !ended && !broken,
         bytes,
     };
     Poll::Ready(Ok((portion, ended)))
@@ -226,7 +237,7 @@ impl BodyStream for Filtered {
             _ => ReadAhead {
                 memory: 64 * 1024,
                 file: 0,
-                folder: PathBuf::new(),
+                folder: Path::new("").into(),
             },
         }
     }
@@ -237,6 +248,12 @@ impl BodyStream for Filtered {
 
     fn watches_client(&self) -> bool {
         matches!(&self.source, Source::Stream(stream) if stream.watches_client())
+    }
+
+    fn spilled(&mut self, number: u64) {
+        if let Source::Stream(stream) = &mut self.source {
+            stream.spilled(number);
+        }
     }
 
     fn abandon(&mut self) {

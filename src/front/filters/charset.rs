@@ -107,14 +107,8 @@ fn no_map(r: &Request, source: &[u8], destination: &[u8]) {
     say(r, &parts);
 }
 
-/// Writes a line to the error log, with what the upstream was at where there is one.
+/// Writes a line to the error log.
 fn say(r: &Request, parts: &[&[u8]]) {
     let message = String::from_utf8_lossy(&parts.concat()).into_owned();
-    match r.upstreams.url() {
-        Some(url) => {
-            let message = format!("{message} while reading response header from upstream");
-            log::error_at(r, LogLevel::Error, &message, Some(&url));
-        }
-        None => log::error(r, LogLevel::Error, &message),
-    }
+    log::error(r, LogLevel::Error, &message);
 }

@@ -92,7 +92,11 @@ impl BodyFilter for Filter {
             });
         }
         if !bytes.is_empty() || portion.flush || portion.last {
-            out.push(Portion { bytes, ..portion });
+            out.push(Portion {
+                bytes,
+                recycled: true,
+                ..portion
+            });
         }
         Ok(())
     }

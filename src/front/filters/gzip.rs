@@ -1,5 +1,8 @@
 //! `gzip`: compresses an answer (nginx's gzip filter).
 
+use std::cell::Cell;
+use std::rc::Rc;
+
 use bytes::Bytes;
 
 use super::accepts::{self, Noted};
@@ -29,7 +32,7 @@ pub(super) fn apply(
     if !accepts::gzip(r, noted, reply) {
         return None;
     }
-    let filter = Filter::new(rules, reply.content_length);
+    let filter = Filter::new(rules, reply.content_length, r.gzipped.clone());
     reply.headers.push((
         Bytes::from_static(b"Content-Encoding"),
         Bytes::from_static(b"gzip"),
@@ -50,10 +53,14 @@ struct Filter {
     /// `postpone_gzipping`: what is gathered before the first byte is compressed, while it is not more than this.
     postpone: usize,
     gathered: Option<Vec<u8>>,
+    /// Bytes that came and left so far.
+    seen: (u64, u64),
+    /// They are told when all are known.
+    told: Rc<Cell<(u64, u64)>>,
 }
 
 impl Filter {
-    fn new(rules: &filters::Gzip, length: Option<u64>) -> Self {
+    fn new(rules: &filters::Gzip, length: Option<u64>, told: Rc<Cell<(u64, u64)>>) -> Self {
         let (window, memory) = memory(rules, length);
         Self {
             stream: Gzip::new(rules.level, window, memory),
@@ -62,6 +69,8 @@ impl Filter {
             buffers: rules.buffers.0.max(1),
             postpone: rules.postpone,
             gathered: (rules.postpone > 0).then(Vec::new),
+            seen: (0, 0),
+            told,
         }
     }
 }
@@ -94,7 +103,13 @@ impl BodyFilter for Filter {
             (false, true) => Flush::Sync,
             (false, false) => Flush::No,
         };
+        let before = self.held.len();
         self.stream.write(&input, flush, &mut self.held);
+        self.seen.0 += input.len() as u64;
+        self.seen.1 += (self.held.len() - before) as u64;
+        if flush == Flush::Finish {
+            self.told.set(self.seen);
+        }
         let whole = match flush {
             Flush::No => self.held.len() / self.buffer * self.buffer,
             _ => self.held.len(),

@@ -62,8 +62,11 @@ pub fn before_headers(r: &Request, reply: &mut Reply) -> Before {
 /// A filter gave the request up.
 pub fn after_headers(r: &Request, before: Before, reply: &mut Reply) -> Result<Plan, GivenUp> {
     let safe = is_safe(reply.status);
+    if r.location.filters.trailers.iter().any(|t| safe || t.always) {
+        r.expects_trailers.set(true);
+    }
     let mut plan = Plan {
-        trailers: r.location.filters.trailers.iter().any(|t| safe || t.always),
+        trailers: r.expects_trailers.get(),
         ..Plan::default()
     };
     let gunzip = gunzip::apply(r, &before.noted, before.encoding.as_ref(), reply);

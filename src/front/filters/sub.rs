@@ -5,6 +5,7 @@ use bytes::{Bytes, BytesMut};
 
 use super::body::{BodyFilter, Failed, Portion};
 use crate::config::filters::Substitute;
+use crate::config::template::Template;
 use crate::front::reply::Reply;
 use crate::front::request::Request;
 use crate::front::variables;
@@ -41,7 +42,8 @@ fn pairs(r: &Request, rules: &Substitute) -> Vec<Pair> {
                 true => pattern.to_ascii_lowercase().into(),
                 false => pattern,
             },
-            replacement: variables::evaluate(&pair.replacement, r),
+            replacement: Bytes::new(),
+            template: pair.replacement.clone(),
             used: false,
         }
     });
@@ -51,6 +53,8 @@ fn pairs(r: &Request, rules: &Substitute) -> Vec<Pair> {
 struct Pair {
     pattern: Bytes,
     replacement: Bytes,
+    /// What it is made of, once the head is.
+    template: Template,
     used: bool,
 }
 
@@ -233,6 +237,12 @@ impl Filter {
 }
 
 impl BodyFilter for Filter {
+    fn head_made(&mut self, r: &Request) {
+        for pair in &mut self.pairs {
+            pair.replacement = variables::evaluate_for_later(&pair.template, r);
+        }
+    }
+
     fn pass(&mut self, portion: Portion, out: &mut Vec<Portion>) -> Result<(), Failed> {
         if self.over {
             out.push(portion);
@@ -273,6 +283,7 @@ mod tests {
         let pairs = pairs.iter().map(|(pattern, replacement)| Pair {
             pattern: Bytes::copy_from_slice(pattern.as_bytes()),
             replacement: Bytes::copy_from_slice(replacement.as_bytes()),
+            template: Template::literal(&b""[..]),
             used: false,
         });
         let mut filter = Filter::new(pairs.collect(), once).expect("patterns");

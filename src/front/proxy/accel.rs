@@ -35,6 +35,17 @@ pub fn limit_rate(r: &mut Request, head: &AnswerHead) {
     }
 }
 
+/// `X-Accel-Charset`: the charset of what is answered, be it another answer than this one.
+pub fn charset(r: &mut Request, head: &AnswerHead) {
+    if r.location.proxy.ignore_headers.charset {
+        return;
+    }
+    let fields = head.fields.iter();
+    if let Some(field) = fields.rev().find(|f| f.known == Known::XAccelCharset) {
+        r.override_charset = Some(field.value.share(&head.raw));
+    }
+}
+
 /// `X-Accel-Redirect`: where to go on instead of passing the answer on; some of its fields stay.
 pub fn redirect(r: &mut Request, head: &AnswerHead) -> Option<Flow> {
     if r.location.proxy.ignore_headers.redirect {

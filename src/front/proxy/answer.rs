@@ -13,7 +13,7 @@ use crate::front::request::Request;
 use crate::front::variables;
 use crate::wire::answer::{BodyStream, ReadAhead, StreamCut};
 use crate::wire::date::parse_http_time;
-use crate::wire::head::{AnswerHead, Field, Known};
+use crate::wire::head::{AnswerHead, Known};
 
 use super::cookies;
 use super::pieces::{Coming, Pieces};
@@ -30,11 +30,6 @@ pub fn reply(r: &mut Request, head: &AnswerHead) -> Reply {
     let force_ranges = location.proxy.force_ranges;
     reply.allow_ranges = force_ranges;
     reply.single_range = force_ranges;
-    if !location.proxy.ignore_headers.charset {
-        let of = |field: &&Field| field.known == Known::XAccelCharset;
-        let field = head.fields.iter().rfind(of);
-        reply.override_charset = field.map(|field| field.value.share(&head.raw));
-    }
     let hidden = &location.proxy.hide_headers;
     for field in &head.fields {
         let name = field.name.of(&head.raw);
@@ -49,7 +44,6 @@ pub fn reply(r: &mut Request, head: &AnswerHead) -> Reply {
             | Known::KeepAlive
             | Known::TransferEncoding
             | Known::ContentLength => {}
-            Known::Status => {}
             Known::ContentType => content_type(&mut reply, value),
             Known::AcceptRanges if force_ranges => {}
             Known::Etag => {
@@ -219,6 +213,8 @@ pub struct ProxiedBody {
     /// `proxy_buffering on`.
     pub buffering: bool,
     pub watch_client: bool,
+    /// Called once, when part of the body had to wait in a file.
+    pub spilled: Option<Box<dyn FnOnce(u64)>>,
     /// Called once, with whether the body came whole, when no more of it will be read.
     pub finish: Option<Finish>,
     pub pieces: Pieces,
@@ -321,6 +317,12 @@ impl BodyStream for ProxiedBody {
 
     fn watches_client(&self) -> bool {
         self.watch_client
+    }
+
+    fn spilled(&mut self, number: u64) {
+        if let Some(spilled) = self.spilled.take() {
+            spilled(number);
+        }
     }
 
     fn abandon(&mut self) {

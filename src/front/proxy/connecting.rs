@@ -29,11 +29,8 @@ pub fn local_address(r: &Request, bind: &Bind) -> Option<(SocketAddr, Bytes)> {
     let address = net::address_port(&text);
     if address.is_none() {
         let shown = String::from_utf8_lossy(&text);
-        log::error(
-            r,
-            LogLevel::Error,
-            &format!("invalid local address \"{shown}\""),
-        );
+        let message = format!("invalid local address \"{shown}\"");
+        log::error_at(r, LogLevel::Error, &message, None);
     }
     address.map(|address| (address, text))
 }

@@ -201,7 +201,10 @@ fn set(
     };
     let value = value.map(|text| Bytes::from_static(text.as_bytes()));
     match attributes.iter_mut().skip(1).find(|a| is_it(a)) {
-        Some(there) if value.is_some() => there.value = value,
+        Some(there) if value.is_some() => {
+            there.key = Bytes::from_static(key.as_bytes());
+            there.value = value;
+        }
         Some(_) => {}
         None => attributes.push(Attribute {
             key: Bytes::from_static(key.as_bytes()),

@@ -32,6 +32,7 @@ use crate::wire::body::BodyError;
 use super::log;
 use super::reply::Flow;
 use super::request::Request;
+use super::temporary;
 use super::trace::Step;
 use super::variables;
 use head::BodyFraming;
@@ -212,17 +213,21 @@ async fn read_body(r: &mut Request) -> Result<(), Flow> {
     if r.body.is_done() {
         return Ok(());
     }
-    let memory = r
-        .worker
-        .effects
-        .body_memory(r.location.core.client_body_buffer_size);
-    let folder = r.location.core.client_body_temp_path.clone();
+    let memory = r.worker.effects.body_memory(body_memory(r));
+    let path = r.location.core.client_body_temp_path.clone();
+    let folder = path.folder.clone();
+    let mut told = false;
     let mut spool = r.buffered_body.take().unwrap_or_default();
     loop {
         match std::future::poll_fn(|cx| r.body.poll_next(cx)).await {
             None => break,
-            Some(Ok(bytes)) => {
-                if let Err(error) = spool.push(bytes, memory, &folder) {
+            Some(Ok(mut bytes)) => {
+                let room = usize::try_from(spool.len()).map_or(0, |n| memory.saturating_sub(n));
+                let first = bytes.split_to(room.min(bytes.len()));
+                let pushed = spool
+                    .push(first, memory, &folder)
+                    .and_then(|()| spool.push(bytes, memory, &folder));
+                if let Err(error) = pushed {
                     let message = format!(
                         "temporary file in \"{}\" failed ({})",
                         folder.display(),
@@ -231,12 +236,46 @@ async fn read_body(r: &mut Request) -> Result<(), Flow> {
                     log::error(r, LogLevel::Crit, &message);
                     return Err(Flow::Status(500));
                 }
+                if let Some(number) = spool.file_number().filter(|_| !told) {
+                    told = true;
+                    let name = temporary::name(&path, number);
+                    let message =
+                        format!("a client request body is buffered to a temporary file {name}");
+                    log::error(r, LogLevel::Warn, &message);
+                }
             }
             Some(Err(error)) => return Err(body_failed(r, &error)),
         }
     }
     r.buffered_body = Some(spool);
     Ok(())
+}
+
+/// How much of the body stays in memory, in bytes. One of known length is in memory as a whole where a buffer takes what
+/// did not come along with the head, and else in a file as a whole; one in chunks goes to a file when that buffer is full
+/// (nginx's `ngx_http_read_client_request_body`).
+fn body_memory(r: &Request) -> usize {
+    let configured = r.location.core.client_body_buffer_size;
+    let Some(listen) = r.listen() else {
+        return configured;
+    };
+    let head = &listen.default_server.head;
+    let buffer = if r.head.received <= head.client_header_buffer_size {
+        head.client_header_buffer_size
+    } else {
+        head.large_client_header_buffers.1
+    };
+    let arrived = r.connection.input.borrow().len();
+    let with_head = buffer.saturating_sub(r.head.received).min(arrived);
+    let Some(length) = r.head.content_length else {
+        return configured + with_head;
+    };
+    let rest = length.saturating_sub(with_head as u64);
+    if rest < (configured + configured / 4) as u64 {
+        usize::MAX
+    } else {
+        0
+    }
 }
 
 /// The client's body could not be read.
@@ -255,13 +294,7 @@ fn body_failed(r: &mut Request, error: &BodyError) -> Flow {
             log::error(r, LogLevel::Info, &error.to_string());
             Flow::Silent(400)
         }
-        BodyError::TimedOut => {
-            log::error(
-                r,
-                LogLevel::Info,
-                "client timed out (110: Connection timed out)",
-            );
-            Flow::Silent(408)
-        }
+        // nginx says nothing of it but in the access log.
+        BodyError::TimedOut => Flow::Silent(408),
     }
 }

@@ -1,12 +1,12 @@
 //! Passes an upstream's answer on: its head through the rules, its body as a stream, its connection back to the pool.
 
 use awc::ClientResponse;
-use bytes::BytesMut;
+use bytes::{Bytes, BytesMut};
 
 use crate::config::model::LogLevel;
-use crate::front::log;
 use crate::front::reply::{Flow, Reply, ReplyBody};
 use crate::front::request::Request;
+use crate::front::{log, temporary};
 use crate::wire::answer::ReadAhead;
 use crate::wire::head::{AnswerHead, Known, Method};
 
@@ -36,9 +36,13 @@ pub fn answered(
         choice.report(false);
         return Answered::Flow(bare(r, attempt, response));
     };
+    r.action.set(Some("reading response header from upstream"));
+    accel::charset(r, &head);
     if head.status >= 300 {
         if choice.tries > 1 && attempt.may_retry(r, choice, Fault::Status(head.status)) {
-            choice.report(!matches!(head.status, 403 | 404));
+            if choice.report(!matches!(head.status, 403 | 404)) {
+                attempt.disabled(r, "reading response header from upstream");
+            }
             attempt.exchange.borrow_mut().ended();
             return Answered::Next;
         }
@@ -54,6 +58,7 @@ pub fn answered(
             if head.status == 401 {
                 carry_challenge(r, &head);
             }
+            r.action.set(Some("sending to client"));
             return Answered::Flow(Flow::Status(head.status));
         }
     }
@@ -130,11 +135,14 @@ fn bare(r: &mut Request, attempt: &Attempt, response: ClientResponse) -> Flow {
         conditional: false,
         ..Reply::new(0)
     };
-    let finish = Box::new(|exchange: &Shared, _| exchange.borrow_mut().ended());
+    let finish = Box::new(|exchange: &Shared, _| {
+        exchange.borrow_mut().ended();
+    });
     answer::attach(
         &mut reply,
         stream(
             r,
+            attempt,
             attempt.exchange.clone(),
             response,
             r.location.proxy.buffering,
@@ -151,10 +159,10 @@ fn release(r: &Request, attempt: &Attempt) -> impl Fn(&Shared, bool) + 'static {
     let (upstream, address) = (attempt.upstream.clone(), attempt.peer().address.clone());
     move |exchange: &Shared, whole: bool| {
         let mut exchange = exchange.borrow_mut();
-        exchange.ended();
+        let now = exchange.ended();
         let connection = exchange.take_connection();
         if let (true, Some(rules), Some(connection)) = (whole, &upstream.keepalive, connection) {
-            pool.put(upstream.id, address.clone(), connection, rules);
+            pool.put(upstream.id, address.clone(), connection, rules, now);
         }
     }
 }
@@ -185,6 +193,7 @@ fn body_of(
     };
     Some(stream(
         r,
+        attempt,
         exchange.clone(),
         response,
         buffering,
@@ -207,6 +216,8 @@ fn pieces_of(r: &Request, head: &AnswerHead, exchange: &Exchange, buffering: boo
             size: proxy.buffers.1,
             held: BytesMut::new(),
             passed: 0,
+            joined: r.location.filters.active,
+            follows: Bytes::new(),
         }),
         (None, _) => Pieces::Groups(Groups {
             first: first as u64,
@@ -224,6 +235,7 @@ fn pieces_of(r: &Request, head: &AnswerHead, exchange: &Exchange, buffering: boo
 
 fn stream(
     r: &Request,
+    attempt: &Attempt,
     exchange: Shared,
     response: ClientResponse,
     buffering: bool,
@@ -238,15 +250,24 @@ fn stream(
         true => ReadAhead {
             memory: proxy.buffers.0 * proxy.buffers.1 + proxy.buffer_size,
             file: proxy.max_temp_file_size,
-            folder: proxy.temp_path.clone(),
+            folder: proxy.temp_path.folder.clone(),
         },
         false => ReadAhead {
             memory: proxy.buffer_size,
             file: 0,
-            folder: proxy.temp_path.clone(),
+            folder: proxy.temp_path.folder.clone(),
         },
     };
+    let (context, at) = (log::Context::of(r), attempt.clone());
+    let spilled = Box::new(move |number| {
+        let name = temporary::name(&context.location.proxy.temp_path, number);
+        let message = format!(
+            "an upstream response is buffered to a temporary file {name} while reading upstream"
+        );
+        context.error_at(LogLevel::Warn, &message, Some(&at.url()));
+    });
     ProxiedBody {
+        spilled: Some(spilled),
         exchange,
         response,
         ahead,

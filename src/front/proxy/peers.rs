@@ -1,16 +1,16 @@
 //! Chooses a peer of an upstream: nginx's smooth weighted round robin, with its count of failures.
 
 use std::cell::RefCell;
-use std::collections::HashMap;
 use std::rc::Rc;
 use std::time::{Duration, Instant};
 
 use crate::config::model::{Peer, Upstream};
+use crate::config::quick_map::QuickMap;
 
 /// What a worker knows of the peers of each upstream, by the upstream's id.
 #[derive(Debug, Default)]
 pub struct Balancer {
-    groups: RefCell<HashMap<usize, Rc<RefCell<Group>>>>,
+    groups: RefCell<QuickMap<usize, Rc<RefCell<Group>>>>,
 }
 
 /// The peers of one upstream.
@@ -59,7 +59,11 @@ impl Balancer {
         let tries = if limit > 0 { live.min(limit) } else { live };
         Choice {
             upstream: upstream.clone(),
-            tried: vec![false; upstream.peers.len()],
+            tried: match upstream.peers.len() {
+                // There is no choice to be made.
+                1 => Vec::new(),
+                peers => vec![false; peers],
+            },
             group,
             backups: false,
             current: None,

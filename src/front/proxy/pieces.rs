@@ -1,6 +1,6 @@
 //! In which pieces an answer's body goes on: as nginx's buffers make them.
 
-use bytes::{Buf, Bytes, BytesMut};
+use bytes::{Bytes, BytesMut};
 
 /// The pieces of a body.
 pub enum Pieces {
@@ -31,6 +31,10 @@ pub struct Hold {
     pub held: BytesMut,
     /// Bytes passed on so far.
     pub passed: u64,
+    /// Bytes that fill buffers go on in one piece, whatever was held back before them (for filters, which see pieces).
+    pub joined: bool,
+    /// What goes on behind the piece that was just given.
+    pub follows: Bytes,
 }
 
 /// Whole buffers together, as many as may be on their way to a client at once.
@@ -63,6 +67,7 @@ impl Pieces {
     pub fn next(&mut self, coming: Coming) -> Option<Bytes> {
         match self {
             Self::AsTheyCome => None,
+            Self::Full(hold) if !hold.follows.is_empty() => Some(std::mem::take(&mut hold.follows)),
             Self::Full(hold) => (coming == Coming::Nothing && !hold.held.is_empty())
                 .then(|| std::mem::take(&mut hold.held).freeze()),
             Self::Groups(groups) => groups.next(coming),
@@ -158,11 +163,13 @@ impl Hold {
             self.held.extend_from_slice(&bytes);
             return Some(out);
         }
-        let of_new = ready - self.held.len();
-        self.held
-            .extend_from_slice(bytes.get(..of_new).unwrap_or_default());
+        let of_new = bytes.split_to(ready - self.held.len());
+        if self.joined {
+            self.held.extend_from_slice(&of_new);
+        } else {
+            self.follows = of_new;
+        }
         let out = std::mem::take(&mut self.held).freeze();
-        bytes.advance(of_new);
         self.held.extend_from_slice(&bytes);
         Some(out)
     }
@@ -172,18 +179,20 @@ impl Hold {
 mod tests {
     use super::*;
 
-    fn hold() -> Hold {
+    fn hold(joined: bool) -> Hold {
         Hold {
             first: 10,
             size: 4,
             held: BytesMut::new(),
             passed: 0,
+            joined,
+            follows: Bytes::new(),
         }
     }
 
     #[test]
     fn only_full_buffers_pass() {
-        let mut hold = hold();
+        let mut hold = hold(true);
         assert_eq!(hold.pass(Bytes::from_static(b"12345")), None);
         assert_eq!(
             hold.pass(Bytes::from_static(b"6789012")).as_deref(),
@@ -194,6 +203,21 @@ mod tests {
             Some(&b"12345678"[..])
         );
         assert!(hold.held.is_empty());
+    }
+
+    #[test]
+    fn what_was_held_back_need_not_be_copied_to_what_follows() {
+        let mut pieces = Pieces::Full(hold(false));
+        assert_eq!(
+            pieces.take(Bytes::from_static(b"123456789012")).unwrap(),
+            "1234567890"
+        );
+        assert_eq!(pieces.next(Coming::Maybe), None);
+        assert_eq!(pieces.take(Bytes::from_static(b"345678901")).unwrap(), "12");
+        assert_eq!(pieces.next(Coming::Maybe).unwrap(), "345678");
+        assert_eq!(pieces.next(Coming::Maybe), None);
+        assert_eq!(pieces.next(Coming::Nothing).unwrap(), "901");
+        assert_eq!(pieces.next(Coming::Nothing), None);
     }
 
     #[test]

@@ -46,14 +46,20 @@ const SWEEP: Duration = Duration::from_millis(500);
 
 impl Pool {
     /// Takes an idle connection to `address` that the peer has not closed.
-    pub fn take(&self, upstream: usize, address: &ListenAddress) -> Option<PeerConnection> {
+    pub fn take(
+        &self,
+        upstream: usize,
+        address: &ListenAddress,
+        now: Instant,
+    ) -> Option<PeerConnection> {
         let mut idle = self.idle.borrow_mut();
         while let Some(at) = idle
             .iter()
             .rposition(|i| i.upstream == upstream && i.address == *address)
         {
             let found = idle.remove(at)?;
-            if found.since.elapsed() < found.timeout && found.connection.stream.is_quiet() {
+            let idled = now.saturating_duration_since(found.since);
+            if idled < found.timeout && found.connection.stream.is_quiet() {
                 return Some(PeerConnection {
                     reused: true,
                     ..found.connection
@@ -70,13 +76,17 @@ impl Pool {
         address: ListenAddress,
         connection: PeerConnection,
         rules: &Keepalive,
+        now: Instant,
     ) {
-        if connection.requests >= rules.requests || connection.opened.elapsed() >= rules.time {
+        let age = now.saturating_duration_since(connection.opened);
+        if connection.requests >= rules.requests || age >= rules.time {
             return;
         }
         let mut idle = self.idle.borrow_mut();
-        let of_upstream = idle.iter().filter(|i| i.upstream == upstream).count();
-        if of_upstream >= rules.connections
+        // Counted only where there may be too many.
+        let mut of_upstream = idle.iter().filter(|i| i.upstream == upstream);
+        if idle.len() >= rules.connections
+            && of_upstream.by_ref().count() >= rules.connections
             && let Some(oldest) = idle.iter().position(|i| i.upstream == upstream)
         {
             idle.remove(oldest);
@@ -85,7 +95,7 @@ impl Pool {
             upstream,
             address,
             connection,
-            since: Instant::now(),
+            since: now,
             timeout: rules.timeout,
         });
         if !self.swept.replace(true) {

@@ -15,6 +15,7 @@ use crate::front::request::Request;
 use crate::front::{log, trace};
 use crate::wire::head::{Known, Method};
 use crate::wire::spool::Spool;
+use crate::wire::turn::take_turns;
 
 use super::body_failed;
 use super::connecting::{self, connect, local_address};
@@ -41,8 +42,8 @@ pub struct Attempt {
     pub exchange: Shared,
     /// The request target sent.
     uri: Bytes,
-    /// When the first peer was tried.
-    begun: Instant,
+    /// When the first peer was tried, where that matters.
+    begun: Option<Instant>,
     /// The client's body is passed on as it comes.
     live: bool,
 }
@@ -61,6 +62,12 @@ impl Attempt {
         log::error_at(r, level, message, Some(&self.url()));
     }
 
+    /// The peer has failed as often as it may.
+    pub fn disabled(&self, r: &Request, action: &str) {
+        let message = format!("upstream server temporarily disabled while {action}");
+        self.log(r, LogLevel::Warn, &message);
+    }
+
     /// Whether nginx would ask another peer after this one's fault.
     pub fn may_retry(&self, r: &Request, choice: &Choice, fault: Fault) -> bool {
         let proxy = &r.location.proxy;
@@ -72,7 +79,7 @@ impl Attempt {
             && fault.is_in(next)
             && (!sent || next.non_idempotent || !unrepeatable)
             && !(sent && self.live)
-            && (timeout.is_zero() || self.begun.elapsed() < timeout)
+            && self.begun.is_none_or(|begun| begun.elapsed() < timeout)
     }
 }
 
@@ -88,7 +95,8 @@ pub async fn try_peers(
         .upstreams
         .balancer
         .begin(upstream, r.location.proxy.next_upstream_tries);
-    let begun = Instant::now();
+    let timeout = r.location.proxy.next_upstream_timeout;
+    let begun = (!timeout.is_zero()).then(Instant::now);
     loop {
         let Some(peer) = choice.next() else {
             return no_live_peer(r, upstream, head);
@@ -192,7 +200,7 @@ fn failed(
     }
     let (fault, status) = classify(failure);
     if choice.report(true) {
-        attempt.log(r, LogLevel::Warn, "upstream server temporarily disabled");
+        attempt.disabled(r, failure.action());
     }
     if fault == Fault::Error && attempt.exchange.borrow().reused {
         // A stale pooled connection costs no try.
@@ -263,9 +271,10 @@ fn start(
         ..UpstreamState::default()
     });
     let upstreams = &r.worker.upstreams;
+    let now = Instant::now();
     let pooled = upstream
         .keepalive
-        .and_then(|_| upstreams.pool.take(upstream.id, &peer.address));
+        .and_then(|_| upstreams.pool.take(upstream.id, &peer.address, now));
     let link = match pooled {
         Some(connection) => {
             r.upstreams
@@ -296,6 +305,7 @@ fn start(
         },
         client: r.connection.clone(),
         states: r.upstreams.clone(),
+        now,
         upgrade: r.head.field(Known::Upgrade).is_some(),
     }))))
 }
@@ -313,6 +323,7 @@ fn no_room(r: &Request, peer: &Peer, head: &UpstreamHead) -> u16 {
 
 /// Sends and waits for the answer's head, while the client stays; then awc takes over.
 async fn one_try(r: &Request, shared: &Shared) -> Try {
+    take_turns().await;
     let watch = !r.location.proxy.ignore_client_abort;
     let head = std::future::poll_fn(|cx| {
         if let Poll::Ready(result) = shared.borrow_mut().poll_head(cx) {

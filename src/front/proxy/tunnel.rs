@@ -125,7 +125,7 @@ impl BodyStream for Tunnel {
         ReadAhead {
             memory: self.limits.head,
             file: 0,
-            folder: std::path::PathBuf::new(),
+            folder: std::path::Path::new("").into(),
         }
     }
 

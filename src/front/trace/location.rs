@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use crate::config::model::{Location, LocationKind};
+use crate::config::regex::Regex;
 
 use super::super::choose::{Chosen, Search};
 use super::super::request::Request;
@@ -148,8 +149,15 @@ fn lost(
         LocationKind::Regex(_) if is(&level.matched) => {
             format!("matches, and `{}` inside of it matches closer", won())
         }
-        LocationKind::Regex(_) if level.tried.iter().any(|tried| Arc::ptr_eq(tried, location)) => {
-            "the pattern does not match".to_owned()
+        LocationKind::Regex(regex)
+            if level.tried.iter().any(|tried| Arc::ptr_eq(tried, location)) =>
+        {
+            let anyhow = Regex::new(&regex.pattern, true).and_then(|same| same.captures(uri));
+            match anyhow {
+                Ok(Some(_)) => "the pattern matches only without regard to capitals: `~*`",
+                _ => "the pattern does not match",
+            }
+            .to_owned()
         }
         LocationKind::Regex(_) if level.exact => {
             "not tried: an exact location goes first".to_owned()
@@ -162,7 +170,7 @@ fn lost(
             )
         }
         LocationKind::Regex(_) => format!("not tried: `{}` was found before", won()),
-        _ if !uri.starts_with(&location.name) => "the path does not begin with it".to_owned(),
+        _ if !uri.starts_with(&location.name) => not_its_beginning(&location.name, uri),
         _ if level.exact => "begins the path, but an exact location goes first".to_owned(),
         _ if is(&level.longest) => match winner {
             Some(winner) if holds(location, winner) => {
@@ -185,6 +193,22 @@ fn lost(
             None => "begins the path, but a redirect goes first".to_owned(),
         },
     }
+}
+
+/// A prefix that is none: what begins otherwise was perhaps meant as a pattern, or lacks its slash.
+fn not_its_beginning(name: &[u8], uri: &[u8]) -> String {
+    let beginning = uri.get(..name.len()).unwrap_or_default();
+    let why = match name.first() {
+        Some(b'/') if beginning.eq_ignore_ascii_case(name) => {
+            return "the path begins with it in other capitals, and they count".to_owned();
+        }
+        Some(b'/') => return "the path does not begin with it".to_owned(),
+        _ if name.iter().any(|b| b"^$*\\|()[]".contains(b)) => {
+            "if it is a pattern, write `~` before it"
+        }
+        _ => "write `/` before it",
+    };
+    format!("never chosen, for each path begins with a slash: {why}")
 }
 
 /// Whether `inner` stands somewhere below `outer`.

@@ -2,7 +2,7 @@
 
 use super::OracleError;
 use super::case::{ReadUntil, Then};
-use super::framing::{End, Incoming, PATIENCE, field_values};
+use super::framing::{End, Incoming, field_values, patience};
 use socket2::SockRef;
 use std::collections::VecDeque;
 use std::io::Write;
@@ -128,7 +128,7 @@ impl Backends {
     }
 
     fn wait(&self, what: &str, done: impl Fn(&State) -> bool) -> Result<(), OracleError> {
-        let end = Instant::now() + PATIENCE;
+        let end = Instant::now() + patience();
         let mut state = self.shared.lock();
         while !done(&state) {
             let left = end.saturating_duration_since(Instant::now());
@@ -194,7 +194,7 @@ impl Shared {
 
     /// Waits for a `release` step.
     fn gate(&self) -> Result<(), OracleError> {
-        let end = Instant::now() + PATIENCE;
+        let end = Instant::now() + patience();
         let mut state = self.lock();
         while state.released == 0 {
             let left = end.saturating_duration_since(Instant::now());

@@ -132,6 +132,8 @@ pub struct StepSpec {
     /// Read until the server closes.
     #[serde(default)]
     pub eof: bool,
+    /// Wait until `logs/access.log` holds so many lines: a request's is written when the server is done with it.
+    pub logged: Option<usize>,
     /// Close from the client's side, and end the conversation.
     #[serde(default)]
     pub close: bool,
@@ -290,6 +292,16 @@ impl Case {
             }
         }
         Ok(())
+    }
+
+    /// The same case under another configuration; the ports that only the old one names stay.
+    #[allow(dead_code, reason = "only the proofs change a case")]
+    pub fn with_config(&self, config: String) -> Case {
+        let mut changed = self.clone();
+        changed
+            .includes
+            .push(std::mem::replace(&mut changed.config, config));
+        changed
     }
 
     /// All texts in which a port may be named.

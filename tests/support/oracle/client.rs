@@ -4,11 +4,13 @@ use super::OracleError;
 use super::backend::{Answer, Backends};
 use super::bytes;
 use super::case::{ConnectionSpec, StepSpec};
-use super::framing::{End, Incoming};
+use super::framing::{End, Incoming, patience};
 use super::ports::Ports;
+use std::fs;
 use std::io::Write;
 use std::net::{Ipv4Addr, Shutdown, TcpStream};
-use std::time::Duration;
+use std::path::Path;
+use std::time::{Duration, Instant};
 
 /// What was seen on a client connection.
 #[derive(Debug, Clone)]
@@ -30,6 +32,7 @@ pub fn converse(
     spec: &ConnectionSpec,
     ports: &Ports,
     backends: &Backends,
+    prefix: &Path,
 ) -> Result<Vec<Seen>, OracleError> {
     backends.script(script(spec, ports)?);
     let port = ports.of(&spec.to).unwrap_or(ports.first);
@@ -47,7 +50,7 @@ pub fn converse(
             client = client.renew(port)?;
         }
         let first = !client.used;
-        let goes_on = client.step(&step, ports, backends)?;
+        let goes_on = client.step(&step, ports, backends, prefix)?;
         if !first
             && !spec.request.is_empty()
             && client.incoming.bytes.is_empty()
@@ -60,7 +63,7 @@ pub fn converse(
                 "connection: closed by the server, whatever it said".into(),
             ));
             client = client.renew(port)?;
-            client.step(&step, ports, backends)?;
+            client.step(&step, ports, backends, prefix)?;
         }
         if !goes_on {
             return Ok(client.seen);
@@ -85,6 +88,23 @@ fn script(spec: &ConnectionSpec, ports: &Ports) -> Result<Vec<Answer>, OracleErr
         })
     })
     .collect()
+}
+
+/// Waits until a log holds so many lines: then the server is done with as many requests.
+fn wait_for_log(file: &Path, count: usize) -> Result<(), OracleError> {
+    let end = Instant::now() + patience();
+    loop {
+        let text = fs::read(file).unwrap_or_default();
+        if text.iter().filter(|&&b| b == b'\n').count() >= count {
+            return Ok(());
+        }
+        if Instant::now() > end {
+            let what = format!("waiting for line {count} of {}", file.display());
+            return Err(OracleError::Timeout(what));
+        }
+        // Nothing announces a log's line but the file.
+        std::thread::park_timeout(Duration::from_millis(3));
+    }
 }
 
 struct Client {
@@ -132,6 +152,7 @@ impl Client {
         step: &StepSpec,
         ports: &Ports,
         backends: &Backends,
+        prefix: &Path,
     ) -> Result<bool, OracleError> {
         if let Some(count) = step.received {
             backends.wait_for(count)?;
@@ -158,6 +179,9 @@ impl Client {
         }
         if step.eof {
             self.incoming.drain()?;
+        }
+        if let Some(count) = step.logged {
+            wait_for_log(&prefix.join("logs/access.log"), count)?;
         }
         if step.close {
             self.note("(the client closes)");

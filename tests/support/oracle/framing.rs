@@ -5,10 +5,29 @@
 use super::OracleError;
 use std::io::{ErrorKind, Read};
 use std::net::TcpStream;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 /// Longest wait for the next byte of either side: well above the 5 s of `lingering_timeout`.
 pub const PATIENCE: Duration = Duration::from_secs(15);
+
+/// Milliseconds that replace it in a program that expects some of its questions to get no answer; 0 for none.
+static SHORT_PATIENCE: AtomicU64 = AtomicU64::new(0);
+
+/// How long this program waits.
+pub fn patience() -> Duration {
+    match SHORT_PATIENCE.load(Ordering::Relaxed) {
+        0 => PATIENCE,
+        short => Duration::from_millis(short),
+    }
+}
+
+/// Waits no longer than this from now on.
+#[allow(dead_code, reason = "only the proofs are in a hurry")]
+pub fn set_patience(patience: Duration) {
+    let milliseconds = u64::try_from(patience.as_millis()).unwrap_or(u64::MAX);
+    SHORT_PATIENCE.store(milliseconds, Ordering::Relaxed);
+}
 
 /// How a stream ended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -37,7 +56,7 @@ enum Body {
 impl Incoming {
     pub fn new(stream: TcpStream) -> Result<Self, OracleError> {
         stream
-            .set_read_timeout(Some(PATIENCE))
+            .set_read_timeout(Some(patience()))
             .map_err(OracleError::io("set_read_timeout"))?;
         Ok(Incoming {
             stream,
@@ -58,7 +77,7 @@ impl Incoming {
             Ok(_) | Err(OracleError::Timeout(_)) => {}
             Err(error) => return Err(error),
         }
-        set(&self.stream, PATIENCE)
+        set(&self.stream, patience())
     }
 
     /// Takes more bytes; `false` when there are none to come.
@@ -77,7 +96,8 @@ impl Incoming {
                     ErrorKind::Interrupted => continue,
                     ErrorKind::WouldBlock | ErrorKind::TimedOut => {
                         return Err(OracleError::Timeout(format!(
-                            "no byte and no close within {PATIENCE:?}, after {:?}",
+                            "no byte and no close within {:?}, after {:?}",
+                            patience(),
                             String::from_utf8_lossy(
                                 self.bytes
                                     .get(self.bytes.len().saturating_sub(300)..)

@@ -7,8 +7,9 @@ use super::OracleError;
 use socket2::{Domain, Socket, Type};
 use std::collections::BTreeSet;
 use std::hash::{BuildHasher, RandomState};
-use std::net::{Ipv4Addr, SocketAddrV4, TcpListener, UdpSocket};
+use std::net::{Ipv4Addr, SocketAddr, SocketAddrV4, TcpListener, TcpStream, UdpSocket};
 use std::sync::atomic::{AtomicU32, Ordering};
+use std::time::Duration;
 
 const FIRST: u32 = 10_000;
 const COUNT: u32 = 22_000;
@@ -23,12 +24,15 @@ pub struct Ports {
     pub first: u16,
     /// The socket behind `@DNS@`.
     pub dns: Option<UdpSocket>,
+    /// `@DEAF…@`, which takes connections and nothing that comes on them; `@FULL…@`, with what fills its queue, so that a
+    /// connection to it is neither made nor refused.
+    _deaf: Vec<(Socket, Vec<TcpStream>)>,
     /// Bound, never listening: `@DEAD…@` refuses every connection as long as these live.
     _dead: Vec<Socket>,
 }
 
 impl Ports {
-    /// Finds a port for each `@PORT…@`, `@BACKEND…@` and `@DEAD…@` of the texts.
+    /// Finds a port for each `@PORT…@`, `@BACKEND…@`, `@DEAD…@`, `@DEAF…@` and `@FULL…@` of the texts.
     pub fn for_texts<'a>(texts: impl Iterator<Item = &'a str>) -> Result<Self, OracleError> {
         let mut wanted = BTreeSet::from(["PORT".to_string()]);
         for text in texts {
@@ -43,6 +47,7 @@ impl Ports {
             backends: Vec::new(),
             first: 0,
             dns: None,
+            _deaf: Vec::new(),
             _dead: Vec::new(),
         };
         for name in wanted {
@@ -50,6 +55,12 @@ impl Ports {
             if name.starts_with("BACKEND") {
                 socket.listen(64).map_err(OracleError::io("listen"))?;
                 ports.backends.push(socket.into());
+            } else if name.starts_with("FULL") {
+                socket.listen(0).map_err(OracleError::io("listen"))?;
+                ports._deaf.push((socket, fill(port)));
+            } else if name.starts_with("DEAF") {
+                socket.listen(64).map_err(OracleError::io("listen"))?;
+                ports._deaf.push((socket, Vec::new()));
             } else if name.starts_with("DEAD") {
                 ports._dead.push(socket);
             } else if name == "DNS" {
@@ -74,7 +85,14 @@ impl Ports {
 
 fn is_port_name(word: &str) -> bool {
     let kind = word.trim_end_matches(|c: char| c.is_ascii_digit());
-    matches!(kind, "PORT" | "BACKEND" | "DEAD" | "DNS")
+    matches!(kind, "PORT" | "BACKEND" | "DEAD" | "DEAF" | "FULL" | "DNS")
+}
+
+/// Connections that nobody will accept, as many as the system makes all the same.
+fn fill(port: u16) -> Vec<TcpStream> {
+    let address = SocketAddr::from((Ipv4Addr::LOCALHOST, port));
+    let connect = || TcpStream::connect_timeout(&address, Duration::from_millis(100)).ok();
+    std::iter::from_fn(connect).take(16).collect()
 }
 
 /// A port that nothing on this machine has bound, with the socket that proves it.

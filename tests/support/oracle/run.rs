@@ -20,9 +20,19 @@ const MODIFIED: u64 = 1_704_164_645;
 
 /// Runs `case` against `program` in the folder `prefix`, which is made and, unless something fails, removed.
 pub fn run(case: &Case, program: &Program, prefix: &Path) -> Result<Transcript, OracleError> {
+    run_until(case, program, prefix, &mut |_| false)
+}
+
+/// The same, but `enough` may end it after each connection; what was seen so far then lacks the logs.
+pub fn run_until(
+    case: &Case,
+    program: &Program,
+    prefix: &Path,
+    enough: &mut dyn FnMut(&Transcript) -> bool,
+) -> Result<Transcript, OracleError> {
     let mut attempt = 1;
     loop {
-        match run_once(case, program, prefix) {
+        match run_once(case, program, prefix, enough) {
             // Somebody else took a port between its choice and the bind.
             Err(OracleError::Server { what, .. }) if attempt < 4 && what.contains("in use") => {
                 attempt += 1
@@ -43,11 +53,16 @@ pub fn refusal(
     lay_out(case, prefix, &ports)?;
     let masks = Masks::new(&ports, prefix);
     let complaint = server::refusal(program, prefix)?;
-    fs::remove_dir_all(prefix).map_err(OracleError::io("removing the prefix"))?;
+    remove(prefix)?;
     Ok(complaint.map(|text| masks.text(&text)))
 }
 
-fn run_once(case: &Case, program: &Program, prefix: &Path) -> Result<Transcript, OracleError> {
+fn run_once(
+    case: &Case,
+    program: &Program,
+    prefix: &Path,
+    enough: &mut dyn FnMut(&Transcript) -> bool,
+) -> Result<Transcript, OracleError> {
     let mut ports = Ports::for_texts(case.texts())?;
     lay_out(case, prefix, &ports)?;
     let mut backends = Backends::start(std::mem::take(&mut ports.backends))?;
@@ -70,15 +85,24 @@ fn run_once(case: &Case, program: &Program, prefix: &Path) -> Result<Transcript,
                 connection.name, program.name
             ),
         };
-        let seen = client::converse(connection, &ports, &backends).map_err(named)?;
+        let seen = client::converse(connection, &ports, &backends, prefix).map_err(named)?;
         let received = backends.settle().map_err(named)?;
         transcript.connection(&connection.name, &seen, &received, &masks);
         transcript.asked(&names.as_ref().map(NameServer::take).unwrap_or_default());
+        if enough(&transcript) {
+            drop(server);
+            remove(prefix)?;
+            return Ok(transcript);
+        }
     }
     server.stop()?;
     logs(case, prefix, &masks, &mut transcript)?;
-    fs::remove_dir_all(prefix).map_err(OracleError::io("removing the prefix"))?;
+    remove(prefix)?;
     Ok(transcript)
+}
+
+fn remove(prefix: &Path) -> Result<(), OracleError> {
+    fs::remove_dir_all(prefix).map_err(OracleError::io("removing the prefix"))
 }
 
 /// Writes the configuration and the files.
@@ -144,6 +168,11 @@ fn age(folder: &Path) -> Result<(), OracleError> {
 
 /// The configuration with its names replaced; both programs see texts that differ in ports alone.
 fn config(case: &Case, ports: &Ports) -> String {
+    bytes::expand(&frame(case), &ports.names)
+}
+
+/// The configuration with `@MAIN@`, `@HTTP@` and `@USER@` replaced.
+pub fn frame(case: &Case) -> String {
     // Only root can, and must, name the user whose workers can read the prefix.
     let user = if rustix::process::geteuid().is_root() {
         "user root;"
@@ -161,8 +190,7 @@ fn config(case: &Case, ports: &Ports) -> String {
     } else {
         " access_log logs/access.log;"
     };
-    let mut names = ports.names.clone();
-    names.extend([
+    let names = [
         ("MAIN".to_string(), main),
         ("HTTP".to_string(), temp + log),
         ("USER".to_string(), user.to_string()),
@@ -170,7 +198,7 @@ fn config(case: &Case, ports: &Ports) -> String {
             "MIME".to_string(),
             concat!(env!("CARGO_MANIFEST_DIR"), "/lab/mime.types").to_string(),
         ),
-    ]);
+    ];
     bytes::expand(&case.config, &names)
 }
 

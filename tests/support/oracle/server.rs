@@ -1,7 +1,7 @@
 //! Starts and stops a server program on a case's configuration: nginx, or the lab.
 
 use super::OracleError;
-use super::framing::PATIENCE;
+use super::framing::patience;
 use rustix::process::{Pid, Signal, kill_process, kill_process_group};
 use std::ffi::OsString;
 use std::fs::{self, File};
@@ -48,6 +48,8 @@ impl Program {
     pub fn command(&self) -> Command {
         let mut command = Command::new(&self.path);
         command.args(&self.arguments);
+        // Local time is not GMT: which of them is shown, the answers tell.
+        command.env("TZ", "XST-5:30");
         if let Some(libraries) = &self.libraries {
             command.env("LD_LIBRARY_PATH", libraries);
         }
@@ -120,9 +122,15 @@ impl Server {
     }
 
     fn wait_until_accepting(&mut self, port: u16) -> Result<(), OracleError> {
-        let end = Instant::now() + PATIENCE;
+        let end = Instant::now() + patience();
+        // Written when all sockets are bound: until then another server may be what accepts there.
+        let text = fs::read_to_string(self.prefix.join("nginx.conf")).unwrap_or_default();
+        let pid = text
+            .contains("pid logs/nginx.pid;")
+            .then(|| self.prefix.join("logs/nginx.pid"));
         loop {
-            if TcpStream::connect((Ipv4Addr::LOCALHOST, port)).is_ok() {
+            let bound = pid.as_ref().is_none_or(|pid| pid.exists());
+            if bound && TcpStream::connect((Ipv4Addr::LOCALHOST, port)).is_ok() {
                 return Ok(());
             }
             if let Ok(Some(status)) = self.child.try_wait() {
@@ -142,7 +150,7 @@ impl Server {
         if let Some(pid) = self.group {
             let _ = kill_process(pid, Signal::QUIT);
         }
-        let end = Instant::now() + PATIENCE;
+        let end = Instant::now() + patience();
         while Instant::now() < end {
             if let Ok(Some(status)) = self.child.try_wait() {
                 self.stopped = true;

@@ -37,6 +37,15 @@ impl Options {
         self.filters.is_empty() && !self.list
     }
 
+    /// Nothing is left out.
+    #[allow(dead_code, reason = "one of the test programs takes all")]
+    pub fn all() -> Self {
+        Options {
+            filters: Vec::new(),
+            list: false,
+        }
+    }
+
     fn wants(&self, name: &str) -> bool {
         self.filters.is_empty()
             || self
@@ -47,7 +56,7 @@ impl Options {
 }
 
 /// All cases and tables of heads that the options ask for.
-fn cases(options: &Options) -> Result<Vec<Case>, OracleError> {
+pub fn cases(options: &Options) -> Result<Vec<Case>, OracleError> {
     let list = |folder: &str| -> Result<Vec<PathBuf>, OracleError> {
         let folder = data_dir().join(folder);
         let what = || OracleError::io(format!("reading {}", folder.display()));
@@ -154,7 +163,8 @@ pub fn refusal(case: &Case, program: &Program, role: &str) -> Result<Option<Stri
     in_folder(case, role, |prefix| run::refusal(case, program, prefix))
 }
 
-fn in_folder<T>(case: &Case, role: &str, run: impl FnOnce(&Path) -> T) -> T {
+/// Calls `run` with a folder of the case's own.
+pub fn in_folder<T>(case: &Case, role: &str, run: impl FnOnce(&Path) -> T) -> T {
     let root = PathBuf::from(env!("CARGO_TARGET_TMPDIR"));
     let home = root.join(format!("oracle-{}", std::process::id()));
     let result = run(&home.join(format!("{}-{role}", case.name.replace('/', "-"))));

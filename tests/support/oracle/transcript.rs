@@ -179,6 +179,14 @@ impl Transcript {
         Some(out)
     }
 
+    /// Whether all of it stands in `recorded` too, which may hold more.
+    #[allow(dead_code, reason = "only the proofs stop early")]
+    pub fn is_part_of(&self, recorded: &Transcript) -> bool {
+        let (part, whole) = (self.normal(), recorded.normal());
+        let known = |section: &Section| whole.sections.contains(section);
+        part.sections.iter().all(known)
+    }
+
     /// As it is compared: recorded form, and log lines sorted, for a line may be written after the next connection's.
     fn normal(&self) -> Transcript {
         let mut normal = Transcript::from_text(&self.to_text());

@@ -68,6 +68,19 @@ pub enum Failure {
     Upload(BodyError),
 }
 
+impl Failure {
+    /// nginx's "while …".
+    pub fn action(&self) -> &'static str {
+        match self {
+            Self::Connect(_) | Self::Bind { .. } => "connecting to upstream",
+            Self::TimedOut(action) | Self::Closed(action) | Self::Io { action, .. } => action,
+            Self::TooBig | Self::Invalid(_) => "reading response header from upstream",
+            Self::Chunk => "reading upstream",
+            Self::Upload(_) => "sending request to upstream",
+        }
+    }
+}
+
 /// What to send behind the head.
 pub enum Upload {
     None,
@@ -139,6 +152,8 @@ pub struct Exchange {
     client: Rc<Connection>,
     states: Rc<UpstreamStates>,
     started: Instant,
+    /// When the answer was complete.
+    over: Option<Instant>,
     /// Any byte of the request left.
     pub request_begun: bool,
     pub reused: bool,
@@ -176,6 +191,7 @@ pub struct Start {
     pub limits: Limits,
     pub client: Rc<Connection>,
     pub states: Rc<UpstreamStates>,
+    pub now: Instant,
     /// The client asked for another protocol: a 101 is no answer with a body then.
     pub upgrade: bool,
 }
@@ -209,7 +225,8 @@ impl Exchange {
             limits: start.limits,
             client: start.client,
             states: start.states,
-            started: Instant::now(),
+            started: start.now,
+            over: None,
             request_begun: false,
             reused,
             failure: None,
@@ -362,11 +379,15 @@ impl Exchange {
     }
 
     /// The answer is complete (or its reading was given up): the clock stops.
-    pub fn ended(&mut self) {
+    ///
+    /// Gives the moment, which stays the one of the first call.
+    pub fn ended(&mut self) -> Instant {
         self.client.upstream_timer.clear();
-        let elapsed = self.started.elapsed();
+        let now = *self.over.get_or_insert_with(Instant::now);
+        let elapsed = now.saturating_duration_since(self.started);
         self.states.last(|s| {
             s.response_time.get_or_insert(elapsed);
         });
+        now
     }
 }

@@ -1,9 +1,11 @@
 //! The receiving side of an exchange: the answer's head, and its body by its framing.
 
+use std::io;
 use std::rc::Rc;
 use std::task::{Context, Poll, ready};
 
 use bytes::BytesMut;
+use tokio::io::ReadBuf;
 
 use crate::wire::answer_parser::{AnswerStep, parse_answer};
 use crate::wire::chunked::{Chunk, ChunkDecoder, Side};
@@ -14,6 +16,8 @@ use super::{Exchange, Failure, Framing, Link};
 
 /// Most bytes of a body read at a time: as many as nginx's buffers take.
 const BODY_READ: usize = 32 * 1024;
+/// With less room than this, a body is read elsewhere first, so that a read does not become many.
+const DIRECT: usize = 8 * 1024;
 
 impl Exchange {
     pub(super) fn try_head(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), Failure>> {
@@ -65,20 +69,56 @@ impl Exchange {
         let Link::Up(connection) = &self.link else {
             return Poll::Ready(Ok(0));
         };
-        match ready!(connection.stream.poll_read(cx, &mut self.input, room)) {
-            Ok(n) => {
-                self.received(n);
-                if self.request_sent() {
-                    self.client.upstream_timer.set(self.limits.read);
-                }
-                Poll::Ready(Ok(n))
-            }
-            Err(error) => Poll::Ready(Err(Failure::Io {
-                call,
-                error,
-                action,
-            })),
+        let read = ready!(connection.stream.poll_read(cx, &mut self.input, room));
+        Poll::Ready(self.after_read(read, call, action))
+    }
+
+    /// Reads a body's bytes to where they are wanted; `None` where they must pass through the input: there is too
+    /// little room, they are still framed, or they are slowed down.
+    fn poll_read_direct(
+        &mut self,
+        cx: &mut Context<'_>,
+        room: &mut ReadBuf<'_>,
+    ) -> Option<Poll<Result<usize, Failure>>> {
+        let Link::Up(connection) = &self.link else {
+            return None;
+        };
+        let rest = match self.framing {
+            Framing::Length(rest) => usize::try_from(rest).unwrap_or(usize::MAX),
+            Framing::Close => usize::MAX,
+            _ => return None,
+        };
+        let most = room.remaining().min(rest).min(BODY_READ);
+        if self.limits.rate > 0 || most < rest.min(DIRECT) {
+            return None;
         }
+        let read = connection.stream.poll_read_into(cx, room, most);
+        Some(read.map(|read| {
+            let n = self.after_read(read, "readv", "reading upstream")?;
+            if let Framing::Length(rest) = &mut self.framing {
+                *rest -= n as u64;
+            }
+            Ok(n)
+        }))
+    }
+
+    /// Counts what was read, and gives the peer its time anew.
+    fn after_read(
+        &mut self,
+        read: io::Result<usize>,
+        call: &'static str,
+        action: &'static str,
+    ) -> Result<usize, Failure> {
+        let n = read.map_err(|error| Failure::Io {
+            call,
+            error,
+            action,
+        })?;
+        self.received(n);
+        if self.request_sent() {
+            self.client.upstream_timer.set(self.limits.read);
+        }
+        Ok(n)
     }
 
     /// Counts bytes read. Those behind the head are the answer's length, framing included, as nginx reckons it.
@@ -199,6 +239,15 @@ impl Exchange {
             // No memory that holds nothing stays with an exchange that waits.
             if self.input.is_empty() {
                 self.input = BytesMut::new();
+                match self.poll_read_direct(cx, out.room) {
+                    None => {}
+                    Some(Poll::Ready(Ok(0))) => return Poll::Ready(self.at_end_of_stream()),
+                    Some(Poll::Ready(read)) => return Poll::Ready(read),
+                    Some(Poll::Pending) => {
+                        ready!(self.poll_timer(cx, "reading upstream"))?;
+                        return Poll::Pending;
+                    }
+                }
             }
             let most = ready!(self.poll_allowance(cx));
             let (call, room) = match self.framing {

@@ -1,0 +1,510 @@
+//! What random sites are made of, as data.
+
+/// Files that every site has: path under the prefix, and text.
+pub const FILES: &[(&str, &str)] = &[
+    (
+        "html/index.html",
+        "<html><head><title>index</title></head><body>Index of all</body></html>\n",
+    ),
+    ("html/a.txt", "a text\nof three\nlines\n"),
+    ("html/b.html", "<p>b</p>\n"),
+    ("html/style.css", "body { color: red }\n"),
+    ("html/data.json", "{\"a\":1}\n"),
+    ("html/empty.txt", ""),
+    ("html/long.txt", "\\{0123456789abcdef *3000}\n"),
+    ("html/404.html", "not here\n"),
+    ("html/50x.html", "broken\n"),
+    ("html/sp ace.txt", "space\n"),
+    ("html/noext", "no extension\n"),
+    ("html/dir/index.html", "<b>dir</b>\n"),
+    ("html/dir/c.txt", "c\n"),
+    ("html/dir/c.txt.gz", SMALL_GZIP),
+    ("html/dir/sub/index.php", "sub\n"),
+    ("html/bare/d.txt", "d\n"),
+    ("html/bare/<odd> & name.html", "odd\n"),
+    ("html/bare/caf\u{e9}.txt", "accent\n"),
+    ("other/index.html", "other index\n"),
+    ("other/e.txt", "e\n"),
+    ("other/dir/f.html", "f\n"),
+];
+
+/// "some words, some words, some words\n", compressed.
+pub const SMALL_GZIP: &str = "\\x1f\\x8b\\x08\\x00\\x00\\x00\\x00\\x00\\x02\\x03\\x2b\\xce\\xcf\\x4d\\x55\\x28\\xcf\\x2f\\x4a\\x29\\xd6\\x51\
+                              \\x28\\xc6\\xca\\xe6\\x02\\x00\\xcb\\x80\\x1e\\x9a\\x23\\x00\\x00\\x00";
+
+/// Hosts that requests name.
+pub const HOSTS: &[&str] = &[
+    "localhost",
+    "a.example",
+    "A.EXAMPLE:80",
+    "b.example",
+    "x.wild.example",
+    "www.re.example",
+    "mail.example.org",
+    "unknown",
+    "a.example.",
+    "127.0.0.1",
+];
+
+pub const NAMES: &[&str] = &[
+    "a.example",
+    "b.example a.example",
+    "*.wild.example",
+    ".example.org",
+    "mail.*",
+    r"~^(?<sub>[a-z]+)\.re\.example$",
+    "\"\"",
+    "_",
+];
+
+/// Paths of locations.
+pub const PREFIXES: &[&str] = &[
+    "/", "/dir/", "/dir", "/api/", "/api", "/img/", "/a", "/a.txt", "/old/", "/x/y/", "/bare/",
+];
+
+pub const REGEXES: &[&str] = &[
+    r"\.txt$",
+    r"\.(html|css)$",
+    r"^/api/v(\d+)/(.*)$",
+    r"^/(?<first>[^/]+)/",
+    r"/d",
+    r"^/old/(.*)",
+    r"INDEX",
+];
+
+/// Texts with variables.
+pub const VALUES: &[&str] = &[
+    "plain",
+    "$uri",
+    "$request_uri",
+    "$args",
+    "$host",
+    "$http_host",
+    "\"$scheme://$host$request_uri\"",
+    "$arg_x",
+    "$http_x_test",
+    "\"two words\"",
+    "$remote_addr-$request_method",
+    "$status",
+    "\"\"",
+    "$is_args$args",
+    "$document_root$uri",
+    "$cookie_c",
+    "$content_length",
+    "$proxy_add_x_forwarded_for",
+    "$server_name:$server_protocol",
+    "$request_filename",
+    "${uri}x",
+    "$sent_http_content_type",
+    "$mapped",
+    "\"$part/$placed\"",
+    "$sent_http_etag",
+    "$upstream_status",
+    "$http_cookie",
+    "$remote_user",
+    "$proxy_host",
+    "$request_completion$request_body",
+    "$limit_rate$nothing",
+];
+
+/// Blocks of `http` that make variables.
+pub const BLOCKS: &[&str] = &[
+    "map $arg_x $until { default off; a epoch; ~^b max; none modified; }",
+    "map $arg_x $mapped { default none; a one; ~^b(.*)$ two-$1; \"\" empty; }",
+    "map $host $nothing { hostnames; .example.org org; ~^(?<letter>.).*\\.re\\. \"re $letter\"; mail.* \"\"; }",
+    "geo $arg_ip $placed { default far; 10.0.0.0/8 near; 10.1.0.0/16 nearer; 2001:db8::/32 six; }",
+    "split_clients \"$arg_x$uri\" $part { 0.5% tiny; 30% third; 20% fifth; * rest; }",
+];
+
+/// Tests of an `if`.
+pub const TESTS: &[&str] = &[
+    "$request_method = POST",
+    "$arg_x",
+    "$arg_x != a",
+    "$http_x_test ~ ^(t)",
+    "$uri !~* \\.TXT$",
+    "-f $request_filename",
+    "!-e $document_root$uri",
+    "-d $request_filename",
+    "!-f html$uri",
+    "-x $request_filename",
+    "$args ~ x=(.)",
+    "$mapped = one",
+    "$part !~ ^t",
+    "$http_user_agent ~* (msie|mozilla)",
+];
+
+/// A directive with the arguments to pick from, and whether a block may have it twice. In them `{}` is one of
+/// [`VALUES`].
+pub type Setting = (&'static str, bool, &'static [&'static str]);
+
+const ON_OFF: &[&str] = &["on", "off"];
+
+/// Directives that may stand in `http`, `server` and `location`; those that stand here twice are likelier.
+pub const SETTINGS: &[Setting] = &[
+    (
+        "root",
+        false,
+        &["html", "other", "html/dir", "missing", "html$arg_r"],
+    ),
+    (
+        "index",
+        false,
+        &[
+            "index.html",
+            "index.php index.html",
+            "nothing",
+            "/a.txt",
+            "c.txt d.txt",
+            "$arg_x index.html",
+        ],
+    ),
+    (
+        "default_type",
+        false,
+        &["text/plain", "text/html", "application/x-test", "\"\""],
+    ),
+    ("error_page", true, ERROR_PAGES),
+    ("error_page", true, ERROR_PAGES),
+    ("add_header", true, ADDED),
+    ("add_header", true, ADDED),
+    ("proxy_set_header", true, SET_HEADERS),
+    ("proxy_set_header", true, SET_HEADERS),
+    (
+        "proxy_hide_header",
+        true,
+        &["X-Up", "ETag", "Content-Type", "Location", "Set-Cookie"],
+    ),
+    (
+        "proxy_pass_header",
+        true,
+        &["Server", "Date", "X-Accel-Expires"],
+    ),
+    (
+        "proxy_redirect",
+        true,
+        &[
+            "off",
+            "/ /new/",
+            "http://up.example/ /",
+            r"~^/(\w+) /re-$1",
+            r"~*^http://[^/]+(/.*)$ $scheme://$host$1",
+            "http://127.0.0.1:@BACKEND@/base/ /$arg_x/",
+        ],
+    ),
+    (
+        "proxy_cookie_domain",
+        true,
+        &["off", "up.example $host", r"~^(\w+)\.example$ $1.test"],
+    ),
+    (
+        "proxy_cookie_path",
+        true,
+        &["off", "/base/ /", "/ /new/", r"~^/(.)(.*)$ /$2$1"],
+    ),
+    (
+        "proxy_cookie_flags",
+        true,
+        &[
+            "off",
+            "a secure",
+            "~ httponly samesite=lax",
+            "b nosecure nohttponly nosamesite",
+        ],
+    ),
+    (
+        "proxy_ignore_headers",
+        true,
+        &[
+            "X-Accel-Redirect",
+            "X-Accel-Charset X-Accel-Buffering",
+            "X-Accel-Limit-Rate",
+            "Vary Set-Cookie",
+        ],
+    ),
+    ("proxy_http_version", false, &["1.0", "1.1"]),
+    ("proxy_method", false, &["POST", "GET", "$arg_x"]),
+    ("proxy_set_body", false, &["\"body {}\""]),
+    (
+        "proxy_next_upstream",
+        false,
+        &["off", "error http_503", "http_404 http_500 non_idempotent"],
+    ),
+    ("proxy_intercept_errors", false, ON_OFF),
+    ("proxy_buffering", false, ON_OFF),
+    ("proxy_request_buffering", false, ON_OFF),
+    ("proxy_pass_request_headers", false, ON_OFF),
+    ("proxy_force_ranges", false, ON_OFF),
+    ("proxy_buffer_size", false, &["1k", "8k"]),
+    ("client_max_body_size", false, &["10", "1k", "0"]),
+    ("client_body_buffer_size", false, &["1k", "100"]),
+    ("max_ranges", false, &["0", "1", "2"]),
+    ("if_modified_since", false, &["off", "before", "exact"]),
+    ("etag", false, ON_OFF),
+    ("keepalive_timeout", false, &["0", "10s", "10s 7s"]),
+    ("keepalive_requests", false, &["1", "2"]),
+    (
+        "keepalive_disable",
+        false,
+        &["none", "msie6", "safari", "msie6 safari"],
+    ),
+    ("server_tokens", false, ON_OFF),
+    ("absolute_redirect", false, ON_OFF),
+    ("port_in_redirect", false, ON_OFF),
+    ("recursive_error_pages", false, ON_OFF),
+    ("chunked_transfer_encoding", false, ON_OFF),
+    ("log_not_found", false, ON_OFF),
+    ("sendfile", false, ON_OFF),
+    ("msie_padding", false, ON_OFF),
+    ("msie_refresh", false, ON_OFF),
+    ("gzip", false, &["on", "on", "off"]),
+    ("gzip", false, &["on", "on", "off"]),
+    (
+        "gzip_types",
+        false,
+        &["*", "text/plain application/json", "text/css"],
+    ),
+    ("gzip_min_length", false, &["0", "10", "100"]),
+    ("gzip_comp_level", false, &["1", "6", "9"]),
+    ("gzip_http_version", false, &["1.0", "1.1"]),
+    (
+        "gzip_proxied",
+        false,
+        &[
+            "any",
+            "off",
+            "no_etag no_last_modified",
+            "auth",
+            "no-cache expired",
+        ],
+    ),
+    ("gzip_vary", false, ON_OFF),
+    ("gzip_disable", false, &["msie6", "Mozilla", "\"^$\""]),
+    ("gzip_static", false, &["on", "off", "always"]),
+    ("gunzip", false, ON_OFF),
+    (
+        "sub_filter",
+        true,
+        &[
+            "hell {}",
+            "hello 'good day, $host'",
+            "<b> <i>",
+            "'index of' \"\"",
+            "ab$arg_x x",
+            "'0123' 45",
+            "'of three' THREE",
+        ],
+    ),
+    (
+        "sub_filter",
+        true,
+        &[
+            "hell {}",
+            "hello 'good day, $host'",
+            "<b> <i>",
+            "'index of' \"\"",
+            "ab$arg_x x",
+            "'0123' 45",
+            "'of three' THREE",
+        ],
+    ),
+    ("sub_filter_once", false, ON_OFF),
+    (
+        "sub_filter_types",
+        false,
+        &["*", "text/plain", "text/css application/json"],
+    ),
+    ("sub_filter_last_modified", false, ON_OFF),
+    (
+        "charset",
+        false,
+        &["utf-8", "koi8-r", "off", "$arg_charset"],
+    ),
+    ("source_charset", false, &["utf-8", "koi8-r"]),
+    ("override_charset", false, ON_OFF),
+    (
+        "charset_types",
+        false,
+        &["*", "text/plain", "text/css application/json"],
+    ),
+    // What depends on the time of the run is for cases.
+    ("expires", false, &["epoch", "max", "off", "$until"]),
+    ("add_trailer", true, &["X-T {}", "X-Status $status always"]),
+    ("autoindex", false, &["on", "on", "off"]),
+    ("autoindex_format", false, &["html", "json", "xml", "jsonp"]),
+    ("autoindex_exact_size", false, ON_OFF),
+    ("autoindex_localtime", false, ON_OFF),
+    (
+        "disable_symlinks",
+        false,
+        &["on", "off", "if_not_owner from=$document_root"],
+    ),
+    (
+        "types",
+        false,
+        &["{ text/html html txt; text/x-odd json; }", "{ }"],
+    ),
+    ("allow", true, &["127.0.0.1", "all", "10.0.0.0/8", "::1"]),
+    ("deny", true, &["10.0.0.0/8", "127.0.0.2", "unix:"]),
+    ("output_buffers", false, &["1 512", "2 4k"]),
+];
+
+const ERROR_PAGES: &[&str] = &[
+    "404{=} /404.html",
+    "403 404{=} /50x.html?e=1",
+    "500 502 503 504{=} /50x.html?e=1",
+    "405{=} /404.html",
+    "413{=} http://other.example/error",
+    "401 402{=} /404.html",
+    "404 405 502{=} @named",
+    "404{=} @named",
+    "403 404{=} /dir/missing.html",
+    "404{=} http://other.example/$uri?$args",
+    "416 412{=} /a.txt",
+    "404 500{=} $arg_page",
+    "301 302 307{=} /b.html",
+    "494 400{=} /404.html",
+];
+
+/// What stands for `{=}` in them.
+pub const ERROR_CODES: &[&str] = &["", "", "", "", " =", " =200", " =301", " =444"];
+
+const ADDED: &[&str] = &[
+    "X-A {}",
+    "X-A {} always",
+    "X-B {}",
+    "X-B {} always",
+    "Cache-Control {}",
+    "Cache-Control private always",
+    "ETag {}",
+    "Last-Modified {}",
+    "Link {} always",
+    "Content-Type text/x-added",
+    "Expires never",
+    "Location {}",
+];
+
+const SET_HEADERS: &[&str] = &[
+    "Host {}",
+    "X-Real-IP {}",
+    "X-Test {}",
+    "Accept-Encoding \"\"",
+    "Accept-Encoding {}",
+    "X-Forwarded-For {}",
+    "Range \"\"",
+    "X-Body \"$request_body\"",
+    "If-None-Match $http_if_none_match",
+];
+
+/// Texts of `return`.
+pub const RETURNS: &[&str] = &[
+    "404",
+    "301 {}",
+    "302 /dir/",
+    "403 {}",
+    "204",
+    "http://other.example/x",
+    "200 {}",
+    "200 {}",
+    "307 \"?$args\"",
+    "444",
+    "500 {}",
+    "308 $scheme://$mapped/$part",
+    "200 \"$placed $mapped $part $nothing\\n\"",
+];
+
+/// Files of `try_files`.
+pub const TRIED: &[&str] = &[
+    "$uri",
+    "$uri/",
+    "$uri.html",
+    "/a.txt",
+    "/dir/",
+    "$uri/index.php",
+    "/missing",
+    "/dir$uri",
+    "/$mapped",
+];
+
+/// The last word of `try_files`.
+pub const FALLBACKS: &[&str] = &[
+    "=404",
+    "=503",
+    "@named",
+    "/index.html?q=$args",
+    "/api/fallback",
+    "/index.html",
+    "/v$arg_x",
+    "http://other.example/",
+];
+
+/// Where `proxy_pass` leads, where it may have a URI.
+pub const URIS: &[&str] = &[
+    "",
+    "",
+    "/",
+    "/base/",
+    "/base",
+    "/b?x=1",
+    "/sp%20ace/",
+    "$uri",
+    "$request_uri",
+    "/v$is_args$args",
+    "/$mapped",
+];
+
+/// `rewrite`: patterns, …
+pub const FROM: &[&str] = &[
+    r"^/old/(.*)$",
+    r"^/api/v(\d+)/(.*)$",
+    r"^(.*)\.html$",
+    r"^/dir",
+    r"(?i)TXT",
+    r"^/(a)",
+    r"^/(?<word>\w+)/(.*)$",
+    "^",
+];
+
+/// … replacements, …
+pub const TO: &[&str] = &[
+    "/dir/$1",
+    "/$1",
+    "/a.txt",
+    "/api/$1?n=$1",
+    "/index.html?",
+    "http://other.example/$1",
+    "/new$uri",
+    "/$2?w=$1",
+    "$scheme://$http_host/moved?",
+    "/sp%20ace.txt",
+    "/b.html?$mapped",
+];
+
+/// … and flags.
+pub const FLAGS: &[&str] = &["", " last", " break", " redirect", " permanent"];
+
+/// What an `if` of a location may hold besides.
+pub const INSIDE: &[&str] = &[
+    "add_header X-If yes;",
+    "add_header X-If {} always;",
+    "proxy_pass http://127.0.0.1:@BACKEND@;",
+    "expires max;",
+    "root other;",
+    "error_page 404 /a.txt;",
+    "gzip on;",
+    "charset koi8-r;",
+    "limit_rate 100k;",
+    "sendfile on;",
+    "set $own {};",
+    "add_trailer X-T if;",
+    "",
+];
+
+/// `limit_except`.
+pub const EXCEPT: &[&str] = &[
+    "limit_except GET { deny all; }",
+    "limit_except GET POST { deny all; }",
+    "limit_except PUT DELETE { allow 127.0.0.1; deny all; }",
+    "limit_except POST { proxy_pass http://127.0.0.1:@BACKEND@; }",
+    "limit_except OPTIONS { deny 127.0.0.0/8; }",
+];
