@@ -9,6 +9,12 @@ mod broken;
 mod differences;
 #[path = "support/nginx.rs"]
 mod nginx;
+mod support {
+    #[path = "../support/command_lines.rs"]
+    pub mod command_lines;
+    #[path = "../support/words.rs"]
+    pub mod words;
+}
 
 use std::collections::BTreeSet;
 use std::fs;
@@ -309,6 +315,15 @@ fn every_row_is_as_nginx_has_it() {
         }
     }
     assert!(wrong.is_empty(), "{}:\n{}", wrong.len(), wrong.join("\n"));
+}
+
+/// Every command line that `tests/it/nginx_options.rs` asks the lab.
+#[test]
+fn command_lines_are_nginxs() {
+    let nginx = Nginx::find().unwrap_or_else(|error| panic!("{error}"));
+    for line in support::command_lines::LINES {
+        assert_eq!(line.ask(nginx.command()), line.expected(), "{}", line.words);
+    }
 }
 
 /// Names that nginx's program holds, and that it takes for a directive or a variable: the tables must have them all. (A

@@ -26,7 +26,7 @@ use proxy_lab::config::model::{ListenAddress, Model};
 use proxy_lab::config::{self, LoadOptions};
 use proxy_lab::front::explain::{BodyShown, Ending, Explanation, Question, explain};
 use proxy_lab::front::log::Logs;
-use proxy_lab::front::server::{self, FrontOptions};
+use proxy_lab::front::server::{self, FrontOptions, Stop};
 use proxy_lab::front::trace::{Step, text};
 use proxy_lab::front::worker::Product;
 
@@ -419,7 +419,7 @@ impl Lab {
                     Ok(control) => {
                         let _ = sender.send(Ok(()));
                         let _ = stopped.recv().await;
-                        control.stop(false).await;
+                        control.stop(Stop::Now).await;
                     }
                     Err(error) => {
                         let _ = sender.send(Err(error.to_string()));

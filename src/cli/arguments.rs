@@ -13,30 +13,71 @@ use clap::{Args, Parser, Subcommand, ValueEnum};
 #[command(
     name = "proxy-lab",
     disable_version_flag = true,
+    disable_help_flag = true,
     args_conflicts_with_subcommands = false
 )]
 #[command(
     after_help = "Examples:\n  proxy-lab                     both servers, as the lesson has them\n  proxy-lab -t                  is lab/nginx.conf right?\n  proxy-lab front               the front alone; `proxy-lab backend` in another terminal\n  proxy-lab explain /api/users  why is that answered as it is?\n  proxy-lab -c /etc/nginx/nginx.conf -t"
 )]
 pub struct Arguments {
+    /// Show nginx's options and exit.
+    #[arg(short = 'h', overrides_with = "usage")]
+    pub usage: bool,
+    /// Show all that the program takes and exit.
+    #[arg(long, global = true, action = clap::ArgAction::HelpLong)]
+    pub help: Option<bool>,
     /// Test the configuration and exit, as `nginx -t` does.
-    #[arg(short = 't')]
+    #[arg(short = 't', overrides_with = "test")]
     pub test: bool,
+    /// The same, and print the configuration with all that it includes.
+    #[arg(short = 'T', overrides_with = "dump")]
+    pub dump: bool,
+    /// Say only what is wrong while testing.
+    #[arg(short = 'q', overrides_with = "quiet")]
+    pub quiet: bool,
+    /// Send a signal to the process that serves this file: stop, quit, reopen or reload.
+    #[arg(short = 's', value_name = "SIGNAL", overrides_with = "signal")]
+    pub signal: Option<Order>,
     /// The configuration file (nginx mode).
-    #[arg(short = 'c', value_name = "FILE", global = true)]
+    #[arg(
+        short = 'c',
+        overrides_with = "file",
+        value_name = "FILE",
+        global = true,
+        allow_hyphen_values = true
+    )]
     pub file: Option<PathBuf>,
     /// The prefix: what relative paths are relative to (nginx mode).
-    #[arg(short = 'p', value_name = "PREFIX", global = true)]
+    #[arg(
+        short = 'p',
+        overrides_with = "prefix",
+        value_name = "PREFIX",
+        global = true,
+        allow_hyphen_values = true
+    )]
     pub prefix: Option<PathBuf>,
-    /// Directives for the main context, after the file's.
-    #[arg(short = 'g', value_name = "DIRECTIVES")]
+    /// Directives for the main context, before the file's.
+    #[arg(
+        short = 'g',
+        value_name = "DIRECTIVES",
+        overrides_with = "globals",
+        allow_hyphen_values = true
+    )]
     pub globals: Option<String>,
     /// The error log used until the file names one.
-    #[arg(short = 'e', value_name = "FILE")]
+    #[arg(
+        short = 'e',
+        value_name = "FILE",
+        overrides_with = "error_log",
+        allow_hyphen_values = true
+    )]
     pub error_log: Option<PathBuf>,
     /// Show the version and exit.
-    #[arg(short = 'v', long = "version")]
+    #[arg(short = 'v', long = "version", overrides_with = "version")]
     pub version: bool,
+    /// Show the version and which modules of nginx there are, and exit.
+    #[arg(short = 'V', overrides_with = "build")]
+    pub build: bool,
     /// Leave port 5000 to a backend of your own.
     #[arg(long)]
     pub no_backend: bool,
@@ -57,6 +98,12 @@ pub struct Arguments {
     /// Bind `listen 3000` on every address, as nginx does, rather than on this machine's own only.
     #[arg(long)]
     pub public: bool,
+    /// Where a folder that the file names really is: FROM=TO, such as /etc/nginx=./nginx. May be given several times.
+    #[arg(long = "map", value_name = "FROM=TO", value_parser = folders, global = true)]
+    pub map: Vec<(PathBuf, PathBuf)>,
+    /// Upstreams whose names do not resolve are answered by the demo backend.
+    #[arg(long, global = true)]
+    pub stub_upstreams: bool,
     /// When to use colours.
     #[arg(long, value_name = "WHEN", default_value = "auto", global = true)]
     pub color: Colour,
@@ -109,6 +156,15 @@ pub enum Colour {
     Never,
 }
 
+/// What `-s` asks of a running process.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum Order {
+    Stop,
+    Quit,
+    Reopen,
+    Reload,
+}
+
 /// `--backend NAME=ADDRESS:PORT`.
 #[derive(Debug, Clone)]
 pub struct NamedBackend {
@@ -127,6 +183,23 @@ fn named_backend(text: &str) -> Result<NamedBackend, String> {
         name: name_of_backend(name)?,
         address,
     })
+}
+
+/// `--map FROM=TO`: two folders, the second of which exists.
+fn folders(text: &str) -> Result<(PathBuf, PathBuf), String> {
+    let (from, to) = text
+        .split_once('=')
+        .ok_or("expected FROM=TO, such as /etc/nginx=./nginx")?;
+    if !from.starts_with('/') {
+        return Err(format!(
+            "\"{from}\" is not absolute: it is a folder as the file names it, such as /etc/nginx"
+        ));
+    }
+    let to = std::path::absolute(to).map_err(|error| format!("\"{to}\": {error}"))?;
+    if !to.is_dir() {
+        return Err(format!("there is no folder \"{}\"", to.display()));
+    }
+    Ok((PathBuf::from(from), to))
 }
 
 fn name_of_backend(name: &str) -> Result<String, String> {

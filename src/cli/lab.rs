@@ -11,13 +11,14 @@ use tokio::signal::unix::{Signal, SignalKind, signal};
 
 use crate::backend;
 use crate::config::LoadOptions;
+use crate::config::model::ListenAddress;
 use crate::course::client::quoted;
 use crate::front::log::{LogError, Logs};
-use crate::front::server::{self, Bound, FrontError, FrontOptions};
+use crate::front::server::{self, Bound, FrontError, FrontOptions, Stop};
 use crate::front::worker::Product;
 
 use super::control::{BackendSwitch, ControlFile};
-use super::paths::Places;
+use super::paths::{Mode, Places};
 use super::reload::Reloader;
 use super::{Arguments, CliError};
 
@@ -32,35 +33,22 @@ pub fn run(
     let model = Arc::new(model.map_err(|error| places.explained(error))?);
     let warning = super::limits::raise(model.process.worker_connections);
     let options = FrontOptions {
-        product: arguments
-            .product
-            .as_deref()
-            .map(Product::new)
-            .unwrap_or_default(),
-        loopback_only: !arguments.public,
         story: Some(Arc::new(|line: &str| {
             let _ = writeln!(std::io::stdout().lock(), "{line}");
         })),
-        ..FrontOptions::default()
+        ..front_options(arguments, Mode::Lab)
     };
     let logs = Arc::new(Logs::open(&model, true).map_err(unwritable_log)?);
     // Everything is bound before anything starts: nothing is left half-started.
     let file = places.shown();
     let bound = server::bind(&model, &options).map_err(|error| front_taken(error, &file, &[]))?;
-    let mut listeners = Vec::new();
-    for (name, address) in wanted_backends(arguments, both) {
-        let of_the_file = bound.iter().any(|front| front.address == address);
-        let listener = match bind_backend(name.as_deref(), address) {
-            Err(_) if of_the_file => {
-                return Err(CliError::Taken(format!(
-                    "proxy-lab: {file} listens on {address}, which is the backend's address.\n\
-                     Write another port behind `listen` in {file}, such as 3000."
-                )));
-            }
-            bound => bound?,
-        };
-        listeners.push((name, listener));
-    }
+    let listeners = match bind_backends(wanted_backends(arguments, both), &bound, &file) {
+        Ok(listeners) => listeners,
+        Err(error) => {
+            bound.iter().for_each(Bound::forget);
+            return Err(error);
+        }
+    };
     announce(places, &model, &bound, &listeners, arguments, warning);
     let root = places.root.clone();
     let (watching, places) = (Arc::new(arguments.clone()), places.clone());
@@ -82,7 +70,8 @@ pub fn run(
         first_of(&mut interrupt, &mut terminate).await;
         // What is under way ends within a bound; a second signal ends it at once.
         let gentle = async {
-            control.stop(true).await;
+            let bound = Some(server::FAREWELL);
+            control.stop(Stop::After { bound }).await;
             switch.stop_all(true).await;
         };
         match select(
@@ -94,6 +83,17 @@ pub fn run(
             Either::Left(_) | Either::Right(_) => Ok(ExitCode::SUCCESS),
         }
     })
+}
+
+/// How the front runs in a mode, but for stories.
+pub fn front_options(arguments: &Arguments, mode: Mode) -> FrontOptions {
+    let product = arguments.product.as_deref();
+    FrontOptions {
+        product: product.map(Product::new).unwrap_or_default(),
+        loopback_only: mode == Mode::Lab && !arguments.public,
+        become_user: mode == Mode::Nginx,
+        ..FrontOptions::default()
+    }
 }
 
 async fn first_of(one: &mut Signal, other: &mut Signal) {
@@ -111,6 +111,29 @@ fn wanted_backends(arguments: &Arguments, both: bool) -> Vec<(Option<String>, So
         .iter()
         .map(|b| (Some(b.name.clone()), b.address));
     demo.into_iter().chain(named).collect()
+}
+
+/// Takes the addresses of demo backends.
+///
+/// # Errors
+/// One is taken, by the file itself or by another program, or not this machine's.
+pub fn bind_backends(
+    wanted: Vec<(Option<String>, SocketAddr)>,
+    bound: &[Bound],
+    file: &str,
+) -> Result<Vec<(Option<String>, TcpListener)>, CliError> {
+    let bind = |(name, address): (Option<String>, SocketAddr)| {
+        let own = ListenAddress::Inet(address);
+        let of_the_file = bound.iter().any(|front| front.address == own);
+        match bind_backend(name.as_deref(), address) {
+            Err(_) if of_the_file => Err(CliError::Taken(format!(
+                "proxy-lab: {file} listens on {address}, which is the backend's address.\n\
+                 Write another port behind `listen` in {file}, such as 3000."
+            ))),
+            listener => Ok((name, listener?)),
+        }
+    };
+    wanted.into_iter().map(bind).collect()
 }
 
 /// A log that cannot be opened, with what a learner can do about it.
@@ -205,6 +228,14 @@ fn named_backend_taken(error: backend::BackendError, name: &str) -> CliError {
     ))
 }
 
+/// An address as one types it: `http://127.0.0.1:3000`, `unix:/path`.
+pub fn shown(address: &ListenAddress) -> String {
+    match address {
+        ListenAddress::Inet(address) => format!("http://{address}"),
+        unix => crate::config::net::text(unix),
+    }
+}
+
 /// Says what runs where, what is served, and what to try.
 fn announce(
     places: &Places,
@@ -222,10 +253,7 @@ fn announce(
         } else {
             String::new()
         };
-        text.push_str(&format!(
-            "  front    http://{:<21} {what}\n",
-            at.address.to_string()
-        ));
+        text.push_str(&format!("  front    {:<28} {what}\n", shown(&at.address)));
     }
     for (name, listener) in backends {
         let address = listener
@@ -247,13 +275,16 @@ fn announce(
     if let Some(warning) = warning {
         text.push_str(&format!("\nNote: {warning}\n"));
     }
+    let mut ports = bound.iter().filter_map(|at| match at.address {
+        ListenAddress::Inet(address) => Some(address.port()),
+        ListenAddress::Unix(_) => None,
+    });
     if let Some(exercise) = places.exercise() {
         text.push_str(&format!(
             "\nThis is an exercise. What to do: lab/work/{exercise}/README.md\n\
              Back to the lesson: proxy-lab start lesson\n"
         ));
-    } else if let Some(front) = bound.first() {
-        let port = front.address.port();
+    } else if let Some(port) = ports.next() {
         text.push_str("\nTry, in another terminal:\n");
         text.push_str(&format!(
             "  curl http://localhost:{port}/api/users     through the proxy\n"

@@ -3,15 +3,20 @@
 mod arguments;
 mod control;
 mod course;
+mod early;
 mod explain;
 mod lab;
 mod limits;
+mod options;
 mod output;
 mod paths;
 mod reload;
 mod serve;
+mod signal;
 pub mod validate;
+mod version;
 
+use std::ffi::OsString;
 use std::io::ErrorKind;
 use std::process::ExitCode;
 
@@ -24,10 +29,19 @@ use arguments::{BackendAction, Command};
 
 /// Runs the program.
 pub fn run() -> ExitCode {
+    let mut words = std::env::args_os();
+    let name = words.next();
+    let words = match options::expand(words) {
+        Ok(words) => words,
+        Err(error) => {
+            output::complain(error);
+            return ExitCode::from(1);
+        }
+    };
     // The demo backend's library tells of every request that it cannot read: its answer, a 400, says so already.
     let filter = env_logger::Env::default().default_filter_or("error,actix_http=off");
     env_logger::Builder::from_env(filter).init();
-    let arguments = match parsed() {
+    let arguments = match parsed(name.into_iter().chain(words)) {
         Ok(arguments) => arguments,
         Err(error) => {
             // Help and version are no failures.
@@ -53,7 +67,7 @@ pub fn run() -> ExitCode {
 }
 
 /// The arguments; nginx's `-c` and `-p` are not shown where the course has no use for them.
-fn parsed() -> Result<Arguments, clap::Error> {
+fn parsed(words: impl Iterator<Item = OsString>) -> Result<Arguments, clap::Error> {
     fn without(command: clap::Command) -> clap::Command {
         let hidden = |arg: clap::Arg| match arg.get_id().as_str() {
             "file" | "prefix" => arg.hide(true),
@@ -69,7 +83,7 @@ fn parsed() -> Result<Arguments, clap::Error> {
             false => command,
         }
     });
-    let arguments = Arguments::from_arg_matches(&command.try_get_matches()?)?;
+    let arguments = Arguments::from_arg_matches(&command.try_get_matches_from(words)?)?;
     let course = matches!(arguments.command, Some(Command::Course(_)));
     if course && (arguments.file.is_some() || arguments.prefix.is_some()) {
         return Err(Arguments::command().error(
@@ -82,12 +96,18 @@ fn parsed() -> Result<Arguments, clap::Error> {
 }
 
 fn dispatch(arguments: &Arguments) -> Result<ExitCode, CliError> {
-    if arguments.version {
-        output::complain(format_args!(
-            "nginx version: nginx/1.22.1 (Proxy Lab {})",
-            env!("CARGO_PKG_VERSION")
-        ));
-        return Ok(ExitCode::SUCCESS);
+    if arguments.usage || arguments.version || arguments.build {
+        if arguments.usage {
+            output::complain(version::usage());
+        } else if arguments.build {
+            output::complain(version::build());
+        } else {
+            output::complain(version::line());
+        }
+        // As with nginx, a test that is asked for follows.
+        if !arguments.test && !arguments.dump {
+            return Ok(ExitCode::SUCCESS);
+        }
     }
     match &arguments.command {
         Some(Command::Backend(backend)) => match backend.action {
@@ -110,8 +130,16 @@ fn dispatch(arguments: &Arguments) -> Result<ExitCode, CliError> {
         front_or_both => {
             let places = paths::Places::find(arguments)?;
             let load = places.load_options(arguments);
-            if arguments.test {
-                return Ok(validate::run(&load, arguments.colours()));
+            if arguments.test || arguments.dump {
+                let front = lab::front_options(arguments, places.mode);
+                return Ok(validate::run(arguments, &load, &front));
+            }
+            if let Some(order) = arguments.signal {
+                if places.mode == paths::Mode::Lab {
+                    return Err(CliError::SignalInLab);
+                }
+                let early = early::Early::open(&load, arguments.colours());
+                return Ok(signal::send(order, &load, &early));
             }
             let both = front_or_both.is_none();
             match places.mode {
@@ -173,6 +201,8 @@ pub enum CliError {
     #[error("nginx: [emerg] {0}")]
     Front(#[from] crate::front::server::FrontError),
     #[error("nginx: [emerg] {0}")]
+    Folders(String),
+    #[error("nginx: [emerg] {0}")]
     Log(#[from] crate::front::log::LogError),
     #[error("proxy-lab: {0}")]
     Backend(#[from] crate::backend::BackendError),
@@ -184,6 +214,11 @@ pub enum CliError {
         "proxy-lab: no running lab was found in {folder}.\nStart it first, in another terminal: make lab"
     )]
     NotRunning { folder: String },
+    #[error(
+        "proxy-lab: -s speaks to a process that serves a file of its own: name that file with -c or -p.\n\
+         The lab ends with Ctrl-C, and serves a file that you have saved at once"
+    )]
+    SignalInLab,
     /// What the running lab says.
     #[error("{0}")]
     Control(String),

@@ -3,7 +3,7 @@
 use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 
-use crate::config::LoadOptions;
+use crate::config::{FolderMap, LoadOptions};
 use crate::course::client::quoted;
 
 use super::{Arguments, CliError};
@@ -21,7 +21,7 @@ pub struct Places {
     pub mode: Mode,
     /// The folder that holds `lab/`; in nginx mode the prefix.
     pub root: PathBuf,
-    /// Absolute.
+    /// Absolute in lab mode; in nginx mode as it was given.
     pub prefix: PathBuf,
     /// As it was named, or the built-in `lab/nginx.conf`.
     pub file: PathBuf,
@@ -40,10 +40,8 @@ impl Places {
             places.are_there()?;
             return Ok(places);
         }
-        let prefix = match &arguments.prefix {
-            Some(prefix) => here.join(prefix),
-            None => here,
-        };
+        // As it was given: nginx's messages show it so.
+        let prefix = arguments.prefix.clone().unwrap_or(here);
         let file = arguments
             .file
             .clone()
@@ -118,6 +116,9 @@ impl Places {
             prefix: self.prefix.clone(),
             globals: arguments.globals.clone(),
             error_log: arguments.error_log.clone(),
+            map: FolderMap::new(arguments.map.clone()),
+            foreign: self.mode == Mode::Nginx,
+            stub: arguments.stub_upstreams.then_some(arguments.backend_listen),
         }
     }
 }

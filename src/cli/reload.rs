@@ -19,7 +19,7 @@ use crate::config::watched::Watched;
 use crate::front::log::Logs;
 use crate::front::server::{Control, Rebound};
 
-use super::lab::front_taken;
+use super::lab::{front_taken, shown};
 use super::paths::{Current, Places, current};
 use super::serve::{rendered, unusable};
 use super::{Arguments, CliError};
@@ -186,10 +186,10 @@ impl Reloader {
             }
         };
         for address in &rebound.opened {
-            text.push_str(&format!("  listening on http://{address} now\n"));
+            text.push_str(&format!("  listening on {} now\n", shown(address)));
         }
         for address in &rebound.closed {
-            text.push_str(&format!("  no longer listening on http://{address}\n"));
+            text.push_str(&format!("  no longer listening on {}\n", shown(address)));
         }
         text.push('\n');
         let mut out = std::io::stdout().lock();

@@ -1,21 +1,26 @@
 //! Nginx mode: serves the file as the process that nginx would be: daemon, pid file, signals.
 
+use std::fs::OpenOptions;
 use std::io::{BufRead, BufReader};
 use std::path::{Path, PathBuf};
 use std::process::{Command, ExitCode, Stdio};
 use std::sync::Arc;
+use std::time::Duration;
 
 use tokio::signal::unix::{Signal, SignalKind, signal};
 
 use crate::config::diagnostics::Diagnostic;
-use crate::config::model::{LogLevel, Model};
+use crate::config::model::{LogLevel, LogTarget, Model};
 use crate::config::render::render;
 use crate::config::source::Sources;
 use crate::config::{self, LoadError, LoadOptions};
 use crate::front::log::{Logs, os_error};
-use crate::front::server::{self, Control, FrontOptions};
-use crate::front::worker::Product;
+use crate::front::server::{self, Control, Stop};
+use crate::front::user::make_folders;
 
+use super::control::BackendSwitch;
+use super::early::Early;
+use super::paths::Mode;
 use super::{Arguments, CliError, output};
 
 /// The first line that a process in the background prints once it serves.
@@ -23,37 +28,61 @@ const READY: &str = "ready";
 
 /// Serves until a signal ends it.
 pub fn run(arguments: &Arguments, load: &LoadOptions) -> Result<ExitCode, CliError> {
-    let model = Arc::new(load_model(load, arguments.colours())?);
+    let early = Early::open(load, arguments.colours());
+    let model = match config::load(load) {
+        Ok(model) => Arc::new(model),
+        Err(error) => {
+            early.show(&error.diagnostics, &error.sources);
+            return Ok(ExitCode::FAILURE);
+        }
+    };
     if model.process.daemon && !arguments.daemonized {
         return into_background();
     }
+    early.show(&model.warnings, &model.sources);
     if let Some(warning) = super::limits::raise(model.process.worker_connections) {
-        output::complain(format_args!("nginx: [warn] {warning}"));
+        early.complain(LogLevel::Warn, &warning);
     }
-    let options = FrontOptions {
-        product: arguments
-            .product
-            .as_deref()
-            .map(Product::new)
-            .unwrap_or_default(),
-        ..FrontOptions::default()
-    };
+    let mut options = super::lab::front_options(arguments, Mode::Nginx);
+    let mut stubs = Vec::new();
+    if arguments.stub_upstreams {
+        // Whose place the demo backend took is told.
+        options.story = Some(Arc::new(|line: &str| output::answer(line)));
+        if !arguments.no_backend {
+            stubs.push((None, arguments.backend_listen));
+        }
+    }
+    let stubs = super::lab::bind_backends(stubs, &[], "the file")?;
     let logs = Arc::new(Logs::open(&model, false)?);
-    let bound = server::bind(&model, &options)?;
+    make_folders(&model).map_err(CliError::Folders)?;
+    let bound = server::bind(&model, &options).inspect_err(|error| {
+        logs.process(&model, LogLevel::Emerg, &error.to_string());
+    })?;
     let again = (load.clone(), arguments.colours());
     let daemonized = arguments.daemonized;
-    actix_rt::System::new().block_on(async move {
+    let patience = model.process.shutdown_timeout;
+    let addresses: Vec<_> = bound.iter().map(|at| at.address.clone()).collect();
+    let served = actix_rt::System::new().block_on(async move {
         // Whoever reads the pid may send signals at once.
         let mut signals = Signals::install()?;
-        let _pid = PidFile::write(&model.process.pid)?;
+        let _pid = PidFile::write(&model.process.pid, &model.process.pid_shown)?;
         if daemonized {
             let _ = rustix::process::setsid();
             output::answer(READY);
+            leave_terminal(&model)?;
+        }
+        let mut switch = BackendSwitch::default();
+        for (name, listener) in stubs {
+            switch.start(name, listener)?;
         }
         let control = server::start(model, logs, bound, options)?;
-        obey(&mut signals, &control, &again.0, again.1).await;
+        obey(&mut signals, &control, &again.0, again.1, patience).await;
         Ok(ExitCode::SUCCESS)
-    })
+    });
+    if served.is_err() {
+        addresses.iter().for_each(server::forget);
+    }
+    served
 }
 
 /// Loads the configuration, with its warnings shown.
@@ -104,7 +133,13 @@ impl Signals {
 }
 
 /// TERM and INT end at once, QUIT after what is under way, HUP reloads, USR1 reopens the logs.
-async fn obey(signals: &mut Signals, control: &Control, load: &LoadOptions, colour: bool) {
+async fn obey(
+    signals: &mut Signals,
+    control: &Control,
+    load: &LoadOptions,
+    colour: bool,
+    bound: Option<Duration>,
+) {
     loop {
         match next_of([
             &mut signals.terminate,
@@ -115,8 +150,8 @@ async fn obey(signals: &mut Signals, control: &Control, load: &LoadOptions, colo
         ])
         .await
         {
-            0 | 1 => return control.stop(false).await,
-            2 => return control.stop(true).await,
+            0 | 1 => return control.stop(Stop::Now).await,
+            2 => return farewell(signals, control, bound).await,
             3 => reload(control, load, colour),
             _ => {
                 if let Err(error) = control.reopen_logs() {
@@ -125,6 +160,13 @@ async fn obey(signals: &mut Signals, control: &Control, load: &LoadOptions, colo
             }
         }
     }
+}
+
+/// Ends after what is under way, unless TERM or INT comes meanwhile.
+async fn farewell(signals: &mut Signals, control: &Control, bound: Option<Duration>) {
+    let gentle = Box::pin(control.stop(Stop::After { bound }));
+    let at_once = Box::pin(next_of([&mut signals.terminate, &mut signals.interrupt]));
+    futures::future::select(gentle, at_once).await;
 }
 
 /// The index of the signal that came.
@@ -151,6 +193,7 @@ fn reload(control: &Control, load: &LoadOptions, colour: bool) {
 
 fn apply(control: &Control, model: Model) -> Result<(), CliError> {
     let logs = Logs::open(&model, false)?;
+    make_folders(&model).map_err(CliError::Folders)?;
     control.reload(Arc::new(model), Arc::new(logs))?;
     Ok(())
 }
@@ -176,16 +219,31 @@ fn into_background() -> Result<ExitCode, CliError> {
     Ok(ExitCode::from(1))
 }
 
+/// From now on nobody reads what is printed: what goes to the standard error goes to the error log, as with nginx.
+fn leave_terminal(model: &Model) -> std::io::Result<()> {
+    let nowhere = OpenOptions::new().write(true).open("/dev/null")?;
+    rustix::stdio::dup2_stdout(&nowhere)?;
+    let log = model.process.error_log.first().map(|log| &log.target);
+    let log = match log {
+        Some(LogTarget::File(path)) => OpenOptions::new().append(true).open(path).ok(),
+        // The file asks for the standard error itself.
+        Some(LogTarget::Stderr) => return Ok(()),
+        None => None,
+    };
+    rustix::stdio::dup2_stderr(log.unwrap_or(nowhere))?;
+    Ok(())
+}
+
 /// The file with the process's number, as long as the process serves.
 struct PidFile {
     path: PathBuf,
 }
 
 impl PidFile {
-    fn write(path: &Path) -> Result<Self, CliError> {
+    fn write(path: &Path, shown: &Path) -> Result<Self, CliError> {
         std::fs::write(path, format!("{}\n", std::process::id())).map_err(|error| {
             CliError::Pid {
-                path: path.display().to_string(),
+                path: shown.display().to_string(),
                 reason: os_error(&error),
             }
         })?;

@@ -1,74 +1,99 @@
-//! `-t`: nginx's answer on the standard error, and what nginx does not tell.
+//! `-t` and `-T`: nginx's answer on the standard error, and what nginx does not tell.
 
+use std::collections::HashSet;
 use std::fs::OpenOptions;
+use std::io::Write;
 use std::path::Path;
 use std::process::ExitCode;
 
-use crate::config::diagnostics::Diagnostic;
-use crate::config::model::Model;
-use crate::config::render::render;
+use crate::config::model::{LogLevel, Model};
 use crate::config::source::Sources;
 use crate::config::{LoadOptions, load};
 use crate::front::log::{Logs, os_error};
+use crate::front::server::{self, FrontOptions};
 
-use super::{CliError, output};
+use super::early::Early;
+use super::{Arguments, output};
 
-/// Tests a configuration as `nginx -t` does: messages on the standard error, exit code 0 or 1.
-pub fn run(options: &LoadOptions, colour: bool) -> ExitCode {
-    match load(options) {
-        Ok(model) => {
-            show(&model.warnings, &model.sources, colour);
-            let file = model.file.display();
+/// Tests a configuration as `nginx -t` does: messages on the standard error, exit code 0 or 1; `-T` prints it, too.
+pub fn run(arguments: &Arguments, options: &LoadOptions, front: &FrontOptions) -> ExitCode {
+    let early = Early::open(options, arguments.colours());
+    let syntax_ok = |file: &Path| {
+        if !arguments.quiet {
+            let file = file.display();
             output::complain(format_args!(
                 "nginx: the configuration file {file} syntax is ok"
             ));
+        }
+    };
+    match load(options) {
+        Ok(model) => {
+            early.show(&model.warnings, &model.sources);
+            syntax_ok(&model.file);
             // As nginx, the files are opened too: one that cannot be is a mistake of the configuration.
-            if let Err(error) = openable(&model) {
-                output::complain(error);
+            if let Err(message) = openable(&model, front) {
+                early.complain(LogLevel::Emerg, &message);
                 failed(&model.file);
                 return ExitCode::FAILURE;
             }
-            output::complain(format_args!(
-                "nginx: configuration file {file} test is successful"
-            ));
+            if !arguments.quiet {
+                let file = model.file.display();
+                output::complain(format_args!(
+                    "nginx: configuration file {file} test is successful"
+                ));
+            }
+            if arguments.dump {
+                dump(&model.sources);
+            }
             ExitCode::SUCCESS
         }
         Err(error) => {
-            let (early, late): (Vec<_>, Vec<_>) = error
+            let (before, after): (Vec<_>, Vec<_>) = error
                 .diagnostics
                 .into_iter()
                 .partition(|found| !error.syntax_ok || !found.is_fatal());
-            show(&early, &error.sources, colour);
+            early.show(&before, &error.sources);
             if error.syntax_ok {
-                output::complain(format_args!(
-                    "nginx: the configuration file {} syntax is ok",
-                    error.file.display()
-                ));
+                syntax_ok(&error.file);
             }
-            show(&late, &error.sources, colour);
+            early.show(&after, &error.sources);
             failed(&error.file);
             ExitCode::FAILURE
         }
     }
 }
 
-/// Opens the pid file and the logs, without writing anything.
-fn openable(model: &Model) -> Result<(), CliError> {
-    let pid = &model.process.pid;
+/// Opens the pid file, the logs and the sockets, without writing anything. An address that is taken is no mistake.
+fn openable(model: &Model, front: &FrontOptions) -> Result<(), String> {
+    let process = &model.process;
     let mut options = OpenOptions::new();
-    let opened = options.write(true).create(true).truncate(false).open(pid);
-    opened.map_err(|error| CliError::Pid {
-        path: pid.display().to_string(),
-        reason: os_error(&error),
+    let opened = options.write(true).create(true).truncate(false);
+    opened.open(&process.pid).map_err(|error| {
+        let reason = os_error(&error);
+        format!(
+            "open() \"{}\" failed ({reason})",
+            process.pid_shown.display()
+        )
     })?;
-    Logs::open(model, false)?;
-    Ok(())
+    Logs::open(model, false).map_err(|error| error.to_string())?;
+    server::try_to_bind(model, front).map_err(|error| error.to_string())
 }
 
-fn show(found: &[Diagnostic], sources: &Sources, colour: bool) {
-    for found in found {
-        output::show(render(found, sources, colour));
+/// Every file that was read, once, under nginx's heading.
+fn dump(sources: &Sources) {
+    let mut out = std::io::stdout().lock();
+    let mut seen = HashSet::new();
+    for file in sources.files() {
+        if file.command_line || !seen.insert(&file.path) {
+            continue;
+        }
+        let heading = format!("# configuration file {}:\n", file.path.display());
+        let text = [heading.as_bytes(), &file.text, b"\n"].concat();
+        if out.write_all(&text).is_err() {
+            return;
+        }
     }
+    let _ = out.flush();
 }
 
 fn failed(file: &Path) {

@@ -1,14 +1,16 @@
 //! Loading a configuration: from a file's name to the model, or to everything that is wrong with it.
 
+use std::net::SocketAddr;
+use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
 
 use super::analyse::Analyser;
 use super::analyse::frame::{Chain, Frame};
 use super::diagnostics::{Diagnostic, Order};
 use super::merge::{self, Merged};
-use super::model::{Model, Process};
+use super::model::{Model, Process, SlotVariable};
 use super::parser;
-use super::paths::Paths;
+use super::paths::{FolderMap, Paths};
 use super::source::Sources;
 use super::table::Contexts;
 
@@ -26,6 +28,21 @@ pub struct LoadOptions {
     pub globals: Option<String>,
     /// `-e`: the error log where the file names none; `stderr` is the standard error.
     pub error_log: Option<PathBuf>,
+    /// `--map`
+    pub map: FolderMap,
+    /// The configuration may come from another machine: where this one lacks `mime.types` or `proxy_params`, built-in
+    /// copies serve, with a warning.
+    pub foreign: bool,
+    /// `--stub-upstreams`: who answers for upstreams whose names do not resolve.
+    pub stub: Option<SocketAddr>,
+}
+
+impl LoadOptions {
+    /// A name below the prefix, as nginx shows it.
+    pub fn shown(&self, name: &Path) -> PathBuf {
+        let paths = Paths::new(self);
+        paths.shown(name.as_os_str().as_bytes())
+    }
 }
 
 /// A configuration that cannot be used.
@@ -53,9 +70,10 @@ fn first_line(diagnostics: &[Diagnostic], sources: &Sources) -> String {
 /// # Errors
 /// All mistakes of the files at once, with the text that they point into.
 pub fn load(options: &LoadOptions) -> Result<Model, LoadError> {
-    let paths = Paths::new(&options.file, &options.prefix, options.error_log.as_deref());
+    let paths = Paths::new(options);
     let file = paths.file.clone();
     let mut analyser = Analyser::new(paths);
+    analyser.stub = options.stub;
     if let Some(globals) = &options.globals {
         let source = analyser
             .sources
@@ -105,6 +123,23 @@ fn finish(mut analyser: Analyser, file: PathBuf) -> Result<Model, LoadError> {
         };
         analyser.found.push(Diagnostic { order, ..found });
     }
+    if let Some((masks, span)) = analyser.shared.affinity {
+        let workers = analyser.shared.workers.unwrap_or(1);
+        if masks != 1 && masks != workers {
+            let found = Diagnostic::warn(
+                "the number of \"worker_processes\" is not equal to the number of \"worker_cpu_affinity\" masks, \
+                 using last mask for remaining worker processes",
+            );
+            let order = Order {
+                phase: 2,
+                ..Order::default()
+            };
+            analyser.found.push(Diagnostic {
+                order,
+                ..found.at(span)
+            });
+        }
+    }
     too_few_connections(
         &mut analyser,
         merged.listens.iter().filter(|at| at.bound).count(),
@@ -121,16 +156,19 @@ fn finish(mut analyser: Analyser, file: PathBuf) -> Result<Model, LoadError> {
     }
     let process = process(&mut analyser);
     let prefix = analyser.paths.absolute_prefix();
+    let slots = analyser.variables.finish();
     Ok(Model {
         process,
         listens: merged.listens,
         servers: merged.servers,
         upstreams: merged.upstreams,
         logs: analyser.shared.logs,
-        slots: analyser.variables.finish(),
+        maps_read_sent: slots.iter().any(SlotVariable::reads_sent),
+        slots,
         sources: analyser.sources,
         prefix,
         file,
+        stub: analyser.stub,
         warnings: analyser.found,
     })
 }
@@ -168,6 +206,11 @@ fn process(analyser: &mut Analyser) -> Process {
         daemon: chain.flag("daemon"),
         master_process: chain.flag("master_process"),
         pid: analyser.paths.absolute(&chain.text("pid")),
+        shutdown_timeout: chain
+            .set("worker_shutdown_timeout")
+            .map(|_| chain.time("worker_shutdown_timeout"))
+            .filter(|time| !time.is_zero()),
+        pid_shown: analyser.paths.shown(&chain.text("pid")),
         user: shared.user.clone(),
         error_log: merge::error_logs(analyser),
     }

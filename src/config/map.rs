@@ -94,6 +94,20 @@ fn put(table: &mut HashMap<Bytes, Template>, key: Bytes, value: Template) -> Add
     Added::New
 }
 
+impl Map {
+    /// What is looked up, and every value.
+    pub fn templates(&self) -> impl Iterator<Item = &Template> {
+        let tables = [&self.exact, &self.leading, &self.trailing];
+        let values = tables.into_iter().flat_map(HashMap::values);
+        let by_regex = self.regexes.iter().map(|(_, value)| value);
+        [&self.source]
+            .into_iter()
+            .chain(&self.default)
+            .chain(values)
+            .chain(by_regex)
+    }
+}
+
 /// A `split_clients` block.
 #[derive(Debug, Default)]
 pub struct SplitClients {

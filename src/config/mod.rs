@@ -2,6 +2,7 @@
 //!
 //! [`lexer`] → [`parser`] → [`analyse`] (by the [`table`]) → `merge` → [`model`]; [`load()`] does it all.
 
+mod accounts;
 pub mod analyse;
 pub mod changes;
 pub mod diagnostics;
@@ -13,7 +14,7 @@ mod load;
 pub mod map;
 mod merge;
 pub mod model;
-mod names;
+pub mod names;
 pub mod net;
 pub mod parser;
 mod paths;
@@ -31,4 +32,5 @@ pub mod variables;
 pub mod watched;
 
 pub use load::{LoadError, LoadOptions, load};
+pub use paths::FolderMap;
 pub use values::size;

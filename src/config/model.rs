@@ -36,12 +36,16 @@ pub struct Model {
     pub logs: Vec<LogFile>,
     /// The variables that the file itself makes (`set`, `map`, named captures), by slot.
     pub slots: Vec<SlotVariable>,
+    /// Some `map`, `geo` or `split_clients` reads a `$sent_http_…`.
+    pub maps_read_sent: bool,
     /// The text of every file that was read: spans point into it.
     pub sources: Sources,
     /// The prefix (`-p`): what relative paths are relative to. Always absolute, ends with `/`.
     pub prefix: PathBuf,
     /// The configuration file, as nginx names it.
     pub file: PathBuf,
+    /// Who answers for upstreams whose names do not resolve (`--stub-upstreams`).
+    pub stub: Option<std::net::SocketAddr>,
     /// Warnings found on the way, as nginx's `[warn]` lines, already with their place.
     pub warnings: Vec<super::diagnostics::Diagnostic>,
 }
@@ -56,7 +60,11 @@ pub struct Process {
     pub master_process: bool,
     /// `pid`, absolute.
     pub pid: PathBuf,
-    pub user: Option<(String, Option<String>)>,
+    /// As nginx names it: relative where the prefix is.
+    pub pid_shown: PathBuf,
+    /// `worker_shutdown_timeout`: how long a graceful end may take.
+    pub shutdown_timeout: Option<Duration>,
+    pub user: Option<User>,
     /// The main context's `error_log`s.
     pub error_log: Vec<ErrorLog>,
 }
@@ -73,6 +81,16 @@ pub enum LogTarget {
     /// Absolute path.
     File(PathBuf),
     Stderr,
+}
+
+/// Whom workers run as, in the system's numbers.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct User {
+    pub name: String,
+    pub uid: u32,
+    pub gid: u32,
+    /// Every group that the system lists the user in.
+    pub groups: Vec<u32>,
 }
 
 /// nginx's levels, most severe first.
@@ -121,6 +139,19 @@ pub struct ListenOptions {
     pub ipv6only: bool,
     /// True where the file gave no address or `*`: `listen 3000`.
     pub wildcard: bool,
+    /// `rcvbuf` and `sndbuf`, in bytes.
+    pub rcvbuf: Option<usize>,
+    pub sndbuf: Option<usize>,
+    pub keepalive: Option<TcpKeepalive>,
+}
+
+/// `so_keepalive`; what is not given is the system's.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct TcpKeepalive {
+    pub on: bool,
+    pub idle: Option<std::time::Duration>,
+    pub interval: Option<std::time::Duration>,
+    pub count: Option<u32>,
 }
 
 /// The name tables of one address, in nginx's order of precedence.
@@ -319,6 +350,18 @@ pub enum SlotSource {
 pub struct SlotVariable {
     pub name: String,
     pub source: SlotSource,
+}
+
+impl SlotVariable {
+    /// Whether its value is made of fields of the answer.
+    pub fn reads_sent(&self) -> bool {
+        match &self.source {
+            SlotSource::Set | SlotSource::Group => false,
+            SlotSource::Map(map) => map.templates().any(Template::reads_sent),
+            SlotSource::Geo(geo) => geo.source.iter().any(Template::reads_sent),
+            SlotSource::Split(split) => split.source.reads_sent(),
+        }
+    }
 }
 
 /// `rewrite REGEX REPLACEMENT [FLAG]`.
@@ -763,5 +806,7 @@ pub struct Peer {
     pub fail_timeout: Duration,
     pub backup: bool,
     pub down: bool,
+    /// The demo backend answers in this one's place, which does not resolve (`--stub-upstreams`).
+    pub stands_for: Option<String>,
     pub span: Span,
 }

@@ -30,6 +30,12 @@ impl Template {
         }
     }
 
+    /// Whether it reads a field of the answer, `$sent_http_…`, by itself.
+    pub fn reads_sent(&self) -> bool {
+        let is_sent = |part: &Part| matches!(part, Part::Variable(Var::SentHttp(_)));
+        self.parts.iter().any(is_sent)
+    }
+
     /// Its text, where it has no variables.
     pub fn as_literal(&self) -> Option<&Bytes> {
         static EMPTY: Bytes = Bytes::new();

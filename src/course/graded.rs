@@ -120,9 +120,11 @@ fn serve() -> Result<(), Box<dyn std::error::Error>> {
     };
     let places = bound
         .iter()
-        .filter_map(|bound| match bound.key.configured() {
-            ListenAddress::Inet(configured) => Some((*configured, bound.address)),
-            ListenAddress::Unix(_) => None,
+        .filter_map(|bound| match (bound.key.configured(), &bound.address) {
+            (ListenAddress::Inet(configured), ListenAddress::Inet(real)) => {
+                Some((*configured, *real))
+            }
+            _ => None,
         });
     say(&Word::Bound(places.collect()))?;
     let roads: Roads = serde_json::from_str(&next()?)?;

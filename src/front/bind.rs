@@ -1,9 +1,17 @@
 //! The sockets of a model: bound when it is first served, handed on or closed when another takes its place.
 
+use std::fs::Permissions;
 use std::io;
 use std::net::{Ipv4Addr, SocketAddr, TcpListener};
+use std::os::fd::{AsFd, BorrowedFd};
+use std::os::unix::fs::PermissionsExt;
+use std::os::unix::net::UnixListener;
+use std::path::Path;
 
-use crate::config::model::{Listen, ListenAddress, Model};
+use rustix::net::sockopt;
+
+use crate::config::model::{Listen, ListenAddress, ListenOptions, Model, TcpKeepalive};
+use crate::config::net;
 
 use super::server::{FrontError, FrontOptions};
 
@@ -12,38 +20,55 @@ use super::server::{FrontError, FrontOptions};
 pub struct Bound {
     /// Which of the model's listens it is.
     pub key: Key,
-    pub socket: TcpListener,
+    pub socket: Socket,
     /// The address it really has.
-    pub address: SocketAddr,
+    pub address: ListenAddress,
+}
+
+/// A listening socket.
+#[derive(Debug)]
+pub enum Socket {
+    Tcp(TcpListener),
+    Unix(UnixListener),
+}
+
+impl AsFd for Socket {
+    fn as_fd(&self) -> BorrowedFd<'_> {
+        match self {
+            Self::Tcp(socket) => socket.as_fd(),
+            Self::Unix(socket) => socket.as_fd(),
+        }
+    }
+}
+
+impl Socket {
+    fn try_clone(&self) -> io::Result<Self> {
+        Ok(match self {
+            Self::Tcp(socket) => Self::Tcp(socket.try_clone()?),
+            Self::Unix(socket) => Self::Unix(socket.try_clone()?),
+        })
+    }
 }
 
 /// Knows a listen again in another model: by what the file says, or by where that really is.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Key {
     configured: ListenAddress,
-    real: SocketAddr,
+    real: ListenAddress,
 }
 
 impl Key {
-    fn of(at: &Listen, options: &FrontOptions) -> Result<Self, FrontError> {
-        let ListenAddress::Inet(mapped) = options.listen_map.map(&at.address) else {
-            let source = io::Error::new(
-                io::ErrorKind::Unsupported,
-                "Unix sockets are not served yet",
-            );
-            return Err(FrontError::Bind {
-                address: format!("{:?}", at.address),
-                source,
-            });
+    fn of(at: &Listen, options: &FrontOptions) -> Self {
+        let real = match options.listen_map.map(&at.address) {
+            ListenAddress::Inet(mapped) if at.options.wildcard && options.loopback_only => {
+                ListenAddress::Inet(SocketAddr::from((Ipv4Addr::LOCALHOST, mapped.port())))
+            }
+            mapped => mapped,
         };
-        let real = match at.options.wildcard && options.loopback_only {
-            true => SocketAddr::from((Ipv4Addr::LOCALHOST, mapped.port())),
-            false => mapped,
-        };
-        Ok(Self {
+        Self {
             configured: at.address.clone(),
             real,
-        })
+        }
     }
 
     /// The address as the file says it.
@@ -52,7 +77,8 @@ impl Key {
     }
 
     fn is(&self, other: &Key) -> bool {
-        self.configured == other.configured || self.real.port() != 0 && self.real == other.real
+        let any_port = matches!(self.real, ListenAddress::Inet(real) if real.port() == 0);
+        self.configured == other.configured || !any_port && self.real == other.real
     }
 
     /// The listen of `model` for a connection made to `local`; `None` where this address is no longer the model's.
@@ -72,7 +98,7 @@ impl Key {
         let own = || {
             let mut all = model.listens.iter().enumerate();
             all.find(|(_, at)| {
-                let same = || Key::of(at, options).is_ok_and(|key| key.is(self));
+                let same = || Key::of(at, options).is(self);
                 at.bound && (at.address == self.configured || same())
             })
         };
@@ -89,9 +115,10 @@ pub fn bind(
     options: &FrontOptions,
     held: &[&Bound],
 ) -> Result<Vec<Bound>, FrontError> {
-    let mut bound = Vec::new();
+    let mut bound: Vec<Bound> = Vec::new();
+    let mut fresh = Vec::new();
     for at in model.listens.iter().filter(|at| at.bound) {
-        let key = Key::of(at, options)?;
+        let key = Key::of(at, options);
         if let Some(known) = held.iter().find(|known| known.key.is(&key)) {
             bound.push(Bound {
                 key,
@@ -99,17 +126,9 @@ pub fn bind(
             });
             continue;
         }
-        let real = key.real;
-        let socket = bind_one(at, real).map_err(|source| FrontError::Bind {
-            address: real.to_string(),
-            source,
-        })?;
-        let address = socket.local_addr().unwrap_or(real);
-        bound.push(Bound {
-            key,
-            socket,
-            address,
-        });
+        let one = bind_one(at, key).inspect_err(|_| fresh.iter().for_each(forget))?;
+        fresh.push(one.address.clone());
+        bound.push(one);
     }
     Ok(bound)
 }
@@ -122,6 +141,12 @@ impl Bound {
     /// Takes no more connections, though a server that was replaced still holds the socket: the address is free again.
     pub fn close(self) {
         let _ = rustix::net::shutdown(&self.socket, rustix::net::Shutdown::Both);
+        self.forget();
+    }
+
+    /// Removes the file of a Unix socket.
+    pub fn forget(&self) {
+        forget(&self.address);
     }
 
     /// The same socket once more: it stays open until every one is closed.
@@ -132,12 +157,57 @@ impl Bound {
         Ok(Self {
             key: self.key.clone(),
             socket: self.socket.try_clone().map_err(FrontError::Start)?,
-            address: self.address,
+            address: self.address.clone(),
         })
     }
 }
 
-fn bind_one(at: &Listen, address: SocketAddr) -> io::Result<TcpListener> {
+/// Removes the file of a Unix socket.
+pub fn forget(address: &ListenAddress) {
+    if let ListenAddress::Unix(path) = address {
+        let _ = std::fs::remove_file(path);
+    }
+}
+
+/// Binds every address of `model` and lets them go again; one that is taken is no mistake.
+///
+/// # Errors
+/// The first address that cannot be bound for another reason.
+pub fn try_to_bind(model: &Model, options: &FrontOptions) -> Result<(), FrontError> {
+    for at in model.listens.iter().filter(|at| at.bound) {
+        match bind_one(at, Key::of(at, options)) {
+            Ok(bound) => bound.forget(),
+            Err(FrontError::Bind { source, .. }) if source.kind() == io::ErrorKind::AddrInUse => {}
+            Err(error) => return Err(error),
+        }
+    }
+    Ok(())
+}
+
+fn bind_one(at: &Listen, key: Key) -> Result<Bound, FrontError> {
+    let failed = |source| FrontError::Bind {
+        address: net::text(&key.real),
+        source,
+    };
+    let (socket, address) = match &key.real {
+        ListenAddress::Inet(real) => {
+            let socket = bind_inet(at, *real).map_err(failed)?;
+            let address = socket.local_addr().unwrap_or(*real);
+            (Socket::Tcp(socket), ListenAddress::Inet(address))
+        }
+        ListenAddress::Unix(path) => {
+            let socket = bind_unix(at, path).map_err(failed)?;
+            (Socket::Unix(socket), key.real.clone())
+        }
+    };
+    Ok(Bound {
+        key,
+        socket,
+        address,
+    })
+}
+
+fn bind_inet(at: &Listen, address: SocketAddr) -> io::Result<TcpListener> {
     use socket2::{Domain, Protocol, Socket, Type};
     let socket = Socket::new(
         Domain::for_address(address),
@@ -145,11 +215,66 @@ fn bind_one(at: &Listen, address: SocketAddr) -> io::Result<TcpListener> {
         Some(Protocol::TCP),
     )?;
     socket.set_reuse_address(true)?;
+    #[cfg(not(target_os = "solaris"))]
+    if at.options.reuseport {
+        sockopt::set_socket_reuseport(&socket, true)?;
+    }
     if address.is_ipv6() {
         socket.set_only_v6(at.options.ipv6only)?;
     }
     socket.bind(&address.into())?;
-    socket.listen(i32::try_from(at.options.backlog).unwrap_or(511))?;
+    tune(socket.as_fd(), &at.options);
+    if let Some(keepalive) = &at.options.keepalive {
+        keep_alive(socket.as_fd(), keepalive);
+    }
+    socket.listen(backlog(&at.options))?;
     socket.set_nonblocking(true)?;
     Ok(socket.into())
+}
+
+/// Anybody may connect, as with nginx.
+fn bind_unix(at: &Listen, path: &Path) -> io::Result<UnixListener> {
+    use socket2::{Domain, SockAddr, Socket, Type};
+    crate::wall::may_write(path)?;
+    let socket = Socket::new(Domain::UNIX, Type::STREAM, None)?;
+    socket.bind(&SockAddr::unix(path)?)?;
+    let ready = || {
+        std::fs::set_permissions(path, Permissions::from_mode(0o666))?;
+        tune(socket.as_fd(), &at.options);
+        socket.listen(backlog(&at.options))?;
+        socket.set_nonblocking(true)
+    };
+    if let Err(error) = ready() {
+        let _ = std::fs::remove_file(path);
+        return Err(error);
+    }
+    Ok(socket.into())
+}
+
+fn backlog(options: &ListenOptions) -> i32 {
+    i32::try_from(options.backlog).unwrap_or(511)
+}
+
+/// Sizes that the system does not grant are no reason not to serve; nginx logs them and goes on.
+fn tune(socket: BorrowedFd<'_>, options: &ListenOptions) {
+    if let Some(size) = options.rcvbuf {
+        let _ = sockopt::set_socket_recv_buffer_size(socket, size);
+    }
+    if let Some(size) = options.sndbuf {
+        let _ = sockopt::set_socket_send_buffer_size(socket, size);
+    }
+}
+
+/// `so_keepalive`: accepted sockets have it from the listening one.
+fn keep_alive(socket: BorrowedFd<'_>, keepalive: &TcpKeepalive) {
+    let _ = sockopt::set_socket_keepalive(socket, keepalive.on);
+    if let Some(idle) = keepalive.idle {
+        let _ = sockopt::set_tcp_keepidle(socket, idle);
+    }
+    if let Some(interval) = keepalive.interval {
+        let _ = sockopt::set_tcp_keepintvl(socket, interval);
+    }
+    if let Some(count) = keepalive.count {
+        let _ = sockopt::set_tcp_keepcnt(socket, count);
+    }
 }

@@ -6,6 +6,7 @@ use std::fmt::Write as _;
 use bytes::{Bytes, BytesMut};
 
 use crate::config::model::{LingeringClose, ListenAddress, LogLevel, ServerTokens};
+use crate::config::net;
 use crate::config::template::{Part, Template};
 use crate::config::variables::Var;
 use crate::wire::answer::{Answer, Body, Lingering, PieceOf, Rate, SendPolicy};
@@ -128,9 +129,7 @@ fn add_headers(r: &Request, reply: &mut Reply) {
         .iter()
         .filter(|h| safe || h.always)
     {
-        if reads_sent_fields(&header.value) {
-            *r.sent_fields.borrow_mut() = head_bytes(r, reply, Stage::Filtered).fields();
-        }
+        note_sent_fields(r, reply, &header.value);
         let value = variables::evaluate(&header.value, r);
         // These two stand for the answer's own field of that name, be it by having none.
         let is_time = header.name.eq_ignore_ascii_case(b"last-modified");
@@ -150,10 +149,13 @@ fn add_headers(r: &Request, reply: &mut Reply) {
     }
 }
 
-/// A value that reads `$sent_http_…` sees the fields that are set so far.
-fn reads_sent_fields(value: &Template) -> bool {
-    let is_sent = |part: &Part| matches!(part, Part::Variable(Var::SentHttp(_)));
-    value.parts.iter().any(is_sent)
+/// A value that reads `$sent_http_…`, by itself or by a map, sees the fields that are set so far.
+pub fn note_sent_fields(r: &Request, reply: &Reply, value: &Template) {
+    let is_mapped = |part: &Part| matches!(part, Part::Variable(Var::Slot(_)));
+    let by_map = r.model.maps_read_sent && value.parts.iter().any(is_mapped);
+    if by_map || value.reads_sent() {
+        *r.sent_fields.borrow_mut() = head_bytes(r, reply, Stage::Filtered).fields();
+    }
 }
 
 /// Framing, the connection's fate, and the head.
@@ -473,6 +475,8 @@ fn absolute_location(out: &mut BytesMut, r: &Request, path: &[u8]) {
         out.extend_from_slice(&r.head.host);
     } else if let Some(local) = r.connection.local {
         print(out, format_args!("{}", local.ip()));
+    } else if let Some(listen) = r.listen() {
+        print(out, format_args!("{}", net::text(&listen.address)));
     }
     let port = match r.listen().map(|l| &l.address) {
         Some(ListenAddress::Inet(address)) => address.port(),

@@ -297,7 +297,8 @@ fn quoted(line: &mut Vec<u8>, label: &str, value: &[u8]) {
 }
 
 /// `2026/11/24 04:05:06 [error] 123#123: `
-pub(super) fn start_of_line(level: LogLevel) -> Vec<u8> {
+/// The time, the level and the process, as each line begins.
+pub fn start_of_line(level: LogLevel) -> Vec<u8> {
     let level = level_name(level);
     let pid = std::process::id();
     format!(
@@ -307,7 +308,8 @@ pub(super) fn start_of_line(level: LogLevel) -> Vec<u8> {
     .into_bytes()
 }
 
-fn level_name(level: LogLevel) -> &'static str {
+/// As it stands between brackets.
+pub fn level_name(level: LogLevel) -> &'static str {
     match level {
         LogLevel::Emerg => "emerg",
         LogLevel::Alert => "alert",

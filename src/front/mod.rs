@@ -28,5 +28,6 @@ mod story;
 pub mod temporary;
 pub mod trace;
 mod unasked;
+pub mod user;
 mod variables;
 pub mod worker;

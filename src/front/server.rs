@@ -13,12 +13,12 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
-use actix_rt::net::TcpStream;
+use actix_rt::net::{TcpStream, UnixStream};
 use actix_server::{Server, ServerHandle};
 use actix_service::fn_service;
 use tokio::sync::watch;
 
-use crate::config::model::{LogLevel, Model, Server as ModelServer};
+use crate::config::model::{ListenAddress, LogLevel, Model, Server as ModelServer};
 use crate::wire::answer::Answer;
 use crate::wire::connection::Connection;
 use crate::wire::request_parser::HeadLimits;
@@ -27,16 +27,19 @@ use crate::wire::stream::Stream;
 
 use super::app::{AppService, Application, AtListen, application, head_limits};
 use super::bind;
-pub use super::bind::Bound;
-use super::bind::Key;
+pub use super::bind::{Bound, forget};
+use super::bind::{Key, Socket};
 use super::effects::Effects;
 use super::log::Logs;
 use super::proxy::Upstreams;
 use super::room::Room;
+use super::user::become_user;
 use super::worker::{AddressMap, Product, Worker};
 
-/// How long requests under way may take once the front is told to end.
-const FAREWELL: Duration = Duration::from_secs(10);
+/// How long requests under way may take once the lab is told to end.
+pub const FAREWELL: Duration = Duration::from_secs(10);
+/// Workers that do not end at once are left behind.
+const AT_ONCE: Duration = Duration::from_secs(10);
 /// The accepting thread hears of a pause well within this; before, a socket must not be closed under it.
 const PAUSED: Duration = Duration::from_millis(20);
 /// Connections that the accepting thread has taken reach their worker well within this.
@@ -54,6 +57,8 @@ pub struct FrontOptions {
     pub listen_map: AddressMap,
     /// Where upstream addresses really are (grading).
     pub dial_map: AddressMap,
+    /// Workers become the file's `user` (nginx mode).
+    pub become_user: bool,
     /// Told the story of each request.
     pub story: Option<super::worker::Story>,
 }
@@ -108,8 +113,8 @@ struct Running {
 /// What a reload did to the sockets.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Rebound {
-    pub opened: Vec<SocketAddr>,
-    pub closed: Vec<SocketAddr>,
+    pub opened: Vec<ListenAddress>,
+    pub closed: Vec<ListenAddress>,
 }
 
 /// Binds every address of `model`.
@@ -118,6 +123,14 @@ pub struct Rebound {
 /// The first address that cannot be bound; nothing stays bound then.
 pub fn bind(model: &Model, options: &FrontOptions) -> Result<Vec<Bound>, FrontError> {
     bind::bind(model, options, &[])
+}
+
+/// Binds every address of `model` and lets them go again, as `nginx -t` does; one that is taken is no mistake.
+///
+/// # Errors
+/// The first address that cannot be bound for another reason.
+pub fn try_to_bind(model: &Model, options: &FrontOptions) -> Result<(), FrontError> {
+    bind::try_to_bind(model, options)
 }
 
 /// Serves `model` on the sockets bound, in the background; needs a running [`actix_rt::System`].
@@ -179,17 +192,26 @@ fn serving(bound: &[Bound], workers: usize, watched: &Watched) -> Result<Ready, 
         .backlog(1024);
     for (n, at) in bound.iter().enumerate() {
         let Bound { key, socket, .. } = at.share()?;
-        let watched = watched.clone();
-        let factory = move || {
-            let (watched, key) = (watched.clone(), key.clone());
-            // Boxed: the layers above move what they are given, each into a place of its own.
-            fn_service(move |stream: TcpStream| {
-                Box::pin(accept(watched.clone(), key.clone(), stream))
-            })
+        let (watched, name) = (watched.clone(), format!("front-{n}"));
+        // Boxed: the layers above move what they are given, each into a place of its own.
+        let added = match socket {
+            Socket::Tcp(socket) => builder.listen(name, socket, move || {
+                let (watched, key) = (watched.clone(), key.clone());
+                fn_service(move |stream: TcpStream| {
+                    let ends = (stream.peer_addr().ok(), stream.local_addr().ok());
+                    let stream = Stream::Tcp(stream);
+                    Box::pin(accept(watched.clone(), key.clone(), stream, ends))
+                })
+            }),
+            Socket::Unix(socket) => builder.listen_uds(name, socket, move || {
+                let (watched, key) = (watched.clone(), key.clone());
+                fn_service(move |stream: UnixStream| {
+                    let stream = Stream::Unix(stream);
+                    Box::pin(accept(watched.clone(), key.clone(), stream, (None, None)))
+                })
+            }),
         };
-        builder = builder
-            .listen(format!("front-{n}"), socket, factory)
-            .map_err(FrontError::Start)?;
+        builder = added.map_err(FrontError::Start)?;
     }
     Ok(Ready(builder))
 }
@@ -204,9 +226,9 @@ impl Control {
         let options = self.state.borrow().options.clone();
         let held: Vec<&Bound> = running.sockets.iter().chain(&running.leaving).collect();
         let sockets = bind::bind(&model, &options, &held)?;
-        let without = |all: &[Bound], known: &[Bound]| -> Vec<SocketAddr> {
-            let addresses = all.iter().map(|at| at.address);
-            let is_known = |address: &SocketAddr| known.iter().any(|at| at.address == *address);
+        let without = |all: &[Bound], known: &[Bound]| -> Vec<ListenAddress> {
+            let addresses = all.iter().map(|at| at.address.clone());
+            let is_known = |address: &ListenAddress| known.iter().any(|at| at.address == *address);
             addresses.filter(|address| !is_known(address)).collect()
         };
         let rebound = Rebound {
@@ -214,7 +236,9 @@ impl Control {
             closed: without(&running.sockets, &sockets),
         };
         let workers = model.process.workers.max(1);
-        let stays = rebound == Rebound::default() && workers == running.workers;
+        // Workers that became a user stay so: another one has workers of its own.
+        let same_user = self.state.borrow().model.process.user == model.process.user;
+        let stays = rebound == Rebound::default() && workers == running.workers && same_user;
         let watched = Watched {
             state: self.state.subscribe(),
             generation: self.generation.clone(),
@@ -258,21 +282,37 @@ impl Control {
         self.state.borrow().logs.reopen()
     }
 
-    /// Ends the front: at once, or after the requests under way, for which there is a bound.
-    pub async fn stop(&self, graceful: bool) {
+    /// Ends the front: at once, or after the requests under way, for which there may be a bound. Nothing new is accepted.
+    pub async fn stop(&self, how: Stop) {
         self.state.send_modify(|state| state.draining = true);
         let handles: Vec<ServerHandle> = {
             let mut running = self.running.lock().unwrap_or_else(PoisonError::into_inner);
             // The accepting threads close theirs: whoever comes now is refused, as by nginx, and does not wait for
             // those who are still served.
-            running.sockets.clear();
+            let sockets = running.sockets.drain(..);
+            sockets.for_each(|socket| socket.forget());
             running.leaving.clear();
             let replaced = running.replaced.iter().cloned();
             replaced.chain([running.handle.clone()]).collect()
         };
+        let graceful = how != Stop::Now;
         let all = futures::future::join_all(handles.iter().map(|handle| handle.stop(graceful)));
-        let _ = tokio::time::timeout(FAREWELL, all).await;
+        match how {
+            Stop::After { bound: None } => drop(all.await),
+            Stop::After { bound: Some(bound) } => drop(tokio::time::timeout(bound, all).await),
+            Stop::Now => drop(tokio::time::timeout(AT_ONCE, all).await),
+        }
     }
+}
+
+/// How the front ends.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Stop {
+    Now,
+    /// After the requests under way, or once they took so long.
+    After {
+        bound: Option<Duration>,
+    },
 }
 
 /// Ends a server that was replaced, once nothing that it accepted is left.
@@ -309,9 +349,13 @@ thread_local! {
 }
 
 /// Serves one accepted connection.
-async fn accept(watched: Watched, key: Key, stream: TcpStream) -> Result<(), ()> {
+async fn accept(
+    watched: Watched,
+    key: Key,
+    stream: Stream,
+    (peer, address): (Option<SocketAddr>, Option<SocketAddr>),
+) -> Result<(), ()> {
     let local = local(&watched.state).await?;
-    let (peer, address) = (stream.peer_addr().ok(), stream.local_addr().ok());
     let Some(listen) = key.listen(&local.model, &local.options, address) else {
         // Its address was given up a moment ago.
         return Ok(());
@@ -324,7 +368,7 @@ async fn accept(watched: Watched, key: Key, stream: TcpStream) -> Result<(), ()>
         room.log(LogLevel::Alert, &room.not_enough());
         return Ok(());
     };
-    let connection = Rc::new(Connection::new(Stream::Tcp(stream), peer, address));
+    let connection = Rc::new(Connection::new(stream, peer, address));
     connection.stream.set_nodelay();
     let rules = head_rules(&at.default_server);
     let handler = PerRequest {
@@ -409,6 +453,12 @@ async fn local(receiver: &watch::Receiver<State>) -> Result<Rc<Local>, ()> {
         return Ok(local);
     }
     let state = receiver.borrow().clone();
+    let user = state.model.process.user.as_ref();
+    if let Err(error) = become_user(user.filter(|_| state.options.become_user)) {
+        let message = format!("the worker cannot become the user of `user`: {error}");
+        state.logs.process(&state.model, LogLevel::Emerg, &message);
+        return Err(());
+    }
     let room = Room::new(
         state.model.clone(),
         state.logs.clone(),

@@ -22,7 +22,10 @@ pub fn line(r: &Request) -> String {
     let tries = r.upstreams.tries.borrow();
     for (n, state) in tries.iter().enumerate() {
         let Some(peer) = &state.peer else { continue };
-        line.push_str(&format!(" → {peer}"));
+        match &state.stands_for {
+            Some(name) => line.push_str(&format!(" → {name}, in whose place {peer}")),
+            None => line.push_str(&format!(" → {peer}")),
+        }
         if let Some(sent) = &r.upstream_line {
             line.push_str(&format!(" {sent}"));
         }

@@ -7,6 +7,7 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 use bytes::{Bytes, BytesMut};
 
 use crate::config::model::{ListenAddress, Root};
+use crate::config::net;
 use crate::config::template::{Part, Template};
 use crate::config::variables::{Builtin, Var};
 use crate::wire::date;
@@ -280,7 +281,10 @@ fn append_builtin(builtin: Builtin, r: &Request, out: &mut BytesMut) -> bool {
         Builtin::Scheme => put(out, Some(b"http")),
         Builtin::ServerAddr => match r.connection.local {
             Some(local) => address(out, local),
-            None => put(out, Some(b"unix:")),
+            None => {
+                let listen = r.listen().map(|listen| net::text(&listen.address));
+                put(out, Some(listen.unwrap_or_default().as_bytes()))
+            }
         },
         Builtin::ServerName => put(out, Some(&r.server.name)),
         Builtin::ServerPort => match r.listen().map(|l| &l.address) {

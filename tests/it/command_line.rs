@@ -284,8 +284,8 @@ fn wrong_arguments_are_named_with_what_may_be_meant() {
     for (arguments, part) in [
         (&["--no-bakend"][..], "'--no-backend'"),
         (&["frnt"], "'front'"),
-        (&["-c"], "a value is required for '-c <FILE>'"),
-        (&["-x"], "unexpected argument '-x'"),
+        (&["-c"], "nginx: option \"-c\" requires file name"),
+        (&["-x"], "nginx: invalid option: \"x\""),
         (&["--backend", "blue"], "such as blue=127.0.0.1:5001"),
         (&["backend", "--listen", "5000"], "'5000'"),
     ] {

@@ -4,6 +4,7 @@
 
 pub mod broken;
 pub mod client;
+pub mod command_lines;
 pub mod lab;
 pub mod lesson;
 pub mod program;

@@ -7,7 +7,7 @@ use std::fs;
 use std::io::{self, Read};
 use std::net::{Ipv4Addr, SocketAddr, TcpListener};
 use std::path::{Path, PathBuf};
-use std::process::{Child, Command, Stdio};
+use std::process::{Child, Command, ExitStatus, Stdio};
 use std::time::{Duration, Instant};
 
 use super::client::{self, Answer};
@@ -131,6 +131,22 @@ impl Program {
         children.chain([self.pid()]).map(of).max().unwrap_or(0)
     }
 
+    pub fn is_running(&mut self) -> bool {
+        self.child.try_wait().expect("a status").is_none()
+    }
+
+    /// Waits for its end.
+    pub fn ended(&mut self) -> ExitStatus {
+        let until = Instant::now() + PATIENCE;
+        loop {
+            if let Some(status) = self.child.try_wait().expect("a status") {
+                return status;
+            }
+            assert!(Instant::now() < until, "it does not end");
+            std::thread::yield_now();
+        }
+    }
+
     /// The error log so far.
     pub fn error_log(&self) -> String {
         self.log("error.log")
@@ -189,11 +205,12 @@ impl Drop for Program {
     }
 }
 
-fn is_nginx() -> bool {
+pub fn is_nginx() -> bool {
     std::env::var_os("PROXY_LAB_TEST_PROGRAM").is_some()
 }
 
-fn command(folder: &Path) -> Command {
+/// The program on the folder's file, not started yet.
+pub fn command(folder: &Path) -> Command {
     let program = std::env::var_os("PROXY_LAB_TEST_PROGRAM").map_or_else(
         || PathBuf::from(env!("CARGO_BIN_EXE_proxy-lab")),
         PathBuf::from,
@@ -226,7 +243,7 @@ fn under(limits: &str, command: Command) -> Command {
 }
 
 /// Ports that nobody listens on, held together so that they differ.
-fn free_ports() -> Vec<u16> {
+pub fn free_ports() -> Vec<u16> {
     let bound: io::Result<Vec<TcpListener>> = (0..3)
         .map(|_| TcpListener::bind((Ipv4Addr::LOCALHOST, 0)))
         .collect();
@@ -237,7 +254,7 @@ fn free_ports() -> Vec<u16> {
         .collect()
 }
 
-fn write_configuration(folder: &Path, events: &str, http: &str, ports: &[u16]) {
+pub fn write_configuration(folder: &Path, events: &str, http: &str, ports: &[u16]) {
     let dir = folder.to_str().expect("a path in UTF-8");
     let mut http = http
         .replace("{dir}", dir)

@@ -13,7 +13,7 @@ use crate::config::lexer::Word;
 use crate::config::model::{
     AccessLog, AccessRule, AddHeader, Bind, Condition, CookieFlags, CookieRewrite, ErrorLog,
     ErrorPage, IndexFile, ListenAddress, ListenOptions, LocationKind, LogFile, LogFormat,
-    MimeTypes, Peer, ProxyRedirect, Resolver, RewriteStep, Root, TryFiles,
+    MimeTypes, Peer, ProxyRedirect, Resolver, RewriteStep, Root, TryFiles, User,
 };
 use crate::config::regex::Regex;
 use crate::config::source::Span;
@@ -190,8 +190,12 @@ pub struct Shared {
     pub http: Option<Span>,
     pub workers: Option<usize>,
     pub connections: Option<usize>,
-    pub user: Option<(String, Option<String>)>,
+    pub user: Option<User>,
     pub user_span: Option<Span>,
+    /// The masks of `worker_cpu_affinity`, and its place.
+    pub affinity: Option<(usize, Span)>,
+    pub priority: Option<Span>,
+    pub thread_pools: Vec<(Bytes, Span)>,
     pub main_error_logs: Vec<ErrorLog>,
     /// How many `resolver` lines there were.
     pub resolvers: usize,

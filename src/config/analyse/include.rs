@@ -2,7 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
-use super::{Analyser, Outcome, emerg};
+use super::{Analyser, Outcome, builtin, emerg};
 use crate::config::diagnostics::{Diagnostic, MISPLACED, Note, Severity};
 use crate::config::glob;
 use crate::config::parser::{self, Directive};
@@ -13,17 +13,18 @@ const MAX_DEPTH: usize = 64;
 
 /// `include FILE;` or `include PATTERN;`
 pub fn directive(analyser: &mut Analyser, directive: &Directive) -> Outcome {
-    for (_, tree) in files(analyser, directive)? {
-        analyser.included(directive, &tree, |analyser, tree| analyser.walk(tree));
-    }
-    Ok(())
+    each(analyser, directive, Analyser::walk)
 }
 
-/// The files that a line includes, parsed; syntax errors are reported when each is walked.
-pub fn files(
+/// Reads the files that a line includes, and walks over the directives of each before the next is opened, as nginx does.
+///
+/// # Errors
+/// A file that cannot be read.
+pub fn each(
     analyser: &mut Analyser,
     directive: &Directive,
-) -> Result<Vec<(u16, parser::Parsed)>, Diagnostic> {
+    mut walk: impl FnMut(&mut Analyser, &[Directive]),
+) -> Outcome {
     let word = directive.arg();
     let path = analyser.paths.included(&word.value);
     let paths = if glob::is_pattern(&word.value) {
@@ -45,25 +46,36 @@ pub fn files(
         .at(word.span)
         .label("files include each other without end"));
     }
-    let mut found = Vec::new();
     for path in paths {
-        let name = path.clone();
-        found.push(analyser.open(path).map_err(|found| {
-            analyser.sources.add_include(name, Vec::new());
-            let found = found.line(directive.end).at(word.span);
-            let relative = !word.value.starts_with(b"/");
-            let found = found.label("this file cannot be read");
-            if relative {
-                let folder = String::from_utf8_lossy(&analyser.paths.conf_prefix).into_owned();
-                found.help(format!(
-                    "it is looked for beside the configuration file, in {folder}"
-                ))
-            } else {
-                found
-            }
-        })?);
+        let parsed = match analyser.open(path.clone()) {
+            Ok((_, parsed)) => parsed,
+            Err(found) => match builtin::copy(analyser, directive, &path, &found) {
+                Some(parsed) => parsed,
+                None => return Err(unreadable(analyser, directive, path, found)),
+            },
+        };
+        analyser.included(directive, &parsed, &mut walk);
     }
-    Ok(found)
+    Ok(())
+}
+
+fn unreadable(
+    analyser: &mut Analyser,
+    directive: &Directive,
+    path: PathBuf,
+    found: Diagnostic,
+) -> Diagnostic {
+    analyser.sources.add_include(path, Vec::new());
+    let word = directive.arg();
+    let found = found.line(directive.end).at(word.span);
+    let found = found.label("this file cannot be read");
+    if word.value.starts_with(b"/") {
+        return found;
+    }
+    let folder = String::from_utf8_lossy(&analyser.paths.conf_prefix).into_owned();
+    found.help(format!(
+        "it is looked for beside the configuration file, in {folder}"
+    ))
 }
 
 impl Analyser {

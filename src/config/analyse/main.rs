@@ -2,6 +2,8 @@
 
 use super::frame::Frame;
 use super::{Analyser, Outcome, bad, duplicate, emerg, warn};
+use crate::config::accounts;
+use crate::config::model::User;
 use crate::config::names::nearest;
 use crate::config::parser::Directive;
 use crate::config::table::Contexts;
@@ -83,34 +85,26 @@ pub fn user(analyser: &mut Analyser, directive: &Directive) -> Outcome {
     }
     let word = directive.arg();
     let name = word.text().into_owned();
-    if !listed("/etc/passwd", &name) {
+    let Some((uid, _)) = accounts::user(&name) else {
         return Err(emerg(directive, format!("getpwnam(\"{name}\") failed"))
             .at(word.span)
             .label("this machine has no such user"));
-    }
-    let second = directive.args.get(1);
-    let group = second.map(|word| word.text().into_owned());
-    let group_name = group.as_deref().unwrap_or(&name);
-    if !listed("/etc/group", group_name) {
-        return Err(
-            emerg(directive, format!("getgrnam(\"{group_name}\") failed"))
-                .at(second.unwrap_or(word).span)
-                .label("this machine has no such group"),
-        );
-    }
+    };
+    let second = directive.args.get(1).unwrap_or(word);
+    let group = second.text().into_owned();
+    let Some(gid) = accounts::group(&group) else {
+        return Err(emerg(directive, format!("getgrnam(\"{group}\") failed"))
+            .at(second.span)
+            .label("this machine has no such group"));
+    };
     analyser.shared.user_span = Some(directive.name.span);
-    analyser.shared.user = Some((name, group));
+    analyser.shared.user = Some(User {
+        groups: accounts::groups_of(&name, gid),
+        name,
+        uid,
+        gid,
+    });
     Ok(())
-}
-
-/// Whether the first field of some line is the name; where there is no such file, every name is right.
-fn listed(file: &str, name: &str) -> bool {
-    match std::fs::read_to_string(file) {
-        Ok(text) => text
-            .lines()
-            .any(|line| line.split(':').next() == Some(name)),
-        Err(_) => true,
-    }
 }
 
 /// `load_module FILE`: a warning; the directives of the module are unknown.
@@ -121,5 +115,87 @@ pub fn load_module(analyser: &mut Analyser, directive: &Directive) -> Outcome {
     )
     .at(directive.arg().span);
     analyser.report(found, directive.end);
+    Ok(())
+}
+
+/// `worker_cpu_affinity auto [MASK] | MASK…`: checked; the system places threads by itself.
+pub fn worker_cpu_affinity(analyser: &mut Analyser, directive: &Directive) -> Outcome {
+    if let Some(first) = analyser.shared.affinity {
+        return Err(duplicate(directive, Some(first.1)));
+    }
+    let auto = directive.arg().is("auto");
+    if auto && directive.args.len() > 2 {
+        return Err(emerg(
+            directive,
+            "invalid number of arguments in \"worker_cpu_affinity\" directive",
+        )
+        .label("`auto` takes one mask at most"));
+    }
+    let masks = directive.args.get(usize::from(auto)..).unwrap_or_default();
+    for word in masks {
+        let text = word.text();
+        let wrong = text.chars().find(|c| !matches!(c, '0' | '1' | ' '));
+        if let Some(wrong) = wrong {
+            let message = format!("invalid character \"{wrong}\" in \"worker_cpu_affinity\"");
+            return Err(emerg(directive, message)
+                .at(word.span)
+                .label("a mask has a `1` for each processor that may be used, and else `0`"));
+        }
+    }
+    let count = if auto { 1 } else { masks.len() };
+    analyser.shared.affinity = Some((count, directive.name.span));
+    Ok(())
+}
+
+/// `worker_priority [-]NUMBER`
+pub fn worker_priority(analyser: &mut Analyser, directive: &Directive) -> Outcome {
+    let span = directive.name.span;
+    if let Some(first) = analyser.shared.priority.replace(span) {
+        return Err(duplicate(directive, Some(first)));
+    }
+    let word = directive.arg();
+    let digits = word.value.strip_prefix(b"-").unwrap_or(&word.value);
+    if values::number(digits).is_none() {
+        return Err(bad(directive, "invalid number")
+            .at(word.span)
+            .label("expected a whole number, -20 to 20"));
+    }
+    Ok(())
+}
+
+/// `thread_pool NAME threads=NUMBER [max_queue=NUMBER]`
+pub fn thread_pool(analyser: &mut Analyser, directive: &Directive) -> Outcome {
+    let name = directive.arg();
+    let known = &mut analyser.shared.thread_pools;
+    if let Some((_, first)) = known.iter().find(|(known, _)| *known == name.value) {
+        return Err(emerg(
+            directive,
+            format!("duplicate thread pool \"{}\"", name.text()),
+        )
+        .at(name.span)
+        .note(*first, "first given here"));
+    }
+    let mut threads = false;
+    for word in directive.args.iter().skip(1) {
+        let (what, least) = if word.value.starts_with(b"threads=") {
+            threads = true;
+            ("threads", 1)
+        } else if word.value.starts_with(b"max_queue=") {
+            ("max_queue", 0)
+        } else {
+            continue;
+        };
+        let number = word.value.get(what.len() + 1..).and_then(values::number);
+        if number.is_none_or(|number| number < least) {
+            let message = format!("invalid {what} value \"{}\"", word.text());
+            return Err(emerg(directive, message).at(word.span));
+        }
+    }
+    if !threads {
+        return Err(
+            emerg(directive, "\"thread_pool\" must have \"threads\" parameter").at(name.span),
+        );
+    }
+    known.push((name.value.clone(), name.span));
     Ok(())
 }

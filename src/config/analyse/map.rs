@@ -35,12 +35,8 @@ pub(super) fn lines(
                 .at(directive.end)
                 .label("this block has lines of a key and a value, and no blocks"))
         } else if directive.name.is("include") && directive.args.len() == 1 {
-            include::files(analyser, directive).map(|files| {
-                for (_, tree) in files {
-                    analyser.included(directive, &tree, |analyser, tree| {
-                        lines(analyser, tree, line);
-                    });
-                }
+            include::each(analyser, directive, |analyser, tree| {
+                lines(analyser, tree, line);
             })
         } else {
             line(analyser, directive)

@@ -3,6 +3,7 @@
 //! Errors do not stop the walk; each remembers where nginx would have met it, so that nginx's first error comes first.
 
 pub mod access;
+mod builtin;
 mod condition;
 pub mod core;
 pub mod files;
@@ -22,6 +23,7 @@ pub mod resolver;
 pub mod rewrite;
 pub mod server;
 pub mod template;
+pub mod tls;
 pub mod types;
 mod unknown;
 pub mod upstream;
@@ -51,6 +53,8 @@ pub struct Analyser {
     pub shared: frame::Shared,
     /// Where the walk stands: see [`Order`].
     pub order: Order,
+    /// Who answers for upstreams whose names do not resolve.
+    pub stub: Option<std::net::SocketAddr>,
 }
 
 impl Analyser {
@@ -64,6 +68,7 @@ impl Analyser {
             http: None,
             shared: frame::Shared::default(),
             order: Order::default(),
+            stub: None,
         }
     }
 

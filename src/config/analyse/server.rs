@@ -11,7 +11,7 @@ use super::template::Piece;
 use super::{Analyser, Outcome, emerg, invalid_parameter, not_implemented, warn};
 use crate::config::diagnostics::Diagnostic;
 use crate::config::lexer::Word;
-use crate::config::model::{ListenAddress, ListenOptions, SlotSource};
+use crate::config::model::{ListenAddress, ListenOptions, SlotSource, TcpKeepalive};
 use crate::config::names::nearest;
 use crate::config::net::{self, Want};
 use crate::config::parser::Directive;
@@ -72,6 +72,8 @@ struct Asked {
     default_server: Option<Span>,
     set: bool,
     options: ListenOptions,
+    /// Something that nginx takes no notice of.
+    ignored: Option<Diagnostic>,
 }
 
 impl Default for Asked {
@@ -79,11 +81,15 @@ impl Default for Asked {
         Self {
             default_server: None,
             set: false,
+            ignored: None,
             options: ListenOptions {
                 backlog: BACKLOG,
                 reuseport: false,
                 ipv6only: true,
                 wildcard: false,
+                rcvbuf: None,
+                sndbuf: None,
+                keepalive: None,
             },
         }
     }
@@ -115,6 +121,9 @@ pub fn listen(analyser: &mut Analyser, directive: &Directive) -> Outcome {
     for word in directive.args.iter().skip(1) {
         parameter(directive, word, &mut asked)?;
     }
+    if let Some(found) = asked.ignored.take() {
+        analyser.report(found, directive.end);
+    }
     for (address, _) in url.addresses {
         analyser.add_listen(directive, id, address, &asked, word.span)?;
     }
@@ -128,6 +137,15 @@ fn parameter(directive: &Directive, word: &Word, asked: &mut Asked) -> Outcome {
     };
     if word.is("default_server") || word.is("default") {
         asked.default_server = Some(word.span);
+        return Ok(());
+    }
+    if text.starts_with(b"accept_filter=") {
+        // nginx calls it an emergency, and goes on.
+        let message = format!(
+            "accept filters \"{}\" are not supported on this platform, ignored",
+            word.text()
+        );
+        asked.ignored = Some(warn(directive, message).at(word.span));
         return Ok(());
     }
     if word.is("ssl") || word.is("http2") || word.is("proxy_protocol") {
@@ -153,26 +171,26 @@ fn parameter(directive: &Directive, word: &Word, asked: &mut Asked) -> Outcome {
     } else if word.is("reuseport") {
         asked.options.reuseport = true;
     } else if let Some(rest) = text.strip_prefix(b"rcvbuf=") {
-        if values::size(rest).is_none() {
-            return invalid("rcvbuf");
+        match values::size(rest).map(usize::try_from) {
+            Some(Ok(size)) => asked.options.rcvbuf = Some(size),
+            _ => return invalid("rcvbuf"),
         }
     } else if let Some(rest) = text.strip_prefix(b"sndbuf=") {
-        if values::size(rest).is_none() {
-            return invalid("sndbuf");
+        match values::size(rest).map(usize::try_from) {
+            Some(Ok(size)) => asked.options.sndbuf = Some(size),
+            _ => return invalid("sndbuf"),
         }
     } else if let Some(rest) = text.strip_prefix(b"fastopen=") {
         if values::number(rest).is_none() {
             return invalid("fastopen");
         }
     } else if let Some(rest) = text.strip_prefix(b"so_keepalive=") {
-        if !keepalive(rest) {
+        let keepalive = keepalive(rest).ok_or_else(|| {
             let value = String::from_utf8_lossy(rest).into_owned();
-            return Err(emerg(
-                directive,
-                format!("invalid so_keepalive value: \"{value}\""),
-            )
-            .at(word.span));
-        }
+            let message = format!("invalid so_keepalive value: \"{value}\"");
+            emerg(directive, message).at(word.span)
+        })?;
+        asked.options.keepalive = Some(keepalive);
     } else if !word.is("bind") && !word.is("deferred") {
         const KNOWN: [&str; 6] = [
             "default_server",
@@ -193,28 +211,29 @@ fn parameter(directive: &Directive, word: &Word, asked: &mut Asked) -> Outcome {
 }
 
 /// `on`, `off` or `IDLE:INTERVAL:COUNT` with at least one of the three.
-fn keepalive(text: &[u8]) -> bool {
+fn keepalive(text: &[u8]) -> Option<TcpKeepalive> {
+    let mut read = TcpKeepalive {
+        on: text != b"off",
+        ..TcpKeepalive::default()
+    };
     if text == b"on" || text == b"off" {
-        return true;
+        return Some(read);
     }
     let mut parts = text.splitn(3, |&b| b == b':');
-    let mut some = false;
-    for index in 0..3 {
-        let part = parts.next().unwrap_or_default();
-        if part.is_empty() {
-            continue;
-        }
-        let value = if index < 2 {
-            values::sec(part).map(|t| t.as_secs())
-        } else {
-            values::number(part)
-        };
-        match value {
-            Some(value) => some |= value > 0,
-            None => return false,
-        }
+    let mut next = || parts.next().filter(|part| !part.is_empty());
+    let (idle, interval, count) = (next(), next(), next());
+    if let Some(text) = idle {
+        read.idle = Some(values::sec(text)?).filter(|time| !time.is_zero());
     }
-    some
+    if let Some(text) = interval {
+        read.interval = Some(values::sec(text)?).filter(|time| !time.is_zero());
+    }
+    if let Some(text) = count {
+        let count = u32::try_from(values::number(text)?).ok()?;
+        read.count = Some(count).filter(|&count| count > 0);
+    }
+    let some = read.idle.is_some() || read.interval.is_some() || read.count.is_some();
+    some.then_some(read)
 }
 
 impl Analyser {

@@ -35,10 +35,7 @@ fn line(analyser: &mut Analyser, directive: &Directive) -> Outcome {
                 "invalid number of arguments in \"include\" directive",
             ));
         }
-        for (_, tree) in include::files(analyser, directive)? {
-            analyser.included(directive, &tree, lines);
-        }
-        return Ok(());
+        return include::each(analyser, directive, lines);
     }
     let mime = &directive.name.value;
     for word in &directive.args {

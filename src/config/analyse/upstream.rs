@@ -6,7 +6,7 @@ use bytes::Bytes;
 
 use super::frame::{Frame, UpstreamDraft};
 use super::http::close_of;
-use super::{Analyser, Outcome, duplicate, emerg, invalid_parameter, not_implemented};
+use super::{Analyser, Outcome, duplicate, emerg, invalid_parameter, not_implemented, warn};
 use crate::config::diagnostics::{Diagnostic, Place};
 use crate::config::model::Peer;
 use crate::config::names::nearest;
@@ -154,6 +154,7 @@ pub fn server(analyser: &mut Analyser, directive: &Directive) -> Outcome {
         fail_timeout: Duration::from_secs(10),
         backup: false,
         down: false,
+        stands_for: None,
         span: word.span,
     };
     for word in directive.args.iter().skip(1) {
@@ -199,7 +200,26 @@ pub fn server(analyser: &mut Analyser, directive: &Directive) -> Outcome {
         default_port: 80,
         ..Want::default()
     };
-    let url = net::parse(&word.value, want).map_err(|reason| {
+    let stub = analyser.stub.filter(|_| {
+        let read = net::parse(&word.value, want);
+        read.is_err_and(|reason| reason == "host not found")
+    });
+    if let Some(address) = stub {
+        let found = warn(
+            directive,
+            format!("host not found in upstream \"{}\"", word.text()),
+        );
+        let found = found
+            .at(word.span)
+            .label(format!("{address}, the demo backend, answers in its place"));
+        analyser.report(found, directive.end);
+        peer.stands_for = Some(word.text().into_owned());
+    }
+    let text = match stub {
+        Some(address) => Bytes::from(address.to_string()),
+        None => word.value.clone(),
+    };
+    let url = net::parse(&text, want).map_err(|reason| {
         let found = emerg(
             directive,
             format!("{reason} in upstream \"{}\"", word.text()),

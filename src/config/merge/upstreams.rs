@@ -6,7 +6,7 @@ use std::time::Duration;
 use super::Merge;
 use crate::config::analyse::frame::{Set, UpstreamDraft, Value};
 use crate::config::analyse::http::RANK_UPSTREAM;
-use crate::config::diagnostics::{Diagnostic, Place};
+use crate::config::diagnostics::{Diagnostic, Place, Severity};
 use crate::config::model::{Keepalive, ListenAddress, Peer, Upstream};
 use crate::config::names::nearest;
 use crate::config::net;
@@ -71,12 +71,25 @@ impl Merge<'_> {
         blocks: &[String],
     ) -> Vec<Peer> {
         let mut addresses = draft.addresses.clone();
+        let mut stands_for = None;
         if addresses.is_empty() {
             match net::resolve(&draft.host) {
                 Ok(found) => addresses.extend(found.into_iter().map(|ip| {
                     let address = std::net::SocketAddr::new(ip, draft.port);
                     (ListenAddress::Inet(address), address.to_string())
                 })),
+                Err(reason) if self.analyser.stub.is_some() => {
+                    let shown = format!("{name}:{}", draft.port);
+                    if let Some(stub) = self.analyser.stub {
+                        let mut found = self.of(draft, &format!("{reason} in upstream \"{name}\""));
+                        found.severity = Severity::Warn;
+                        let found =
+                            found.label(format!("{stub}, the demo backend, answers in its place"));
+                        self.report(RANK_UPSTREAM, found);
+                        addresses.push((ListenAddress::Inet(stub), stub.to_string()));
+                    }
+                    stands_for = Some(shown);
+                }
                 Err(reason) => {
                     let found = self
                         .of(draft, &format!("{reason} in upstream \"{name}\""))
@@ -97,6 +110,7 @@ impl Merge<'_> {
             fail_timeout: Duration::from_secs(10),
             backup: false,
             down: false,
+            stands_for: stands_for.clone(),
             span: draft.span,
         };
         addresses.into_iter().map(peer).collect()

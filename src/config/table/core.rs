@@ -34,10 +34,8 @@ const CORE_ROWS: &[Row] = &[
         .differs("The workers are threads of one process."),
     row("debug_points", MAIN, ONE, Enum(&["stop", "abort"])).accepted(),
     row("user", MAIN, ONE_TWO, Custom).done(main::user),
-    row("worker_priority", MAIN, ONE, Custom).accepted(),
-    row("worker_cpu_affinity", MAIN, SOME, Custom)
-        .accepted()
-        .differs("The masks are not looked at."),
+    row("worker_priority", MAIN, ONE, Custom).accepted_by(main::worker_priority),
+    row("worker_cpu_affinity", MAIN, SOME, Custom).accepted_by(main::worker_cpu_affinity),
     row("worker_rlimit_nofile", MAIN, ONE, Number).accepted(),
     row("worker_rlimit_core", MAIN, ONE, Offset).accepted(),
     row("worker_shutdown_timeout", MAIN, ONE, Msec).accepted(),
@@ -66,7 +64,8 @@ const OPENSSL_ROWS: &[Row] = &[row("ssl_engine", MAIN, ONE, Custom)
 
 const REGEX_ROWS: &[Row] = &[row("pcre_jit", MAIN, ONE, Flag).default("off").accepted()];
 
-const THREAD_POOL_ROWS: &[Row] = &[row("thread_pool", MAIN, TWO_THREE, Custom).accepted()];
+const THREAD_POOL_ROWS: &[Row] =
+    &[row("thread_pool", MAIN, TWO_THREE, Custom).accepted_by(main::thread_pool)];
 
 const EVENTS_ROWS: &[Row] = &[row("events", MAIN, NONE, Custom).block().done(main::events)];
 

@@ -2,7 +2,7 @@
 
 use super::Row;
 use super::prelude::*;
-use crate::config::analyse::{access, core, files, geo, map, rewrite, upstream};
+use crate::config::analyse::{access, core, files, geo, map, rewrite, tls, upstream};
 
 pub const MODULES: &[Module] = &[
     ("ngx_http_upstream_module", UPSTREAM_ROWS),
@@ -41,13 +41,13 @@ const V2_ROWS: &[Row] = &[
     row("http2_pool_size", HTTP | SRV, ONE, Size).accepted(),
     row("http2_max_concurrent_streams", HTTP | SRV, ONE, Number).accepted(),
     row("http2_max_concurrent_pushes", HTTP | SRV, ONE, Number).accepted(),
-    row("http2_max_requests", HTTP | SRV, ONE, Custom).accepted(),
-    row("http2_max_field_size", HTTP | SRV, ONE, Custom).accepted(),
-    row("http2_max_header_size", HTTP | SRV, ONE, Custom).accepted(),
+    row("http2_max_requests", HTTP | SRV, ONE, Custom).accepted_by(tls::obsolete),
+    row("http2_max_field_size", HTTP | SRV, ONE, Custom).accepted_by(tls::obsolete),
+    row("http2_max_header_size", HTTP | SRV, ONE, Custom).accepted_by(tls::obsolete),
     row("http2_body_preread_size", HTTP | SRV, ONE, Size).accepted(),
     row("http2_streams_index_size", HTTP | SRV, ONE, Number).accepted_by(core::power_of_two),
-    row("http2_recv_timeout", HTTP | SRV, ONE, Custom).accepted(),
-    row("http2_idle_timeout", HTTP | SRV, ONE, Custom).accepted(),
+    row("http2_recv_timeout", HTTP | SRV, ONE, Custom).accepted_by(tls::obsolete),
+    row("http2_idle_timeout", HTTP | SRV, ONE, Custom).accepted_by(tls::obsolete),
     row("http2_chunk_size", ALL, ONE, Size)
         .default("8k")
         .accepted(),

@@ -83,8 +83,9 @@ const PROXY_ROWS: &[Row] = &[
     row("proxy_cache", ALL, ONE, Custom).default("off"),
     row("proxy_cache_key", ALL, ONE, Custom),
     row("proxy_cache_path", HTTP, TWO_MORE, Custom),
-    row("proxy_cache_bypass", ALL, SOME, Templates),
-    row("proxy_no_cache", ALL, SOME, Templates),
+    // These two choose what a cache does, and there is none.
+    row("proxy_cache_bypass", ALL, SOME, Templates).accepted(),
+    row("proxy_no_cache", ALL, SOME, Templates).accepted(),
     row("proxy_cache_valid", ALL, SOME, Custom),
     row("proxy_cache_min_uses", ALL, ONE, Number),
     row("proxy_cache_max_range_offset", ALL, ONE, Offset),

@@ -2,11 +2,12 @@
 
 use super::Row;
 use super::prelude::*;
+use crate::config::analyse::tls;
 
 pub const MODULES: &[Module] = &[("ngx_http_ssl_module", SSL_ROWS)];
 
 const SSL_ROWS: &[Row] = &[
-    row("ssl", HTTP | SRV, ONE, Custom),
+    row("ssl", HTTP | SRV, ONE, Custom).accepted_by(tls::ssl),
     row("ssl_certificate", HTTP | SRV, ONE, Texts)
         .accepted()
         .differs("The file is not opened, and no key has to stand beside it."),

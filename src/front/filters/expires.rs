@@ -5,6 +5,7 @@ use jiff::civil::Time;
 use jiff::{Timestamp, ToSpan};
 
 use crate::config::filters::Expires;
+use crate::front::filter::note_sent_fields;
 use crate::front::reply::Reply;
 use crate::front::request::Request;
 use crate::front::variables;
@@ -15,6 +16,7 @@ pub(super) fn apply(r: &Request, reply: &mut Reply) {
     let evaluated = match &r.location.filters.expires {
         Expires::Off => return,
         Expires::Variable { value, modified } => {
+            note_sent_fields(r, reply, value);
             // A value that is none leaves the answer as it is.
             match Expires::parse(&variables::evaluate(value, r), *modified) {
                 Ok(Expires::Off) | Err(_) => return,

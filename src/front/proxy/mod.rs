@@ -178,6 +178,10 @@ async fn look_up(r: &mut Request, host: &Bytes, port: u16) -> Result<Arc<Upstrea
     match answer {
         Some(Ok(addresses)) => Ok(target::found(r, host, addresses)),
         Some(Err(reason)) => {
+            if let Some(stub) = r.model.stub {
+                let name = format!("{name}:{port}");
+                return Ok(target::standing_for(r, host, name, stub));
+            }
             let message = format!("{name} could not be resolved ({reason})");
             log::error(r, LogLevel::Error, &message);
             Err(Flow::Status(502))

@@ -24,6 +24,8 @@ pub struct UpstreamState {
     /// `$upstream_addr`: the peer, or the upstream's name where no peer could be chosen. `None` parts the tries of one
     /// location from those of the next.
     pub peer: Option<String>,
+    /// The upstream in whose place it was asked (`--stub-upstreams`).
+    pub stands_for: Option<String>,
     /// 0 while there is none.
     pub status: u16,
     pub connect_time: Option<Duration>,

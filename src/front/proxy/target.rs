@@ -109,7 +109,7 @@ fn dynamic(r: &mut Request, url: &Bytes) -> Result<(Whom, Target), u16> {
     });
     let whom = match (known, read.addresses.into_iter().next()) {
         (Some(upstream), _) => Whom::Upstream(upstream.clone()),
-        (None, Some(address)) => Whom::Upstream(made(r, &read.host, vec![address])),
+        (None, Some(address)) => Whom::Upstream(made(r, &read.host, vec![address], None)),
         (None, None) => Whom::Name {
             host: read.host,
             port: read.port,
@@ -121,11 +121,22 @@ fn dynamic(r: &mut Request, url: &Bytes) -> Result<(Whom, Target), u16> {
 /// The upstream of addresses that were found for a name.
 pub fn found(r: &Request, host: &Bytes, addresses: Vec<SocketAddr>) -> Arc<Upstream> {
     let named = |address: SocketAddr| (ListenAddress::Inet(address), address.to_string());
-    made(r, host, addresses.into_iter().map(named).collect())
+    made(r, host, addresses.into_iter().map(named).collect(), None)
+}
+
+/// The upstream of the demo backend's address, for a name that has none.
+pub fn standing_for(r: &Request, host: &Bytes, name: String, stub: SocketAddr) -> Arc<Upstream> {
+    let address = (ListenAddress::Inet(stub), stub.to_string());
+    made(r, host, vec![address], Some(name))
 }
 
 /// An upstream for one request; nothing is remembered of how its peers do.
-fn made(r: &Request, host: &Bytes, addresses: Vec<(ListenAddress, String)>) -> Arc<Upstream> {
+fn made(
+    r: &Request,
+    host: &Bytes,
+    addresses: Vec<(ListenAddress, String)>,
+    stands_for: Option<String>,
+) -> Arc<Upstream> {
     let span = r.location.span;
     let peer = |(address, name)| Peer {
         name,
@@ -135,6 +146,7 @@ fn made(r: &Request, host: &Bytes, addresses: Vec<(ListenAddress, String)>) -> A
         fail_timeout: std::time::Duration::from_secs(10),
         backup: false,
         down: false,
+        stands_for: stands_for.clone(),
         span,
     };
     Arc::new(Upstream {

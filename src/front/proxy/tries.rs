@@ -146,6 +146,7 @@ pub async fn try_peers(
 fn unasked(r: &Request, peer: &Peer) -> Flow {
     r.upstreams.tries.borrow_mut().push(UpstreamState {
         peer: Some(peer.name.clone()),
+        stands_for: peer.stands_for.clone(),
         ..UpstreamState::default()
     });
     Flow::Silent(0)
@@ -266,6 +267,7 @@ fn start(
     };
     r.upstreams.tries.borrow_mut().push(UpstreamState {
         peer: Some(peer.name.clone()),
+        stands_for: peer.stands_for.clone(),
         ..UpstreamState::default()
     });
     let upstreams = &r.worker.upstreams;

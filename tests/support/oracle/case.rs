@@ -17,7 +17,7 @@ pub struct Case {
     pub config: String,
     /// The folder copied into the prefix, if there is one.
     pub files: Option<PathBuf>,
-    /// The texts of the files in it that the configuration may include: `*.conf` and `*.inc`.
+    /// The texts of the files in it that the configuration may include: `*.conf`, `*.inc` and `sites-enabled/*`.
     includes: Vec<String>,
     /// Where nginx's answers are recorded.
     pub expected: PathBuf,
@@ -312,8 +312,14 @@ impl Case {
 
 /// Whether a file is part of the configuration, so that names in it are replaced.
 pub fn is_include(path: &Path) -> bool {
-    path.extension()
-        .is_some_and(|extension| extension == "conf" || extension == "inc")
+    let by_name = path
+        .extension()
+        .is_some_and(|extension| extension == "conf" || extension == "inc");
+    // Debian's sites have no ending.
+    by_name
+        || path
+            .parent()
+            .is_some_and(|folder| folder.ends_with("sites-enabled"))
 }
 
 fn read_includes(folder: &Path, into: &mut Vec<String>) -> Result<(), OracleError> {

@@ -194,6 +194,10 @@ pub fn frame(case: &Case) -> String {
         ("MAIN".to_string(), main),
         ("HTTP".to_string(), temp + log),
         ("USER".to_string(), user.to_string()),
+        (
+            "MIME".to_string(),
+            concat!(env!("CARGO_MANIFEST_DIR"), "/lab/mime.types").to_string(),
+        ),
     ];
     bytes::expand(&case.config, &names)
 }
