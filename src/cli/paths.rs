@@ -25,6 +25,8 @@ pub struct Places {
     pub prefix: PathBuf,
     /// As it was named, or the built-in `lab/nginx.conf`.
     pub file: PathBuf,
+    /// What of the lab `file` is; the lesson in nginx mode.
+    pub current: Current,
 }
 
 impl Places {
@@ -51,6 +53,7 @@ impl Places {
             root: prefix.clone(),
             prefix,
             file,
+            current: Current::Lesson,
         })
     }
 
@@ -68,6 +71,7 @@ impl Places {
             root: root.to_owned(),
             prefix,
             file,
+            current: current.clone(),
         }
     }
 
