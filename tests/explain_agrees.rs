@@ -8,6 +8,7 @@
 #[allow(dead_code)]
 mod oracle;
 
+use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -444,24 +445,13 @@ impl Lab {
             program: "explain".into(),
             what,
         };
-        let at = self
-            .model
-            .listens
-            .iter()
-            .enumerate()
-            .find_map(|(i, l)| match l.address {
-                ListenAddress::Inet(address) if address.port() == port => Some((i, address)),
-                _ => None,
-            });
-        let (listen, mut local) = at.ok_or_else(|| failed(format!("nothing listens on {port}")))?;
-        if local.ip().is_unspecified() {
-            local.set_ip([127, 0, 0, 1].into());
-        }
+        let at = self.model.reached([127, 0, 0, 1].into(), port);
+        let at = at.ok_or_else(|| failed(format!("nothing listens on {port}")))?;
         let question = Question {
-            listen,
+            listen: at.listen,
             raw: raw.to_vec(),
-            peer: ([127, 0, 0, 1], 50000).into(),
-            local,
+            peer: SocketAddr::new(at.peer.ip(), 50000),
+            local: at.local,
             product: Product::new("nginx/1.22.1"),
         };
         actix_rt::System::new()

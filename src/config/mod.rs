@@ -21,6 +21,7 @@ mod paths;
 pub mod prefix;
 pub mod proxying;
 pub mod quick_map;
+pub mod reach;
 pub mod regex;
 pub mod render;
 pub mod source;

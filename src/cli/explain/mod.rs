@@ -3,7 +3,7 @@
 mod request;
 mod text;
 
-use std::net::{IpAddr, Ipv4Addr, SocketAddr};
+use std::net::SocketAddr;
 use std::process::ExitCode;
 use std::sync::Arc;
 
@@ -64,12 +64,12 @@ pub fn run(
     load: &LoadOptions,
 ) -> Result<ExitCode, CliError> {
     let model = Arc::new(super::serve::load_model(load, arguments.colours())?);
-    let Wanted { listen, local, raw } = request::make(wanted, &model).map_err(CliError::Explain)?;
+    let Wanted { reached, raw } = request::make(wanted, &model).map_err(CliError::Explain)?;
     let question = Question {
-        listen,
+        listen: reached.listen,
         raw,
-        peer: SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), CLIENT_PORT),
-        local,
+        peer: SocketAddr::new(reached.peer.ip(), CLIENT_PORT),
+        local: reached.local,
         product: arguments
             .product
             .as_deref()

@@ -1,18 +1,16 @@
 //! The request that is explained: the bytes that curl would send, and the address that they would go to.
 
 use std::io::Read;
-use std::net::{IpAddr, Ipv4Addr, SocketAddr};
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 
 use crate::config::model::{Listen, ListenAddress, Model};
+use crate::config::reach::Reached;
 
 use super::ExplainArguments;
 
 /// A request and where it goes.
 pub struct Wanted {
-    /// Index of the listen.
-    pub listen: usize,
-    /// The address connected to.
-    pub local: SocketAddr,
+    pub reached: Reached,
     pub raw: Vec<u8>,
 }
 
@@ -33,7 +31,8 @@ struct Url<'a> {
 pub fn make(wanted: &ExplainArguments, model: &Model) -> Result<Wanted, String> {
     let url = wanted.url.as_deref().map(parse).transpose()?;
     let authority = url.as_ref().and_then(|url| url.authority);
-    let (listen, local) = address(authority, model)?;
+    let reached = reached(authority, model)?;
+    let local = reached.local;
     let raw = match (&wanted.raw, url) {
         (Some(file), _) => read(file)?,
         (None, Some(url)) => {
@@ -49,7 +48,7 @@ pub fn make(wanted: &ExplainArguments, model: &Model) -> Result<Wanted, String> 
         }
         (None, None) => return Err("name a URL, such as /api/users".to_owned()),
     };
-    Ok(Wanted { listen, local, raw })
+    Ok(Wanted { reached, raw })
 }
 
 fn host(name: &str, port: u16) -> String {
@@ -110,72 +109,56 @@ fn parse(text: &str) -> Result<Url<'_>, String> {
     })
 }
 
-/// The listen that a connection to the host and port of a URL reaches; the first where there is none.
-fn address(authority: Option<&str>, model: &Model) -> Result<(usize, SocketAddr), String> {
-    let inet = |listen: &Listen| match listen.address {
-        ListenAddress::Inet(address) => Some(address),
-        ListenAddress::Unix(_) => None,
-    };
-    let all = || {
-        model
-            .listens
-            .iter()
-            .enumerate()
-            .filter_map(|(i, l)| Some((i, inet(l)?)))
-    };
+/// What a connection to the host and port of a URL reaches; the first `listen` where there is no URL.
+fn reached(authority: Option<&str>, model: &Model) -> Result<Reached, String> {
+    let all: Vec<SocketAddr> = model.listens.iter().filter_map(inet).collect();
     let (ip, port) = match authority {
-        None => match all().next() {
-            Some((i, address)) => return Ok((i, reached(address, None))),
+        None => match all.first() {
+            Some(first) => (None, first.port()),
             None => return Err("the file has no `listen`: nothing can be asked".to_owned()),
         },
         Some(authority) => split(authority)?,
     };
-    let on_port: Vec<_> = all()
-        .filter(|(_, address)| address.port() == port)
-        .collect();
-    let looked_for = ip.unwrap_or(IpAddr::V4(Ipv4Addr::LOCALHOST));
-    let exact = on_port
-        .iter()
-        .find(|(_, address)| address.ip() == looked_for);
-    let wildcard = || {
-        let fits = |ip: IpAddr| ip.is_unspecified() && ip.is_ipv4() == looked_for.is_ipv4();
-        on_port.iter().find(|(_, address)| fits(address.ip()))
+    let localhost = IpAddr::V4(Ipv4Addr::LOCALHOST);
+    // A name may lead to any address: without asking DNS, this machine's, else the first on that port.
+    let named = || {
+        let first = all
+            .iter()
+            .find(|at| ip.is_none() && at.port() == port)?
+            .ip();
+        let somewhere = match first {
+            IpAddr::V6(ip) if ip.is_unspecified() => IpAddr::V6(Ipv6Addr::LOCALHOST),
+            ip => ip,
+        };
+        model.reached(somewhere, port)
     };
-    // A name may lead to any address: without asking DNS, the first on that port.
-    let named = || on_port.first().filter(|_| ip.is_none());
-    match exact.or_else(wildcard).or_else(named) {
-        Some((i, address)) => Ok((*i, reached(*address, ip))),
-        None => {
-            let there: Vec<String> = all().map(|(_, address)| address.to_string()).collect();
-            let asked = authority.unwrap_or_default();
-            let port_80 = if asked.ends_with(&format!(":{port}")) {
-                ""
-            } else {
-                " (an address without a port means 80)"
-            };
-            let path = if asked.contains(':') || asked == "localhost" {
-                String::new()
-            } else {
-                format!(". Is it a path? It begins with a slash: /{asked}")
-            };
-            Err(format!(
-                "no server listens for {asked}{port_80}: the file listens on {}{path}",
-                there.join(", ")
-            ))
-        }
+    let found = model.reached(ip.unwrap_or(localhost), port).or_else(named);
+    found.ok_or_else(|| nothing_listens(authority.unwrap_or_default(), port, &all))
+}
+
+fn inet(listen: &Listen) -> Option<SocketAddr> {
+    match listen.address {
+        ListenAddress::Inet(address) => Some(address),
+        ListenAddress::Unix(_) => None,
     }
 }
 
-/// The address that a client reaches: of a wildcard, the one that it asked for.
-fn reached(address: SocketAddr, ip: Option<IpAddr>) -> SocketAddr {
-    if !address.ip().is_unspecified() {
-        return address;
-    }
-    let loopback = match address.ip() {
-        IpAddr::V4(_) => IpAddr::V4(Ipv4Addr::LOCALHOST),
-        IpAddr::V6(_) => IpAddr::V6(std::net::Ipv6Addr::LOCALHOST),
+fn nothing_listens(asked: &str, port: u16, all: &[SocketAddr]) -> String {
+    let there: Vec<String> = all.iter().map(SocketAddr::to_string).collect();
+    let port_80 = if asked.ends_with(&format!(":{port}")) {
+        ""
+    } else {
+        " (an address without a port means 80)"
     };
-    SocketAddr::new(ip.unwrap_or(loopback), address.port())
+    let path = if asked.contains(':') || asked == "localhost" {
+        String::new()
+    } else {
+        format!(". Is it a path? It begins with a slash: /{asked}")
+    };
+    format!(
+        "no server listens for {asked}{port_80}: the file listens on {}{path}",
+        there.join(", ")
+    )
 }
 
 /// The address, where the host is one, and the port.
