@@ -37,7 +37,7 @@ pub async fn send(connection: &Rc<Connection>, answer: &mut Answer) -> Outcome {
     } else {
         Bytes::from([&answer.interim[..], &answer.head[..]].concat())
     };
-    // Bytes that arrive with time take their turn once there are some.
+    // Bytes that arrive with time have their turn once all are there.
     if !matches!(answer.body, Body::Stream(_)) {
         take_turns().await;
     }
@@ -341,12 +341,13 @@ async fn send_stream(
         spilled: false,
         pulled: None,
     };
-    let ready = std::future::poll_fn(|cx| {
+    let is_whole = std::future::poll_fn(|cx| {
         let pulled = flow.pull(false, stream.as_mut(), cx);
         flow.pulled = Some(pulled);
-        Poll::Ready(flow.has_output(stream.eager()))
+        // A long body does not wait: its buffers would be held by many connections at once.
+        Poll::Ready(flow.source == Source::Ended)
     });
-    if ready.await {
+    if is_whole.await {
         take_turns().await;
     }
     let end =
