@@ -444,15 +444,13 @@ impl Lab {
             program: "explain".into(),
             what,
         };
-        let at = self
-            .model
-            .listens
-            .iter()
-            .enumerate()
-            .find_map(|(i, l)| match l.address {
-                ListenAddress::Inet(address) if address.port() == port => Some((i, address)),
-                _ => None,
-            });
+        let listens = self.model.listens.iter().enumerate();
+        let on_port = listens.filter_map(|(i, l)| match l.address {
+            ListenAddress::Inet(address) if address.port() == port => Some((i, address)),
+            _ => None,
+        });
+        // Clients connect to 127.0.0.1: its own listen comes before a wildcard.
+        let at = on_port.min_by_key(|(_, address)| !address.ip().is_loopback());
         let (listen, mut local) = at.ok_or_else(|| failed(format!("nothing listens on {port}")))?;
         if local.ip().is_unspecified() {
             local.set_ip([127, 0, 0, 1].into());
