@@ -8,6 +8,7 @@
 #[allow(dead_code)]
 mod oracle;
 
+use std::net::{IpAddr, Ipv4Addr};
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -452,13 +453,18 @@ impl Lab {
         // Clients connect to 127.0.0.1: its own listen comes before a wildcard.
         let at = on_port.min_by_key(|(_, address)| !address.ip().is_loopback());
         let (listen, mut local) = at.ok_or_else(|| failed(format!("nothing listens on {port}")))?;
+        // A socket of IPv6 sees an IPv4 client by its address in IPv6.
+        let client: IpAddr = match local.is_ipv6() {
+            true => Ipv4Addr::LOCALHOST.to_ipv6_mapped().into(),
+            false => Ipv4Addr::LOCALHOST.into(),
+        };
         if local.ip().is_unspecified() {
-            local.set_ip([127, 0, 0, 1].into());
+            local.set_ip(client);
         }
         let question = Question {
             listen,
             raw: raw.to_vec(),
-            peer: ([127, 0, 0, 1], 50000).into(),
+            peer: (client, 50000).into(),
             local,
             product: Product::new("nginx/1.22.1"),
         };
