@@ -126,7 +126,7 @@ pub fn bind_backends(
         let own = ListenAddress::Inet(address);
         let of_the_file = bound.iter().any(|front| front.address == own);
         match bind_backend(name.as_deref(), address) {
-            Err(_) if of_the_file => Err(CliError::Taken(format!(
+            Err(_) if of_the_file && name.is_none() => Err(CliError::Taken(format!(
                 "proxy-lab: {file} listens on {address}, which is the backend's address.\n\
                  Write another port behind `listen` in {file}, such as 3000."
             ))),
