@@ -52,7 +52,8 @@ const CORE_ROWS: &[Row] = &[
 
 const ERRLOG_ROWS: &[Row] = &[row("error_log", MAIN, SOME, Custom)
     .default("logs/error.log error")
-    .done(log::main_error_log)];
+    .done(log::main_error_log)
+    .differs("`syslog:` and `memory:` are refused.")];
 
 const CONF_ROWS: &[Row] = &[row(
     "include",
