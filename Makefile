@@ -30,7 +30,8 @@ test: toolchain ## run the project's tests
 # The lab beside nginx, by cases and by chance; the README's commands under nginx; the course, proved;
 # the pages in Chromium; a minute of random input for the parsers.
 verify: toolchain ## compare with real nginx 1.22.1, byte by byte; a browser; a minute of fuzzing
-	$(CARGO) test --locked --features verify --test differential --test random --test config_under_nginx
+	$(CARGO) test --locked --features verify --test differential --test random --test config_under_nginx \
+	    --test uris_under_nginx
 	$(CARGO) test --locked --features verify --test proofs
 	$(CARGO) test --locked --features verify --test lesson_under_nginx --test browser
 	$(CARGO) test --locked --features verify --test course real_nginx

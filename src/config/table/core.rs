@@ -27,14 +27,18 @@ const CORE_ROWS: &[Row] = &[
     row("pid", MAIN, ONE, Text)
         .default("logs/nginx.pid")
         .value(),
-    row("lock_file", MAIN, ONE, Text).accepted(),
+    row("lock_file", MAIN, ONE, Text)
+        .default("logs/nginx.lock")
+        .accepted(),
     row("worker_processes", MAIN, ONE, Custom)
         .default("1")
         .done(main::worker_processes)
         .differs("The workers are threads of one process."),
     row("debug_points", MAIN, ONE, Enum(&["stop", "abort"])).accepted(),
     row("user", MAIN, ONE_TWO, Custom).done(main::user),
-    row("worker_priority", MAIN, ONE, Custom).accepted_by(main::worker_priority),
+    row("worker_priority", MAIN, ONE, Custom)
+        .default("0")
+        .accepted_by(main::worker_priority),
     row("worker_cpu_affinity", MAIN, SOME, Custom).accepted_by(main::worker_cpu_affinity),
     row("worker_rlimit_nofile", MAIN, ONE, Number).accepted(),
     row("worker_rlimit_core", MAIN, ONE, Offset).accepted(),
@@ -48,7 +52,8 @@ const CORE_ROWS: &[Row] = &[
 
 const ERRLOG_ROWS: &[Row] = &[row("error_log", MAIN, SOME, Custom)
     .default("logs/error.log error")
-    .done(log::main_error_log)];
+    .done(log::main_error_log)
+    .differs("`syslog:` and `memory:` are refused.")];
 
 const CONF_ROWS: &[Row] = &[row(
     "include",
@@ -87,8 +92,12 @@ const EVENT_CORE_ROWS: &[Row] = &[
 ];
 
 const EPOLL_ROWS: &[Row] = &[
-    row("epoll_events", EVENTS, ONE, Number).accepted(),
-    row("worker_aio_requests", EVENTS, ONE, Number).accepted(),
+    row("epoll_events", EVENTS, ONE, Number)
+        .default("512")
+        .accepted(),
+    row("worker_aio_requests", EVENTS, ONE, Number)
+        .default("32")
+        .accepted(),
 ];
 
 const MODULE_ROWS: &[Row] = &[row("http", MAIN, NONE, Custom).block().done(http::block)];

@@ -30,19 +30,23 @@ const GZIP_FILTER_ROWS: &[Row] = &[
         .value(),
     row("gzip_window", ALL, ONE, Size).done(core::gzip_window),
     row("gzip_hash", ALL, ONE, Size).done(core::gzip_hash),
-    row("postpone_gzipping", ALL, ONE, Size).value(),
-    row("gzip_no_buffer", ALL, ONE, Flag).accepted(),
+    row("postpone_gzipping", ALL, ONE, Size)
+        .default("0")
+        .value(),
+    row("gzip_no_buffer", ALL, ONE, Flag)
+        .default("off")
+        .accepted(),
     row("gzip_min_length", ALL, ONE, Size).default("20").value(),
 ];
 
 const SSI_FILTER_ROWS: &[Row] = &[
-    row("ssi", ALL | LIF, ONE, Flag),
-    row("ssi_silent_errors", ALL, ONE, Flag),
+    row("ssi", ALL | LIF, ONE, Flag).default("off"),
+    row("ssi_silent_errors", ALL, ONE, Flag).default("off"),
     row("ssi_ignore_recycled_buffers", ALL, ONE, Flag),
-    row("ssi_min_file_chunk", ALL, ONE, Size),
-    row("ssi_value_length", ALL, ONE, Size),
-    row("ssi_types", ALL, SOME, Custom),
-    row("ssi_last_modified", ALL, ONE, Flag),
+    row("ssi_min_file_chunk", ALL, ONE, Size).default("1k"),
+    row("ssi_value_length", ALL, ONE, Size).default("255"),
+    row("ssi_types", ALL, SOME, Custom).default("text/html"),
+    row("ssi_last_modified", ALL, ONE, Flag).default("off"),
 ];
 
 const CHARSET_FILTER_ROWS: &[Row] = &[
@@ -64,7 +68,7 @@ const CHARSET_FILTER_ROWS: &[Row] = &[
 const ADDITION_FILTER_ROWS: &[Row] = &[
     row("add_before_body", ALL, ONE, Text),
     row("add_after_body", ALL, ONE, Text),
-    row("addition_types", ALL, SOME, Custom),
+    row("addition_types", ALL, SOME, Custom).default("text/html"),
 ];
 
 const GUNZIP_FILTER_ROWS: &[Row] = &[
@@ -86,12 +90,12 @@ const SUB_FILTER_ROWS: &[Row] = &[
 ];
 
 const USERID_FILTER_ROWS: &[Row] = &[
-    row("userid", ALL, ONE, Enum(&["off", "log", "v1", "on"])),
-    row("userid_service", ALL, ONE, Number),
-    row("userid_name", ALL, ONE, Text),
-    row("userid_domain", ALL, ONE, Text),
-    row("userid_path", ALL, ONE, Text),
-    row("userid_expires", ALL, ONE, Custom),
+    row("userid", ALL, ONE, Enum(&["off", "log", "v1", "on"])).default("off"),
+    row("userid_service", ALL, ONE, Number).default("1"),
+    row("userid_name", ALL, ONE, Text).default("uid"),
+    row("userid_domain", ALL, ONE, Text).default("none"),
+    row("userid_path", ALL, ONE, Text).default("/"),
+    row("userid_expires", ALL, ONE, Custom).default("0"),
     row(
         "userid_flags",
         ALL,
@@ -104,9 +108,10 @@ const USERID_FILTER_ROWS: &[Row] = &[
             "samesite=lax",
             "samesite=none",
         ]),
-    ),
-    row("userid_p3p", ALL, ONE, Text),
-    row("userid_mark", ALL, ONE, Custom),
+    )
+    .default("off"),
+    row("userid_p3p", ALL, ONE, Text).default("none"),
+    row("userid_mark", ALL, ONE, Custom).default("off"),
 ];
 
 const HEADERS_FILTER_ROWS: &[Row] = &[

@@ -197,7 +197,8 @@ const HTTP_CORE_ROWS: &[Row] = &[
     row("post_action", ALL | LIF, ONE, Text),
     row("error_log", ALL, SOME, Custom)
         .default("logs/error.log error")
-        .done(log::error_log),
+        .done(log::error_log)
+        .differs("`syslog:` and `memory:` are refused."),
     row("open_file_cache", ALL, ONE_TWO, Custom)
         .default("off")
         .accepted_by(core::open_file_cache),

@@ -37,22 +37,48 @@ const UPSTREAM_ROWS: &[Row] = &[
 ];
 
 const V2_ROWS: &[Row] = &[
-    row("http2_recv_buffer_size", HTTP, ONE, Size).accepted(),
-    row("http2_pool_size", HTTP | SRV, ONE, Size).accepted(),
-    row("http2_max_concurrent_streams", HTTP | SRV, ONE, Number).accepted(),
-    row("http2_max_concurrent_pushes", HTTP | SRV, ONE, Number).accepted(),
-    row("http2_max_requests", HTTP | SRV, ONE, Custom).accepted_by(tls::obsolete),
-    row("http2_max_field_size", HTTP | SRV, ONE, Custom).accepted_by(tls::obsolete),
-    row("http2_max_header_size", HTTP | SRV, ONE, Custom).accepted_by(tls::obsolete),
-    row("http2_body_preread_size", HTTP | SRV, ONE, Size).accepted(),
-    row("http2_streams_index_size", HTTP | SRV, ONE, Number).accepted_by(core::power_of_two),
-    row("http2_recv_timeout", HTTP | SRV, ONE, Custom).accepted_by(tls::obsolete),
-    row("http2_idle_timeout", HTTP | SRV, ONE, Custom).accepted_by(tls::obsolete),
+    row("http2_recv_buffer_size", HTTP, ONE, Size)
+        .default("256k")
+        .accepted(),
+    row("http2_pool_size", HTTP | SRV, ONE, Size)
+        .default("4k")
+        .accepted(),
+    row("http2_max_concurrent_streams", HTTP | SRV, ONE, Number)
+        .default("128")
+        .accepted(),
+    row("http2_max_concurrent_pushes", HTTP | SRV, ONE, Number)
+        .default("10")
+        .accepted(),
+    row("http2_max_requests", HTTP | SRV, ONE, Custom)
+        .default("1000")
+        .accepted_by(tls::obsolete),
+    row("http2_max_field_size", HTTP | SRV, ONE, Custom)
+        .default("4k")
+        .accepted_by(tls::obsolete),
+    row("http2_max_header_size", HTTP | SRV, ONE, Custom)
+        .default("16k")
+        .accepted_by(tls::obsolete),
+    row("http2_body_preread_size", HTTP | SRV, ONE, Size)
+        .default("64k")
+        .accepted(),
+    row("http2_streams_index_size", HTTP | SRV, ONE, Number)
+        .default("32")
+        .accepted_by(core::power_of_two),
+    row("http2_recv_timeout", HTTP | SRV, ONE, Custom)
+        .default("30s")
+        .accepted_by(tls::obsolete),
+    row("http2_idle_timeout", HTTP | SRV, ONE, Custom)
+        .default("3m")
+        .accepted_by(tls::obsolete),
     row("http2_chunk_size", ALL, ONE, Size)
         .default("8k")
         .accepted(),
-    row("http2_push_preload", ALL, ONE, Flag).accepted(),
-    row("http2_push", ALL, ONE, Custom).accepted(),
+    row("http2_push_preload", ALL, ONE, Flag)
+        .default("off")
+        .accepted(),
+    row("http2_push", ALL, ONE, Custom)
+        .default("off")
+        .accepted(),
 ];
 
 const GZIP_STATIC_ROWS: &[Row] = &[row("gzip_static", ALL, ONE, Enum(&["off", "on", "always"]))
@@ -65,10 +91,11 @@ const DAV_ROWS: &[Row] = &[
         ALL,
         SOME,
         Mask(&["off", "put", "delete", "mkcol", "copy", "move"]),
-    ),
-    row("create_full_put_path", ALL, ONE, Flag),
-    row("min_delete_depth", ALL, ONE, Number),
-    row("dav_access", ALL, ONE_TO_THREE, Custom),
+    )
+    .default("off"),
+    row("create_full_put_path", ALL, ONE, Flag).default("off"),
+    row("min_delete_depth", ALL, ONE, Number).default("0"),
+    row("dav_access", ALL, ONE_TO_THREE, Custom).default("user:rw"),
 ];
 
 const AUTOINDEX_ROWS: &[Row] = &[
@@ -104,7 +131,7 @@ const TRY_FILES_ROWS: &[Row] =
     &[row("try_files", SRV | LOC, TWO_MORE, Custom).done(files::try_files)];
 
 const AUTH_REQUEST_ROWS: &[Row] = &[
-    row("auth_request", ALL, ONE, Custom),
+    row("auth_request", ALL, ONE, Custom).default("off"),
     row("auth_request_set", ALL, TWO, Custom),
 ];
 
@@ -126,9 +153,10 @@ const LIMIT_CONN_ROWS: &[Row] = &[
         ALL,
         ONE,
         Enum(&["info", "notice", "warn", "error"]),
-    ),
-    row("limit_conn_status", ALL, ONE, Number),
-    row("limit_conn_dry_run", ALL, ONE, Flag),
+    )
+    .default("error"),
+    row("limit_conn_status", ALL, ONE, Number).default("503"),
+    row("limit_conn_dry_run", ALL, ONE, Flag).default("off"),
 ];
 
 const LIMIT_REQ_ROWS: &[Row] = &[
@@ -139,23 +167,28 @@ const LIMIT_REQ_ROWS: &[Row] = &[
         ALL,
         ONE,
         Enum(&["info", "notice", "warn", "error"]),
-    ),
-    row("limit_req_status", ALL, ONE, Number),
-    row("limit_req_dry_run", ALL, ONE, Flag),
+    )
+    .default("error"),
+    row("limit_req_status", ALL, ONE, Number).default("503"),
+    row("limit_req_dry_run", ALL, ONE, Flag).default("off"),
 ];
 
 const REALIP_ROWS: &[Row] = &[
     row("set_real_ip_from", ALL, ONE, Custom),
-    row("real_ip_header", ALL, ONE, Custom),
-    row("real_ip_recursive", ALL, ONE, Flag),
+    row("real_ip_header", ALL, ONE, Custom).default("X-Real-IP"),
+    row("real_ip_recursive", ALL, ONE, Flag).default("off"),
 ];
 
 const GEO_ROWS: &[Row] = &[row("geo", HTTP, ONE_TWO, Custom).block().done(geo::geo)];
 
 const MAP_ROWS: &[Row] = &[
     row("map", HTTP, TWO, Custom).block().done(map::map),
-    row("map_hash_max_size", HTTP, ONE, Number).accepted(),
-    row("map_hash_bucket_size", HTTP, ONE, Number).accepted(),
+    row("map_hash_max_size", HTTP, ONE, Number)
+        .default("2048")
+        .accepted(),
+    row("map_hash_bucket_size", HTTP, ONE, Number)
+        .default("64")
+        .accepted(),
 ];
 
 const SPLIT_CLIENTS_ROWS: &[Row] = &[row("split_clients", HTTP, TWO, Custom)
@@ -164,8 +197,12 @@ const SPLIT_CLIENTS_ROWS: &[Row] = &[row("split_clients", HTTP, TWO, Custom)
 
 const REFERER_ROWS: &[Row] = &[
     row("valid_referers", SRV | LOC, SOME, Custom),
-    row("referer_hash_max_size", SRV | LOC, ONE, Number).accepted(),
-    row("referer_hash_bucket_size", SRV | LOC, ONE, Number).accepted(),
+    row("referer_hash_max_size", SRV | LOC, ONE, Number)
+        .default("2048")
+        .accepted(),
+    row("referer_hash_bucket_size", SRV | LOC, ONE, Number)
+        .default("64")
+        .accepted(),
 ];
 
 const REWRITE_ROWS: &[Row] = &[

@@ -49,7 +49,9 @@ const PROXY_ROWS: &[Row] = &[
     row("proxy_intercept_errors", ALL, ONE, Flag)
         .default("off")
         .value(),
-    row("proxy_set_header", ALL, TWO, Pairs).value(),
+    row("proxy_set_header", ALL, TWO, Pairs)
+        .default("Host $proxy_host")
+        .value(),
     row("proxy_headers_hash_max_size", ALL, ONE, Number)
         .default("512")
         .accepted(),
@@ -81,13 +83,13 @@ const PROXY_ROWS: &[Row] = &[
         .value(),
     row("proxy_limit_rate", ALL, ONE, Size).default("0").value(),
     row("proxy_cache", ALL, ONE, Custom).default("off"),
-    row("proxy_cache_key", ALL, ONE, Custom),
+    row("proxy_cache_key", ALL, ONE, Custom).default("$scheme$proxy_host$request_uri"),
     row("proxy_cache_path", HTTP, TWO_MORE, Custom),
     // These two choose what a cache does, and there is none.
     row("proxy_cache_bypass", ALL, SOME, Templates).accepted(),
     row("proxy_no_cache", ALL, SOME, Templates).accepted(),
     row("proxy_cache_valid", ALL, SOME, Custom),
-    row("proxy_cache_min_uses", ALL, ONE, Number),
+    row("proxy_cache_min_uses", ALL, ONE, Number).default("1"),
     row("proxy_cache_max_range_offset", ALL, ONE, Offset),
     row(
         "proxy_cache_use_stale",
@@ -108,19 +110,21 @@ const PROXY_ROWS: &[Row] = &[
             "updating",
             "off",
         ]),
-    ),
+    )
+    .default("off"),
     row(
         "proxy_cache_methods",
         ALL,
         SOME,
         Mask(&["GET", "HEAD", "POST"]),
-    ),
-    row("proxy_cache_lock", ALL, ONE, Flag),
-    row("proxy_cache_lock_timeout", ALL, ONE, Msec),
-    row("proxy_cache_lock_age", ALL, ONE, Msec),
-    row("proxy_cache_revalidate", ALL, ONE, Flag),
-    row("proxy_cache_convert_head", ALL, ONE, Flag),
-    row("proxy_cache_background_update", ALL, ONE, Flag),
+    )
+    .default("GET HEAD"),
+    row("proxy_cache_lock", ALL, ONE, Flag).default("off"),
+    row("proxy_cache_lock_timeout", ALL, ONE, Msec).default("5s"),
+    row("proxy_cache_lock_age", ALL, ONE, Msec).default("5s"),
+    row("proxy_cache_revalidate", ALL, ONE, Flag).default("off"),
+    row("proxy_cache_convert_head", ALL, ONE, Flag).default("on"),
+    row("proxy_cache_background_update", ALL, ONE, Flag).default("off"),
     row("proxy_temp_path", ALL, ONE_TO_FOUR, Path)
         .default("proxy_temp 1 2")
         .value(),
@@ -180,19 +184,32 @@ const PROXY_ROWS: &[Row] = &[
     row("proxy_http_version", ALL, ONE, Enum(&["1.0", "1.1"]))
         .default("1.0")
         .value(),
-    row("proxy_ssl_session_reuse", ALL, ONE, Flag).accepted(),
+    row("proxy_ssl_session_reuse", ALL, ONE, Flag)
+        .default("on")
+        .accepted(),
     row(
         "proxy_ssl_protocols",
         ALL,
         SOME,
         Mask(&["SSLv2", "SSLv3", "TLSv1", "TLSv1.1", "TLSv1.2", "TLSv1.3"]),
     )
+    .default("TLSv1 TLSv1.1 TLSv1.2 TLSv1.3")
     .accepted(),
-    row("proxy_ssl_ciphers", ALL, ONE, Text).accepted(),
-    row("proxy_ssl_name", ALL, ONE, Template).accepted(),
-    row("proxy_ssl_server_name", ALL, ONE, Flag).accepted(),
-    row("proxy_ssl_verify", ALL, ONE, Flag).accepted(),
-    row("proxy_ssl_verify_depth", ALL, ONE, Number).accepted(),
+    row("proxy_ssl_ciphers", ALL, ONE, Text)
+        .default("DEFAULT")
+        .accepted(),
+    row("proxy_ssl_name", ALL, ONE, Template)
+        .default("$proxy_host")
+        .accepted(),
+    row("proxy_ssl_server_name", ALL, ONE, Flag)
+        .default("off")
+        .accepted(),
+    row("proxy_ssl_verify", ALL, ONE, Flag)
+        .default("off")
+        .accepted(),
+    row("proxy_ssl_verify_depth", ALL, ONE, Number)
+        .default("1")
+        .accepted(),
     row("proxy_ssl_trusted_certificate", ALL, ONE, Text).accepted(),
     row("proxy_ssl_crl", ALL, ONE, Text).accepted(),
     row("proxy_ssl_certificate", ALL, ONE, Template).accepted(),

@@ -30,8 +30,8 @@ const EMPTY_GIF_ROWS: &[Row] = &[row("empty_gif", LOC, NONE, Custom)];
 const BROWSER_ROWS: &[Row] = &[
     row("modern_browser", ALL, ONE_TWO, Custom),
     row("ancient_browser", ALL, SOME, Custom),
-    row("modern_browser_value", ALL, ONE, Custom),
-    row("ancient_browser_value", ALL, ONE, Custom),
+    row("modern_browser_value", ALL, ONE, Custom).default("1"),
+    row("ancient_browser_value", ALL, ONE, Custom).default("1"),
 ];
 
 const SECURE_LINK_ROWS: &[Row] = &[
@@ -44,9 +44,9 @@ const FLV_ROWS: &[Row] = &[row("flv", LOC, NONE, Custom)];
 
 const MP4_ROWS: &[Row] = &[
     row("mp4", LOC, NONE, Custom),
-    row("mp4_buffer_size", ALL, ONE, Size),
-    row("mp4_max_buffer_size", ALL, ONE, Size),
-    row("mp4_start_key_frame", ALL, ONE, Flag),
+    row("mp4_buffer_size", ALL, ONE, Size).default("512k"),
+    row("mp4_max_buffer_size", ALL, ONE, Size).default("10m"),
+    row("mp4_start_key_frame", ALL, ONE, Flag).default("off"),
 ];
 
 const STUB_STATUS_ROWS: &[Row] = &[row("stub_status", SRV | LOC, UP_TO_ONE, Custom)];

@@ -5,12 +5,17 @@ use super::case::Case;
 use super::transcript::Transcript;
 use super::{data_dir, run};
 use crate::oracle::server::Program;
+use std::collections::BTreeSet;
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Instant;
+
+/// The suite has no fewer configurations, none like another but for a literal, and no fewer sends.
+const CONFIGURATIONS: usize = 80;
+const SENDS: usize = 400;
 
 /// What the command line asks for.
 pub struct Options {
@@ -53,6 +58,25 @@ impl Options {
                 .iter()
                 .any(|filter| name.contains(filter.as_str()))
     }
+}
+
+/// The configurations without their quoted texts and their digits: what differs in literals alone is one.
+fn shapes(cases: &[Case]) -> BTreeSet<String> {
+    let shape = |case: &Case| {
+        let mut quote = None;
+        let mut out = String::new();
+        for c in case.config.chars() {
+            match quote {
+                Some(open) if c == open => quote = None,
+                Some(_) => {}
+                None if matches!(c, '"' | '\'') => quote = Some(c),
+                None if c.is_ascii_digit() || c.is_whitespace() => {}
+                None => out.push(c),
+            }
+        }
+        out
+    };
+    cases.iter().map(shape).collect()
 }
 
 /// All cases and tables of heads that the options ask for.
@@ -145,7 +169,15 @@ pub fn main(
         start.elapsed().as_secs_f32(),
         failed.len()
     );
-    if failed.is_empty() {
+    let shapes = shapes(&cases);
+    println!("{} configurations", shapes.len());
+    let too_few = options.is_whole() && (shapes.len() < CONFIGURATIONS || sends < SENDS);
+    if too_few {
+        println!(
+            "FAILED  there must be {SENDS} sends over {CONFIGURATIONS} configurations at least"
+        );
+    }
+    if failed.is_empty() && !too_few {
         ExitCode::SUCCESS
     } else {
         ExitCode::FAILURE
