@@ -614,12 +614,20 @@ pub struct AddHeader {
 /// `access_log PATH FORMAT [if=…]`; `off` is an empty list.
 #[derive(Debug, Clone)]
 pub struct AccessLog {
-    /// Index in [`Model::logs`].
-    pub file: usize,
+    pub file: AccessFile,
     /// A line without its line feed.
     pub format: Arc<LogFormat>,
     pub condition: Option<Template>,
     pub span: Option<Span>,
+}
+
+/// Where the lines of an access log go.
+#[derive(Debug, Clone)]
+pub enum AccessFile {
+    /// Index in [`Model::logs`]: opened once.
+    Opened(usize),
+    /// A path with variables: opened for each line, relative to the prefix.
+    Named(Template),
 }
 
 #[derive(Debug, Clone)]

@@ -9,7 +9,7 @@ use std::sync::{Arc, RwLock};
 
 use bytes::BytesMut;
 
-use crate::config::model::{Location, LogEscape, LogLevel, LogTarget, Model, Server};
+use crate::config::model::{AccessFile, Location, LogEscape, LogLevel, LogTarget, Model, Server};
 use crate::config::template::{Part, Template};
 use crate::wire::connection::Connection;
 use crate::wire::date;
@@ -334,9 +334,39 @@ pub fn access(r: &Request) {
         let mut line = BytesMut::with_capacity(256);
         fill(&log.format.template, log.format.escape, r, &mut line);
         line.extend_from_slice(b"\n");
-        if let Some(sink) = r.worker.logs.access.get(log.file) {
-            sink.write(&line);
+        match &log.file {
+            AccessFile::Opened(index) => {
+                if let Some(sink) = r.worker.logs.access.get(*index) {
+                    sink.write(&line);
+                }
+            }
+            AccessFile::Named(path) => write_named(r, path, &line),
         }
+    }
+}
+
+/// A line to a log whose path has variables: nginx asks that `root` exists, so that no client makes up folders or files
+/// of a site that there is not.
+fn write_named(r: &Request, path: &Template, line: &[u8]) {
+    let root = variables::root_path(&r.location.core.root, r);
+    let root = super::files::as_path(&root);
+    let tested = crate::wall::may_read(root).and_then(|()| std::fs::metadata(root));
+    if let Err(error) = tested {
+        let text = root.display();
+        let message = format!("testing \"{text}\" existence failed ({})", os_error(&error));
+        self::error(r, LogLevel::Error, &message);
+        return;
+    }
+    let name = variables::evaluate(path, r);
+    let full = r.model.prefix.join(super::files::as_path(&name));
+    let written = open(&full).and_then(|file| {
+        (&file).write_all(line).map_err(|source| LogError {
+            path: full.clone(),
+            source,
+        })
+    });
+    if let Err(failed) = written {
+        self::error(r, LogLevel::Crit, &failed.to_string());
     }
 }
 

@@ -167,6 +167,10 @@ async fn in_location(r: &mut Request) -> Flow {
         end => return end,
     }
     if r.location.proxy.pass.is_some() {
+        // nginx cannot wait any more where a filter asked for another answer.
+        if r.filter_finalized {
+            return Flow::Silent(r.status());
+        }
         return proxy::content(r).await;
     }
     files::content(r)
@@ -339,6 +343,7 @@ fn named_location(r: &mut Request, name: &Bytes) -> Result<(), u16> {
 fn special(r: &mut Request, status: u16) -> Flow {
     // Another error on the way to a page counts instead of the first.
     r.err_status = status;
+    r.carried_type = None;
     if matches!(status, 400 | 413 | 414 | 497 | 495 | 496 | 500 | 501) {
         r.keep_alive = false;
     }

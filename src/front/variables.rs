@@ -107,8 +107,14 @@ fn append_value(var: &Var, r: &Request, out: &mut BytesMut) -> bool {
     drop(first);
     let start = out.len();
     let found = compute(var, r, out);
-    // A chunked body may have a length later. Nothing is asked after the log's lines.
-    let later = !found && r.head.chunked && *var == Var::Builtin(Builtin::ContentLength);
+    let later = match var {
+        // A chunked body may have a length later.
+        Var::Builtin(Builtin::ContentLength) => !found && r.head.chunked,
+        // These are made anew each time, but once they cannot be made.
+        Var::Builtin(Builtin::RequestFilename) => found,
+        _ => false,
+    };
+    // Nothing is asked after the log's lines.
     if !r.is_over.get() && !later {
         let value = found.then(|| Bytes::copy_from_slice(out.get(start..).unwrap_or_default()));
         r.first_values.borrow_mut().push((var.clone(), value));
@@ -130,6 +136,7 @@ fn keeps_first_value(var: &Var) -> bool {
                 | Builtin::RequestBody
                 | Builtin::RequestBodyFile
                 | Builtin::RequestCompletion
+                | Builtin::RequestFilename
         ),
         _ => false,
     }

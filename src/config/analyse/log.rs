@@ -7,7 +7,7 @@ use super::{Analyser, Outcome, emerg, invalid_parameter, not_implemented};
 use crate::config::diagnostics::Diagnostic;
 use crate::config::lexer::Word;
 use crate::config::model::{
-    AccessLog, ErrorLog, LogEscape, LogFile, LogFormat, LogLevel, LogTarget,
+    AccessFile, AccessLog, ErrorLog, LogEscape, LogFile, LogFormat, LogLevel, LogTarget,
 };
 use crate::config::names::nearest;
 use crate::config::parser::Directive;
@@ -75,14 +75,11 @@ pub fn access_log(analyser: &mut Analyser, directive: &Directive) -> Outcome {
     if path.value.starts_with(b"syslog:") {
         return Err(not_implemented(directive, path.span, "logging to syslog"));
     }
-    if path.value.contains(&b'$') {
-        analyser.template(directive, path)?;
-        return Err(not_implemented(
-            directive,
-            path.span,
-            "variables in the path of \"access_log\"",
-        ));
-    }
+    let named = if path.value.contains(&b'$') {
+        Some(analyser.template(directive, path)?)
+    } else {
+        None
+    };
     let format = match directive.args.get(1) {
         Some(word) => named_format(analyser, directive, word)?,
         None => combined(analyser)?,
@@ -96,6 +93,10 @@ pub fn access_log(analyser: &mut Analyser, directive: &Directive) -> Outcome {
             let value = String::from_utf8_lossy(value).into_owned();
             emerg(directive, format!("invalid {what} \"{value}\"")).at(word.span)
         };
+        let buffers = value("buffer=").is_some() || word.is("gzip") || value("gzip=").is_some();
+        if buffers && named.is_some() {
+            return Err(emerg(directive, "buffered logs cannot have variables").at(word.span));
+        }
         if let Some(size) = value("buffer=") {
             values::size(size)
                 .filter(|&n| n > 0)
@@ -118,8 +119,13 @@ pub fn access_log(analyser: &mut Analyser, directive: &Directive) -> Outcome {
         let message = format!("no buffer is defined for access_log \"{}\"", path.text());
         return Err(emerg(directive, message).at(path.span));
     }
-    let target = LogTarget::File(analyser.paths.absolute(&path.value));
-    let file = analyser.shared.log(LogFile { target });
+    let file = match named {
+        Some(template) => AccessFile::Named(template),
+        None => {
+            let target = LogTarget::File(analyser.paths.absolute(&path.value));
+            AccessFile::Opened(analyser.shared.log(LogFile { target }))
+        }
+    };
     let log = AccessLog {
         file,
         format,

@@ -8,9 +8,9 @@ use bytes::Bytes;
 use super::Merge;
 use crate::config::analyse::frame::{Chain, Level, LocationHead};
 use crate::config::model::{
-    AccessLog, AccessRule, AddHeader, Core, ErrorLog, ErrorPage, IfModifiedSince, IndexFile,
-    LingeringClose, LogFile, LogLevel, LogTarget, MimeTypes, Resolver, Root, ServerTokens,
-    TempPath, TryFiles,
+    AccessFile, AccessLog, AccessRule, AddHeader, Core, ErrorLog, ErrorPage, IfModifiedSince,
+    IndexFile, LingeringClose, LogFile, LogLevel, LogTarget, MimeTypes, Resolver, Root,
+    ServerTokens, TempPath, TryFiles,
 };
 use crate::config::template::Template;
 
@@ -184,7 +184,7 @@ impl Merge<'_> {
         let target = LogTarget::File(self.analyser.paths.absolute(b"logs/access.log"));
         let file = self.analyser.shared.log(LogFile { target });
         Arc::new([AccessLog {
-            file,
+            file: AccessFile::Opened(file),
             format: self.combined.clone(),
             condition: None,
             span: None,

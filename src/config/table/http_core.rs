@@ -253,7 +253,7 @@ const LOG_ROWS: &[Row] = &[
     row("access_log", ALL | LIF | LMT, SOME, Custom)
         .default("logs/access.log combined")
         .done(log::access_log)
-        .differs("`syslog:`, `gzip` and variables in the path are refused."),
+        .differs("`syslog:` and `gzip` are refused."),
     row("open_log_file_cache", ALL, ONE_TO_FOUR, Custom)
         .default("off")
         .accepted(),

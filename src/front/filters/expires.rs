@@ -33,7 +33,7 @@ pub(super) fn apply(r: &Request, reply: &mut Reply) {
 
 fn set(reply: &mut Reply, name: &'static str, value: Bytes) {
     let is_named = |(known, _): &&mut (Bytes, Bytes)| known.eq_ignore_ascii_case(name.as_bytes());
-    match reply.headers.iter_mut().find(is_named) {
+    match reply.headers.iter_mut().rfind(is_named) {
         Some((_, known)) => *known = value,
         None => reply
             .headers

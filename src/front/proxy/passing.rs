@@ -210,7 +210,6 @@ fn pieces_of(r: &Request, head: &AnswerHead, exchange: &Exchange, buffering: boo
         return Pieces::AsTheyCome;
     }
     match (exchange.announced(), buffering) {
-        (Some(_), false) => Pieces::AsTheyCome,
         (Some(_), true) => Pieces::Full(Hold {
             first,
             size: proxy.buffers.1,
@@ -219,7 +218,7 @@ fn pieces_of(r: &Request, head: &AnswerHead, exchange: &Exchange, buffering: boo
             joined: r.location.filters.active,
             follows: Bytes::new(),
         }),
-        (None, _) => Pieces::Groups(Groups {
+        _ => Pieces::Groups(Groups {
             first: first as u64,
             size: if buffering {
                 proxy.buffers.1
