@@ -29,7 +29,8 @@ pub fn run(
     load: &LoadOptions,
     both: bool,
 ) -> Result<ExitCode, CliError> {
-    let model = Arc::new(super::serve::load_model(load, arguments.colours())?);
+    let model = super::serve::load_model(load, arguments.colours());
+    let model = Arc::new(model.map_err(|error| places.explained(error))?);
     let warning = super::limits::raise(model.process.worker_connections);
     let options = FrontOptions {
         story: Some(Arc::new(|line: &str| {
@@ -54,17 +55,18 @@ pub fn run(
     actix_rt::System::new().block_on(async move {
         let mut interrupt = signal(SignalKind::interrupt())?;
         let mut terminate = signal(SignalKind::terminate())?;
+        // Before anything is answered: who sees the lab answer can give it orders.
+        let mut switch = BackendSwitch::default();
+        let _file = ControlFile::serve(&root, switch.clone());
         let control = server::start(model.clone(), logs, bound, options)?;
         if !watching.no_reload {
             let own = listeners.iter().flat_map(|(_, l)| l.local_addr()).collect();
             let reloader = Reloader::new(watching, control.clone(), places, model, own);
             actix_rt::spawn(reloader.run());
         }
-        let mut switch = BackendSwitch::default();
         for (name, listener) in listeners {
             switch.start(name, listener)?;
         }
-        let _file = ControlFile::serve(&root, switch.clone());
         first_of(&mut interrupt, &mut terminate).await;
         // What is under way ends within a bound; a second signal ends it at once.
         let gentle = async {

@@ -25,6 +25,8 @@ pub struct Places {
     pub prefix: PathBuf,
     /// As it was named, or the built-in `lab/nginx.conf`.
     pub file: PathBuf,
+    /// What of the lab `file` is; the lesson in nginx mode.
+    pub current: Current,
 }
 
 impl Places {
@@ -51,6 +53,7 @@ impl Places {
             root: prefix.clone(),
             prefix,
             file,
+            current: Current::Lesson,
         })
     }
 
@@ -68,6 +71,7 @@ impl Places {
             root: root.to_owned(),
             prefix,
             file,
+            current: current.clone(),
         }
     }
 
@@ -95,6 +99,18 @@ impl Places {
                 name: name.to_owned(),
             }),
             _ => Ok(()),
+        }
+    }
+
+    /// A file that cannot be loaded, with the way back where it is an exercise's.
+    pub fn explained(&self, error: CliError) -> CliError {
+        match (error, self.exercise()) {
+            (CliError::Config(text), Some(_)) => CliError::Config(format!(
+                "{}\n{} is the exercise that was started: mend it, or go back to the lesson: proxy-lab start lesson",
+                text.trim_end(),
+                self.shown()
+            )),
+            (error, _) => error,
         }
     }
 

@@ -36,7 +36,6 @@ pub struct Reloader {
     arguments: Arc<Arguments>,
     control: Control,
     places: Places,
-    current: Current,
     /// What is served.
     model: Arc<Model>,
     /// What was read last, be it served or broken.
@@ -59,7 +58,6 @@ impl Reloader {
         backends: Vec<SocketAddr>,
     ) -> Self {
         Self {
-            current: current(&places.root),
             seen: Watched::of(&model.file, &model.sources),
             arguments,
             control,
@@ -79,7 +77,7 @@ impl Reloader {
         loop {
             ticks.tick().await;
             let wanted = current(&self.places.root);
-            if wanted != self.current {
+            if wanted != self.places.current {
                 self.switch(wanted).await;
             } else if self.has_changed() {
                 self.load().await;
@@ -108,7 +106,6 @@ impl Reloader {
     /// An exercise was started, or the lesson is wanted again.
     async fn switch(&mut self, wanted: Current) {
         self.places = Places::of_lab(&self.places.root, &wanted);
-        self.current = wanted;
         self.load().await;
     }
 

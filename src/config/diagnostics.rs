@@ -2,6 +2,11 @@
 
 use super::source::{Sources, Span};
 
+/// The end of nginx's message about a directive in the wrong block.
+pub const MISPLACED: &str = "is not allowed here";
+/// nginx's message about a block that is never closed.
+pub const UNCLOSED: &str = "unexpected end of file, expecting \"}\"";
+
 /// How bad a finding is, in nginx's words.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Severity {

@@ -18,6 +18,7 @@ pub mod names;
 pub mod net;
 pub mod parser;
 mod paths;
+pub mod prefix;
 pub mod proxying;
 pub mod quick_map;
 pub mod regex;

@@ -1,6 +1,6 @@
 //! Words to a tree of directives, one file at a time; what each directive means is the analyser's business.
 
-use super::diagnostics::Diagnostic;
+use super::diagnostics::{Diagnostic, UNCLOSED};
 use super::lexer::{Lexer, Stop, Word};
 use super::source::Span;
 
@@ -174,9 +174,7 @@ fn note_askew(open: &Open, close: Span, text: &[u8], askew: &mut Option<(Span, S
 }
 
 fn never_closed(stack: &[Open], end: Span, askew: Option<(Span, Span)>) -> Diagnostic {
-    let mut found = Diagnostic::emerg("unexpected end of file, expecting \"}\"")
-        .line(end)
-        .met_at(end.end);
+    let mut found = Diagnostic::emerg(UNCLOSED).line(end).met_at(end.end);
     let innermost = stack.iter().rev().find_map(|open| open.head.as_ref());
     found.span = Some(end);
     if let Some((name, _, open)) = innermost {

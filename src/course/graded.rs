@@ -15,7 +15,7 @@ use std::sync::Arc;
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 use serde::{Deserialize, Serialize};
 
-use crate::config::diagnostics::Diagnostic;
+use crate::config::diagnostics::{Diagnostic, MISPLACED, UNCLOSED};
 use crate::config::model::{ListenAddress, Model};
 use crate::config::render::render;
 use crate::config::{self, LoadError, LoadOptions};
@@ -31,9 +31,6 @@ const PROCESSOR: u64 = 20;
 const FILE: u64 = 64 << 20;
 /// Open files and sockets.
 const DESCRIPTORS: u64 = 256;
-
-/// The end of nginx's message about a block that is never closed.
-const NO_BRACE: &str = "expecting \"}\"";
 
 /// A line among the error lines: those of the story that is told next are complete. Both come by pipes of their own,
 /// and neither says by itself how far the other has come.
@@ -166,10 +163,14 @@ impl Refusal {
     fn of(error: &LoadError) -> Self {
         let shown = |found: &Diagnostic| render(found, &error.sources, false);
         let mut fatal = error.diagnostics.iter().filter(|found| found.is_fatal());
-        let mut brief = fatal.next().map(shown).unwrap_or_default();
+        let first = fatal.next();
         let rest: Vec<&Diagnostic> = fatal.collect();
+        let mut brief = first.map(shown).unwrap_or_default();
         // Whatever comes behind a brace that is missing is in the wrong place: the brace is the cause.
-        let brace = rest.iter().find(|found| found.message.ends_with(NO_BRACE));
+        let brace = rest
+            .iter()
+            .filter(|_| first.is_some_and(|found| found.message.ends_with(MISPLACED)))
+            .find(|found| found.message == UNCLOSED);
         brief.extend(brace.map(|found| shown(found)));
         match rest.len() - usize::from(brace.is_some()) {
             0 => {}

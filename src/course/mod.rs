@@ -5,6 +5,7 @@
 //! over sockets (`run`, `client`), compares both ends (`compare`) with what the exercise's check.toml asks ([`checks`]), and
 //! says the first thing that is wrong ([`verdict`]).
 
+mod advice;
 mod backends;
 pub mod checks;
 pub mod client;

@@ -3,6 +3,7 @@
 use std::net::Ipv4Addr;
 use std::time::{Duration, Instant};
 
+use super::advice;
 use super::backends::{Arrived, Backends, Wanted};
 use super::checks::{Check, Request, split_header, split_send};
 use super::client::{Outgoing, Parts};
@@ -126,6 +127,9 @@ impl Run<'_> {
                 break;
             }
         }
+        if let Some(advice) = self.advice() {
+            message.1 = advice;
+        }
         let found = diagnose(&scene);
         if let Some(diagnosed) = found.message {
             message = diagnosed;
@@ -235,6 +239,12 @@ impl Run<'_> {
             seen: "no time was left for this request".to_owned(),
             ..Failure::default()
         }
+    }
+
+    /// What the file itself says, whatever is asked of it.
+    fn advice(&self) -> Option<String> {
+        let text = std::fs::read(self.copy.folder.join("nginx.conf")).ok()?;
+        advice::never_chosen(&text)
     }
 
     /// The line of the file that a story names.

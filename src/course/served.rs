@@ -112,6 +112,8 @@ impl Served {
         let mut child = Command::new(program)
             .arg("grade-serve")
             .env_clear()
+            // The allocator would ask for as much at once as the process may have.
+            .env("MIMALLOC_ARENA_RESERVE", "32M")
             .envs(std::env::var_os("TZ").map(|zone| ("TZ", zone)))
             .current_dir(folder)
             .stdin(Stdio::piped())

@@ -46,7 +46,8 @@ pub struct Application<S> {
 /// # Errors
 /// actix-web could not make its services.
 pub async fn application() -> Result<Application<AppService>, ()> {
-    let app = App::new().default_service(fn_service(answer_service));
+    // Boxed where it is made: the layers above move what they are given, and box it again.
+    let app = App::new().default_service(fn_service(|request| Box::pin(answer_service(request))));
     let factory = map_config(
         actix_service::IntoServiceFactory::into_factory(app),
         |_: ()| AppConfig::default(),
@@ -134,13 +135,14 @@ async fn answer_service(request: ServiceRequest) -> Result<ServiceResponse, acti
 /// Answers a request and arranges for its log line.
 async fn answer(front: FrontRequest) -> Answer {
     let gone = front.incoming.gone;
-    let mut r = begin(front);
+    // In one place from here to its log line.
+    let mut r = Box::new(begin(front));
     let mut answer = match gone {
         Some(gone) => phases::gone(&mut r, gone),
         None => phases::run(&mut r).await,
     };
     if answer.has_trailers {
-        let r = Rc::new(r);
+        let r: Rc<Request> = r.into();
         let status = r.status.get();
         let of_trailers = r.clone();
         answer.trailers = Some(Box::new(move || filters::trailers(&of_trailers, status)));

@@ -16,6 +16,7 @@ use super::answer::{
 use super::connection::Connection;
 use super::pace;
 use super::spool::Spool;
+use super::turn::take_turns;
 
 /// Files up to this size are read and sent together with the head: one call instead of two.
 const SMALL_FILE: u64 = 32 * 1024;
@@ -36,6 +37,10 @@ pub async fn send(connection: &Rc<Connection>, answer: &mut Answer) -> Outcome {
     } else {
         Bytes::from([&answer.interim[..], &answer.head[..]].concat())
     };
+    // Bytes that arrive with time take their turn once there are some.
+    if !matches!(answer.body, Body::Stream(_)) {
+        take_turns().await;
+    }
     let body = match std::mem::replace(&mut answer.body, Body::None) {
         Body::Bytes(bytes) if bytes.is_empty() => Body::None,
         body => body,
@@ -334,7 +339,16 @@ async fn send_stream(
         trailers: answer.trailers.take(),
         turn: if stream.is_framed() { 1 } else { TURN },
         spilled: false,
+        pulled: None,
     };
+    let ready = std::future::poll_fn(|cx| {
+        let pulled = flow.pull(false, stream.as_mut(), cx);
+        flow.pulled = Some(pulled);
+        Poll::Ready(flow.has_output(stream.eager()))
+    });
+    if ready.await {
+        take_turns().await;
+    }
     let end =
         std::future::poll_fn(|cx| flow.poll(connection, &answer.policy, stream.as_mut(), cx)).await;
     if end != End::Complete {
@@ -362,6 +376,8 @@ struct Flow {
     trailers: Option<Trailers>,
     /// Bytes that one turn takes and makes a chunk of.
     turn: usize,
+    /// What came of a pull that nothing followed yet.
+    pulled: Option<io::Result<bool>>,
 }
 
 impl Flow {
@@ -375,9 +391,12 @@ impl Flow {
         // Only what the client does not take goes to the file: as long as it takes bytes, memory is enough.
         let mut client_full = false;
         loop {
-            let pulled = match self.pull(client_full, stream, cx) {
-                Ok(pulled) => pulled,
-                Err(_) => return Poll::Ready(failed(connection)),
+            let pulled = match self.pulled.take() {
+                Some(before) => before,
+                None => self.pull(client_full, stream, cx),
+            };
+            let Ok(pulled) = pulled else {
+                return Poll::Ready(failed(connection));
             };
             if self.source != Source::Invalid && self.has_output(stream.eager()) {
                 match self.poll_output(connection, policy, cx) {

@@ -11,7 +11,7 @@ use super::connection::{Connection, LARGE_READ, ReadError, SMALL_READ};
 use super::head::RequestHead;
 use super::request_parser::{HeadLimits, HeadReader, Step};
 use super::send::send;
-use super::turn::{UnderWay, take_turns};
+use super::turn::UnderWay;
 
 /// A request as it reaches the application.
 pub struct Incoming {
@@ -138,7 +138,6 @@ pub async fn serve(
         };
         let mut answer = handler.handle(incoming).await;
         let policy = answer.policy;
-        take_turns().await;
         let next = answer_one(&connection, &mut answer, &body).await;
         drop(under_way);
         let keep = next == Next::KeepAlive

@@ -164,6 +164,20 @@ fn an_exercise_that_does_not_load_is_not_said_to_be_served() {
 }
 
 #[test]
+fn a_lab_that_cannot_begin_with_the_exercise_says_the_way_back() {
+    let lab = Lab::new();
+    let said = lab.run(&["start", "9"]);
+    assert!(said.out.contains("now it cannot"), "{said:?}");
+    let said = lab.run(&[]);
+    assert_eq!(said.code, 1);
+    assert!(
+        said.err.contains("directive \"root\" is not terminated")
+            && said.err.contains("proxy-lab start lesson"),
+        "{said:?}"
+    );
+}
+
+#[test]
 fn the_port_of_the_labs_own_backend_is_told_to_be_that() {
     let running = Running::start(Some("3"));
     let file = running.file("03-proxy-pass");

@@ -14,6 +14,7 @@ use crate::support::upstream::{PATIENCE, Upstream, read_head, read_request};
 
 const CONFIGURATION: &str = r#"
 upstream pool { server {upstream}; keepalive 4; }
+upstream narrow { server {upstream}; keepalive 1; }
 proxy_http_version 1.1;
 proxy_set_header Connection "";
 client_max_body_size 100m;
@@ -24,6 +25,7 @@ server {
     location /unbuffered/ { proxy_pass http://{upstream}/; proxy_buffering off; }
     location /to-old/ { proxy_pass http://{upstream}/; proxy_http_version 1.0; }
     location /pool/ { proxy_pass http://pool/; }
+    location /narrow/ { proxy_pass http://narrow/; }
     location /early/ { proxy_pass http://{upstream}/; proxy_request_buffering off; }
     location /stays/ { proxy_pass http://{upstream}/; proxy_ignore_client_abort on; }
     location /unread/ { proxy_pass http://{upstream}/; proxy_max_temp_file_size 0; }
@@ -487,4 +489,35 @@ fn a_client_that_leaves_within_its_upload_is_a_400() {
     program.wait_for_log("error.log", "client prematurely closed connection");
     // The upstream never heard of it.
     assert!(events.try_recv().is_err());
+}
+
+/// The one that was used last stays, as in nginx.
+#[test]
+fn no_more_connections_idle_than_keepalive_says() {
+    let upstream = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).expect("a port");
+    let program = start(&upstream.local_addr().expect("an address").to_string());
+    let mut both = [1, 2].map(|n| {
+        let mut client = client::connect(program.address()).expect("a connection");
+        let request = format!("GET /narrow/{n} HTTP/1.1\r\nHost: h\r\n\r\n");
+        client
+            .write_all(request.as_bytes())
+            .expect("a request sent");
+        let (socket, _) = upstream.accept().expect("a connection of its own");
+        socket.set_read_timeout(Some(PATIENCE)).expect("a timeout");
+        (client, socket)
+    });
+    for (client, socket) in &mut both {
+        read_request(socket).expect("a request");
+        socket
+            .write_all(b"HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n")
+            .expect("an answer sent");
+        let answer = client::read_answer(client, false).expect("an answer");
+        assert_eq!(answer.status(), 200);
+    }
+    let [(_, first), (mut client, mut second)] = both;
+    assert_eq!((&first).read(&mut [0]).expect("an end"), 0);
+    let again = b"GET /narrow/3 HTTP/1.1\r\nHost: h\r\n\r\n";
+    client.write_all(again).expect("a request sent");
+    let received = read_request(&mut second).expect("a request on the same connection");
+    assert_eq!(received.head[0], "GET /3 HTTP/1.1");
 }

@@ -250,7 +250,9 @@ fn who_comes_while_the_lab_ends_is_refused() {
 fn a_backend_whose_port_was_taken_meanwhile_says_what_to_do() {
     let folder = Folder::new();
     let _lab = folder.start_both();
-    assert!(folder.run(&["backend", "stop"]).status.success());
+    assert_eq!(get(folder.front_address(), "/api/users").status(), 200);
+    let stop = folder.run(&["backend", "stop"]);
+    assert!(stop.status.success(), "{}", text(&stop.stderr));
     let other = TcpListener::bind(folder.backend_address()).expect("the backend's port");
     let said = failed(&folder.run(&["backend", "start"]));
     let first = format!(

@@ -129,15 +129,19 @@ pub fn begin(room: &Room, exercise: &Exercise, paint: &Paint) -> Result<String, 
         room.command("watch"),
         room.command("hint"),
     ));
-    text.push_str(match room.lab_runs() {
-        Some(true) if loads(&room.desk.folder_of(exercise)) => {
+    let loads = loads(&room.desk.folder_of(exercise));
+    text.push_str(match (room.lab_runs(), loads) {
+        (Some(true), true) => {
             "Try     with curl: the running lab serves this file now, until you start another\n"
         }
-        Some(true) => {
+        (Some(true), false) => {
             "Try     the running lab cannot load this file yet, and goes on with the one before\n"
         }
-        Some(false) => "Try     with curl, while the lab runs in another terminal: make lab\n",
-        None => "",
+        (Some(false), true) => {
+            "Try     with curl, while the lab runs in another terminal: make lab\n"
+        }
+        (Some(false), false) => "Try     make lab, once the file can be loaded: now it cannot\n",
+        (None, _) => "",
     });
     Ok(text)
 }

@@ -2,9 +2,8 @@
 
 use std::path::{Path, PathBuf};
 
-use super::unknown::MISPLACED;
 use super::{Analyser, Outcome, builtin, emerg};
-use crate::config::diagnostics::{Diagnostic, Note, Severity};
+use crate::config::diagnostics::{Diagnostic, MISPLACED, Note, Severity};
 use crate::config::glob;
 use crate::config::parser::{self, Directive};
 use crate::config::paths::errno;

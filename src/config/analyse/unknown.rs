@@ -1,14 +1,11 @@
 //! Directives that are unknown, misplaced or have the wrong number of arguments: nginx's words, and advice.
 
 use super::{Analyser, emerg};
-use crate::config::diagnostics::Diagnostic;
+use crate::config::diagnostics::{Diagnostic, MISPLACED};
 use crate::config::lexer::Word;
 use crate::config::names::nearest;
 use crate::config::parser::Directive;
 use crate::config::table::{self, Row};
-
-/// The end of nginx's message about a directive in the wrong block.
-pub const MISPLACED: &str = "is not allowed here";
 
 /// Directives of modules that Debian ships as files of their own, with the module's name.
 const DYNAMIC: &[(&str, &str)] = &[

@@ -208,7 +208,8 @@ pub type Finish = Box<dyn FnOnce(&Shared, bool)>;
 /// The body of a proxied answer.
 pub struct ProxiedBody {
     pub exchange: Shared,
-    pub response: ClientResponse,
+    /// `None` once it was read to its end.
+    pub response: Option<ClientResponse>,
     pub ahead: ReadAhead,
     /// `proxy_buffering on`.
     pub buffering: bool,
@@ -240,7 +241,10 @@ impl ProxiedBody {
 
     /// Bytes from awc, as they come.
     fn poll_bytes(&mut self, cx: &mut Context<'_>) -> Poll<Option<Result<Bytes, StreamCut>>> {
-        match std::pin::Pin::new(&mut self.response).poll_next(cx) {
+        let Some(response) = &mut self.response else {
+            return Poll::Ready(None);
+        };
+        match std::pin::Pin::new(response).poll_next(cx) {
             Poll::Pending => Poll::Pending,
             Poll::Ready(Some(Ok(bytes))) => Poll::Ready(Some(Ok(bytes))),
             Poll::Ready(Some(Err(_))) => {
@@ -289,6 +293,8 @@ impl BodyStream for ProxiedBody {
                 Poll::Ready(end) => {
                     // First what came, then the end or the cut; after a time-out nothing that was held back.
                     self.over = Some(end.and_then(Result::err));
+                    // What awc holds for it goes at once.
+                    self.response = None;
                     if self.exchange.borrow().is_late() {
                         self.pieces.forget();
                     }

@@ -269,7 +269,7 @@ fn stream(
     ProxiedBody {
         spilled: Some(spilled),
         exchange,
-        response,
+        response: Some(response),
         ahead,
         buffering,
         watch_client: !proxy.ignore_client_abort,

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use crate::config::model::{Location, LocationKind};
+use crate::config::prefix;
 use crate::config::regex::Regex;
 
 use super::super::choose::{Chosen, Search};
@@ -195,20 +196,16 @@ fn lost(
     }
 }
 
-/// A prefix that is none: what begins otherwise was perhaps meant as a pattern, or lacks its slash.
+/// Why a prefix does not fit, where that can be told.
 fn not_its_beginning(name: &[u8], uri: &[u8]) -> String {
     let beginning = uri.get(..name.len()).unwrap_or_default();
-    let why = match name.first() {
-        Some(b'/') if beginning.eq_ignore_ascii_case(name) => {
-            return "the path begins with it in other capitals, and they count".to_owned();
+    match prefix::mend(name) {
+        Some(mend) => format!("never chosen, for each path begins with a slash: {mend}"),
+        None if beginning.eq_ignore_ascii_case(name) => {
+            "the path begins with it in other capitals, and they count".to_owned()
         }
-        Some(b'/') => return "the path does not begin with it".to_owned(),
-        _ if name.iter().any(|b| b"^$*\\|()[]".contains(b)) => {
-            "if it is a pattern, write `~` before it"
-        }
-        _ => "write `/` before it",
-    };
-    format!("never chosen, for each path begins with a slash: {why}")
+        None => "the path does not begin with it".to_owned(),
+    }
 }
 
 /// Whether `inner` stands somewhere below `outer`.
