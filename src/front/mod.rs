@@ -5,7 +5,7 @@
 mod access;
 mod app;
 mod bind;
-mod choose;
+pub mod choose;
 mod conditional;
 pub mod effects;
 pub mod explain;
