@@ -63,10 +63,7 @@ fn what_cannot_be_is_refused() {
             vec![format!("a b={address}")],
             "\"a b\" is not a name for a backend",
         ),
-        (
-            vec![format!("x={front}")],
-            "which is the backend's address.\nWrite another port behind `listen`",
-        ),
+        (vec![format!("x={front}")], own),
         (vec![format!("x={address}"), format!("y={address}")], own),
         // An address for documentation (RFC 5737), which no machine has.
         (
