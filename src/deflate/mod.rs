@@ -6,10 +6,12 @@
 //! block ends, which tree is built of equal frequencies) are zlib 1.2.13's.
 //!
 //! * [`matcher`]: the window, the hash chains, and the two ways of choosing matches.
-//! * [`block`]: a block's symbols, its Huffman trees, and its bits.
+//! * [`block`]: a block's symbols, and which kind of block is cheapest; [`tree`]: its Huffman trees; [`bits`]: its bits.
 
+mod bits;
 mod block;
 mod matcher;
+mod tree;
 
 use flate2::Crc;
 
