@@ -61,7 +61,7 @@ fn judge(case: &Case) -> Result<Vec<String>, OracleError> {
     );
     let root = PathBuf::from(env!("CARGO_TARGET_TMPDIR"));
     let prefix = root.join(folder);
-    let mut ports = Ports::for_texts(case.texts())?;
+    let mut ports = Ports::for_texts(case.texts(), &case.numbers)?;
     oracle::run::lay_out(case, &prefix, &ports)?;
     let backends = Backends::start(std::mem::take(&mut ports.backends))?;
     let lab = Lab::start(&prefix)?;

@@ -151,6 +151,14 @@ impl BackendSwitch {
             .join(", ")
     }
 
+    /// Noun and verb, for one or for several.
+    fn words(&self) -> (&'static str, &'static str) {
+        match self.slots.borrow().len() {
+            1 => ("backend", "is"),
+            _ => ("backends", "are"),
+        }
+    }
+
     async fn obey(&self, order: Order) -> String {
         if self.slots.borrow().is_empty() {
             return "no proxy-lab: this lab runs without a backend (--no-backend, or `front` alone)"
@@ -159,13 +167,17 @@ impl BackendSwitch {
         match order {
             Order::BackendStop => {
                 self.stop_all(false).await;
+                let (backends, are) = self.words();
                 format!(
-                    "ok the backend is down: {} is closed. Up again: proxy-lab backend start",
+                    "ok the {backends} {are} down: {} {are} closed. Up again: proxy-lab backend start",
                     self.shown()
                 )
             }
             Order::BackendStart => match self.start_all() {
-                Ok(()) => format!("ok the backend is up on {}", self.shown()),
+                Ok(()) => {
+                    let (backends, are) = self.words();
+                    format!("ok the {backends} {are} up on {}", self.shown())
+                }
                 Err(error) => format!("no {error}"),
             },
         }
@@ -214,7 +226,8 @@ impl ControlFile {
             .create_new(true)
             .mode(0o600)
             .open(path)?;
-        writeln!(file, "{port} {token} {}", std::process::id())?;
+        // At once: whoever reads it meanwhile finds all or nothing.
+        file.write_all(format!("{port} {token} {}\n", std::process::id()).as_bytes())?;
         let listener = tokio::net::TcpListener::from_std(listener)?;
         actix_rt::spawn(async move {
             while let Ok((stream, _)) = listener.accept().await {

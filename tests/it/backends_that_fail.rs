@@ -10,7 +10,7 @@ use socket2::{Domain, SockRef, Socket, Type};
 
 use crate::support::client;
 use crate::support::program::Program;
-use crate::support::upstream::{PATIENCE, Upstream, read_head, read_request};
+use crate::support::upstream::{PATIENCE, Upstream, bounded, read_head, read_request};
 
 const CONFIGURATION: &str = r#"
 upstream pool { server {upstream}; keepalive 4; }
@@ -360,6 +360,40 @@ fn a_post_is_not_sent_twice() {
     assert_eq!(next(&lines), (0, "POST /2 HTTP/1.1".to_owned()));
     assert_eq!(program.get("/pool/3").text(), "ok");
     assert_eq!(next(&lines), (1, "GET /3 HTTP/1.1".to_owned()));
+}
+
+/// A POST is not sent twice: a connection that is not quiet must not be taken for it.
+#[test]
+fn a_kept_connection_that_is_not_quiet_is_not_taken() {
+    for disturb in [
+        |socket: &TcpStream| socket.shutdown(Shutdown::Write),
+        |mut socket: &TcpStream| socket.write_all(b"x"),
+    ] {
+        let upstream = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).expect("a port");
+        let program = start(&upstream.local_addr().expect("an address").to_string());
+        // Each request comes on a connection of its own, which is kept.
+        let asked = |request: &[u8], line: &str| {
+            let mut client = client::connect(program.address()).expect("a connection");
+            client.write_all(request).expect("a request sent");
+            let (socket, _) = upstream.accept().expect("a new connection");
+            let mut socket = bounded(socket);
+            let received = read_request(&mut socket).expect("a request");
+            assert_eq!(received.head[0], line);
+            socket
+                .write_all(b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok")
+                .expect("an answer sent");
+            let answer = client::read_answer(&mut client, false).expect("an answer");
+            assert_eq!(answer.text(), "ok");
+            socket
+        };
+        let get = b"GET /pool/1 HTTP/1.1\r\nHost: h\r\n\r\n";
+        let kept = asked(get, "GET /1 HTTP/1.1");
+        // The one worker keeps the connection before it answers another client.
+        assert_eq!(program.get("/none").status(), 404);
+        disturb(&kept).expect("something on the kept connection");
+        let post = b"POST /pool/2 HTTP/1.1\r\nHost: h\r\nContent-Length: 4\r\n\r\nbody";
+        asked(post, "POST /2 HTTP/1.1");
+    }
 }
 
 #[test]

@@ -2,14 +2,17 @@
 
 use std::fs::{self, File};
 use std::io::{Read, Write};
+use std::net::{SocketAddr, TcpStream};
 use std::path::Path;
 use std::time::{Duration, Instant};
 
 use flate2::read::GzDecoder;
 use proxy_lab::wire::date::{local_seconds, parse_http_time};
+use socket2::{Domain, Socket, Type};
 
 use crate::support::client::{self, Answer};
 use crate::support::program::Program;
+use crate::support::upstream::bounded;
 
 const CONFIGURATION: &str = r#"
 types { text/html html; text/plain txt; }
@@ -38,6 +41,8 @@ server {
 /// Tue, 02 Jan 2024 03:04:05 GMT
 const MODIFIED: u64 = 1_704_164_645;
 const LONG: u64 = 200 * 1024 * 1024;
+/// Far more than small sockets take.
+const NOISE: usize = 1024 * 1024;
 /// In kB: far less than a long file.
 const MEMORY: u64 = 96 * 1024;
 const SIZES: [usize; 9] = [0, 1, 19, 4095, 4096, 32_768, 32_769, 131_072, 300_000];
@@ -73,6 +78,18 @@ fn text(size: usize) -> Vec<u8> {
         Some(format!("word{} ", state >> 22))
     });
     words.flat_map(String::into_bytes).take(size).collect()
+}
+
+/// Bytes without a pattern.
+fn noisy(size: usize) -> Vec<u8> {
+    let mut state = 7u64;
+    let bytes = std::iter::from_fn(|| {
+        state ^= state << 13;
+        state ^= state >> 7;
+        state ^= state << 17;
+        Some(state.to_le_bytes())
+    });
+    bytes.flatten().take(size).collect()
 }
 
 fn time(answer: &Answer, name: &str) -> i64 {
@@ -195,19 +212,36 @@ fn a_long_answer_goes_through_filters_in_portions() {
     assert!(peak < MEMORY, "{peak} kB");
 }
 
+/// A connection that takes little before its client reads.
+fn narrow(address: SocketAddr) -> TcpStream {
+    let socket = Socket::new(Domain::IPV4, Type::STREAM, None).expect("a socket");
+    socket.set_recv_buffer_size(16 * 1024).expect("an option");
+    socket.connect(&address.into()).expect("a connection");
+    bounded(socket.into())
+}
+
 #[test]
 fn a_client_that_stops_reading_stops_the_filters() {
-    let program = start();
-    let mut socket = client::connect(program.address()).expect("a connection");
-    socket
-        .write_all(b"GET /both/long.html HTTP/1.1\r\nHost: h\r\nAccept-Encoding: gzip\r\n\r\n")
-        .expect("sent");
-    client::read_head(&mut socket).expect("a head");
-    // Others are served meanwhile, and nothing is gathered for the one that does not read.
+    // What a socket takes is filtered at once, as in nginx: little is, with small buffers and bytes that gzip cannot shorten.
+    let configuration = CONFIGURATION.replace("{port};", "{port} sndbuf=32k;");
+    let program = Program::start(&configuration, |folder| {
+        prepare(folder);
+        let mut noise = File::create(folder.join("html/noise.html")).expect("a file");
+        noise.write_all(&noisy(NOISE)).expect("its start");
+        noise.set_len(LONG).expect("its length");
+    });
+    let sockets = ["/both/noise.html", "/long/long.html"].map(|target| {
+        let mut socket = narrow(program.address());
+        let request = format!("GET {target} HTTP/1.1\r\nHost: h\r\nAccept-Encoding: gzip\r\n\r\n");
+        socket.write_all(request.as_bytes()).expect("sent");
+        client::read_head(&mut socket).expect("a head");
+        socket
+    });
+    // Others are served meanwhile, and nothing is gathered for those that do not read.
     assert_eq!(program.get("/hour/a.html").status(), 200);
     let peak = program.peak_memory();
     assert!(peak < MEMORY, "{peak} kB");
-    drop(socket);
+    drop(sockets);
     assert_eq!(program.get("/hour/a.html").status(), 200);
 }
 

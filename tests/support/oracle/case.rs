@@ -2,7 +2,9 @@
 
 use super::OracleError;
 use super::names::NameSpec;
+use super::ports;
 use serde::Deserialize;
+use std::collections::BTreeSet;
 use std::fs;
 use std::path::{Path, PathBuf};
 
@@ -21,6 +23,8 @@ pub struct Case {
     includes: Vec<String>,
     /// Where nginx's answers are recorded.
     pub expected: PathBuf,
+    /// What stands in the case or its recorded answers and looks like a port: no port of a run is one of them.
+    pub numbers: BTreeSet<u16>,
     pub spec: CaseSpec,
 }
 
@@ -234,6 +238,7 @@ impl Case {
         Case {
             file: name.clone().into(),
             expected: name.clone().into(),
+            numbers: ports::numbers(&config).collect(),
             name,
             config,
             files: None,
@@ -252,14 +257,23 @@ impl Case {
         let read = |path: &Path| {
             fs::read_to_string(path).map_err(OracleError::io(format!("reading {}", path.display())))
         };
-        let spec: CaseSpec = toml::from_str(&read(&file)?)
-            .map_err(|error| OracleError::case(&file, error.to_string()))?;
+        let said = read(&file)?;
+        let spec: CaseSpec =
+            toml::from_str(&said).map_err(|error| OracleError::case(&file, error.to_string()))?;
         let mut includes = Vec::new();
         if files.is_dir() {
             read_includes(&files, &mut includes)?;
         }
+        let config = read(&config)?;
+        // Not yet there for a case that is about to be recorded.
+        let recorded = fs::read_to_string(&expected).unwrap_or_default();
         let case = Case {
-            config: read(&config)?,
+            numbers: [&said, &config, &recorded]
+                .into_iter()
+                .chain(&includes)
+                .flat_map(|text| ports::numbers(text))
+                .collect(),
+            config,
             includes,
             files: files.is_dir().then_some(files),
             name,
@@ -272,7 +286,7 @@ impl Case {
     }
 
     fn check(&self) -> Result<(), OracleError> {
-        let mut names = std::collections::BTreeSet::new();
+        let mut names = BTreeSet::new();
         for connection in &self.spec.connection {
             let name = &connection.name;
             if !names.insert(name) {

@@ -2,6 +2,7 @@
 //!
 //! They lie below the ranges that systems use for outgoing connections (Linux from 32768, others from 49152), so that no client's
 //! own port can take one between its choice and the server's bind; and they all have five digits, so that lengths never vary.
+//! None is a number that a case sends or gets for another reason: a length of 20042 bytes is never taken for a port.
 
 use super::OracleError;
 use socket2::{Domain, Socket, Type};
@@ -32,8 +33,12 @@ pub struct Ports {
 }
 
 impl Ports {
-    /// Finds a port for each `@PORT…@`, `@BACKEND…@`, `@DEAD…@`, `@DEAF…@` and `@FULL…@` of the texts.
-    pub fn for_texts<'a>(texts: impl Iterator<Item = &'a str>) -> Result<Self, OracleError> {
+    /// Finds a port for each `@PORT…@`, `@BACKEND…@`, `@DEAD…@`, `@DEAF…@` and `@FULL…@` of the texts, none of them among
+    /// `numbers`.
+    pub fn for_texts<'a>(
+        texts: impl Iterator<Item = &'a str>,
+        numbers: &BTreeSet<u16>,
+    ) -> Result<Self, OracleError> {
         let mut wanted = BTreeSet::from(["PORT".to_string()]);
         for text in texts {
             wanted.extend(
@@ -51,7 +56,7 @@ impl Ports {
             _dead: Vec::new(),
         };
         for name in wanted {
-            let (socket, port) = free_port()?;
+            let (socket, port) = free_port(numbers)?;
             if name.starts_with("BACKEND") {
                 socket.listen(64).map_err(OracleError::io("listen"))?;
                 ports.backends.push(socket.into());
@@ -95,8 +100,15 @@ fn fill(port: u16) -> Vec<TcpStream> {
     std::iter::from_fn(connect).take(16).collect()
 }
 
-/// A port that nothing on this machine has bound, with the socket that proves it.
-fn free_port() -> Result<(Socket, u16), OracleError> {
+/// The numbers of a text that could be ports.
+pub fn numbers(text: &str) -> impl Iterator<Item = u16> {
+    text.split(|c: char| !c.is_ascii_digit())
+        .filter(|digits| digits.len() == 5)
+        .filter_map(|digits| digits.parse().ok())
+}
+
+/// A port that nothing on this machine has bound, with the socket that proves it; none of `numbers`.
+fn free_port(numbers: &BTreeSet<u16>) -> Result<(Socket, u16), OracleError> {
     static NEXT: AtomicU32 = AtomicU32::new(0);
     if NEXT.load(Ordering::Relaxed) == 0 {
         let seed = RandomState::new().hash_one(std::process::id()) as u32 % COUNT;
@@ -105,6 +117,9 @@ fn free_port() -> Result<(Socket, u16), OracleError> {
     for _ in 0..2000 {
         let port = FIRST + NEXT.fetch_add(1, Ordering::Relaxed) % COUNT;
         let port = u16::try_from(port).unwrap_or(u16::MAX);
+        if numbers.contains(&port) {
+            continue;
+        }
         // Tried on every address: a wildcard `listen` must succeed too.
         let any = SocketAddrV4::new(Ipv4Addr::UNSPECIFIED, port);
         let probe =

@@ -49,7 +49,7 @@ pub fn refusal(
     program: &Program,
     prefix: &Path,
 ) -> Result<Option<String>, OracleError> {
-    let ports = Ports::for_texts(case.texts())?;
+    let ports = Ports::for_texts(case.texts(), &case.numbers)?;
     lay_out(case, prefix, &ports)?;
     let masks = Masks::new(&ports, prefix);
     let complaint = server::refusal(program, prefix)?;
@@ -63,7 +63,7 @@ fn run_once(
     prefix: &Path,
     enough: &mut dyn FnMut(&Transcript) -> bool,
 ) -> Result<Transcript, OracleError> {
-    let mut ports = Ports::for_texts(case.texts())?;
+    let mut ports = Ports::for_texts(case.texts(), &case.numbers)?;
     lay_out(case, prefix, &ports)?;
     let mut backends = Backends::start(std::mem::take(&mut ports.backends))?;
     for path in &case.spec.unix_backend {
