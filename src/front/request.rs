@@ -37,6 +37,8 @@ pub struct Request {
     /// The URI as decoded and normalised, or as an internal redirect set it.
     pub uri: Bytes,
     pub args: Bytes,
+    /// What stands before an empty URI is a slash: nginx looks there for the URI's last byte.
+    pub nothing_is_folder: bool,
     /// `$args` has a value even where it is empty: the last of `try_files` gave it (nginx then has an empty one, not none).
     pub args_given: bool,
     /// True where `uri` is still the one that the client sent (nginx's `valid_unparsed_uri`).
@@ -99,6 +101,8 @@ pub struct Request {
     pub filter_finalized: bool,
     /// Where the next standard page of a redirect leads.
     pub redirect_to: Option<Bytes>,
+    /// The first `Location` is that of a redirect in whose place an upstream redirects elsewhere: the next one counts.
+    pub location_is_second: bool,
     /// The body is being thrown away: its size is not checked again.
     pub discarding: bool,
     /// Fields that stay for whatever answer comes next (`Content-Range` of a 416), as nginx's list of headers does.
@@ -194,6 +198,14 @@ impl Request {
     pub fn note(&self, step: impl FnOnce() -> Step) {
         if let Some(trace) = self.worker.effects.trace() {
             trace.push(step());
+        }
+    }
+
+    /// A `100 Continue` that the client waits for leaves with whatever is answered (nginx's `ngx_http_test_expect`).
+    pub fn promise_continue(&self) {
+        if self.body.is_expected() {
+            self.body.forget_expect();
+            self.continues.set(true);
         }
     }
 
