@@ -66,6 +66,8 @@ pub fn apply(r: &mut Request, mut reply: Reply) -> Result<Answer, Instead> {
             (reply.content_type, reply.type_len, reply.charset) = (content_type, len, charset);
         }
     }
+    reply.has_server |= r.carries_server;
+    reply.has_date |= r.carries_date;
     reply.override_charset = r.override_charset.clone();
     r.status.set(reply.status);
     if let Err(status) = conditional::apply(r, &mut reply) {
@@ -91,6 +93,7 @@ pub fn apply(r: &mut Request, mut reply: Reply) -> Result<Answer, Instead> {
     if let Err(status) = ranges::apply(r, &mut reply) {
         // What the answer was to say stays, and the body was thrown away for it.
         r.redirect_to = reply.location.take();
+        (r.carries_server, r.carries_date) = (reply.has_server, reply.has_date);
         r.promise_continue();
         return Err(Instead::Status(status));
     }

@@ -170,7 +170,7 @@ async fn in_location(r: &mut Request) -> Flow {
         Flow::Declined => {}
         end => return end,
     }
-    if r.location.proxy.pass.is_some() {
+    if r.is_proxied {
         return match r.filter_finalized {
             true => at_once(r).await,
             false => proxy::content(r).await,
@@ -198,6 +198,7 @@ async fn at_once(r: &mut Request) -> Flow {
 /// Chooses the location and checks what can be known then.
 fn find_location(r: &mut Request) -> Flow {
     r.uri_changed = false;
+    r.is_proxied = false;
     let mut matched: Option<Matched> = None;
     let scope = r.server.scope.clone();
     let found = match r.worker.effects.trace() {
@@ -352,6 +353,7 @@ fn named_location(r: &mut Request, name: &Bytes) -> Result<(), u16> {
         place: trace::place(&r.model, location.span),
     });
     r.internal = true;
+    r.is_proxied = false;
     r.forget_contexts();
     r.location = location;
     r.apply_location_limits();

@@ -49,6 +49,8 @@ pub struct Request {
     pub uri_changed: bool,
     /// `try_files` found a file for the `alias` of a regex location: the URI stands behind it (nginx's flag of that name).
     pub add_uri_to_alias: bool,
+    /// The content is a proxy's: the location's, or that of an `if` from which another `if` led away (nginx's `content_handler`).
+    pub is_proxied: bool,
     /// GET after `error_page` of another method.
     pub method: Method,
     pub method_name: Bytes,
@@ -107,6 +109,9 @@ pub struct Request {
     pub discarding: bool,
     /// Fields that stay for whatever answer comes next (`Content-Range` of a 416), as nginx's list of headers does.
     pub carried: Vec<(Bytes, Bytes)>,
+    /// `Server` and `Date` are among them, or are not to be said.
+    pub carries_server: bool,
+    pub carries_date: bool,
     /// Type, the length of it without its charset, and charset, that stay for an answer that has no type of its own (`X-Accel-Redirect`).
     pub carried_type: Option<(Bytes, Option<usize>, Bytes)>,
     /// `X-Accel-Charset` of an answer: it stays for whatever is answered in its place.
@@ -161,6 +166,7 @@ impl Request {
     /// What a location says about connections: after so many requests, or so much time, the connection ends.
     pub fn apply_location_limits(&mut self) {
         self.apply_limit_except();
+        self.is_proxied |= self.location.proxy.pass.is_some();
         let core = &self.location.core;
         if self.keep_alive
             && (core.keepalive_timeout.is_zero()
