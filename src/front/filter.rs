@@ -34,13 +34,19 @@ pub enum Instead {
 /// # Errors
 /// What takes the reply's place.
 pub fn apply(r: &mut Request, mut reply: Reply) -> Result<Answer, Instead> {
+    let is_proxied = reply.status_line.is_some();
     if r.err_status != 0 {
         reply.status = r.err_status;
         reply.status_line = None;
     }
-    if reply.location.is_none() && reply.location_at.is_none() {
-        // It stays with whatever answers in the end, be it an `error_page`.
-        reply.location = r.redirect_to.take();
+    // It stays with whatever answers in the end, be it an `error_page`.
+    if let Some(earlier) = r.redirect_to.take() {
+        if reply.location_at.is_none() {
+            reply.location = Some(earlier);
+        } else {
+            r.carried.push((Bytes::from_static(b"Location"), earlier));
+            r.location_is_second = true;
+        }
     }
     if !r.carried.is_empty() {
         let mut headers = std::mem::take(&mut r.carried);
@@ -56,18 +62,19 @@ pub fn apply(r: &mut Request, mut reply: Reply) -> Result<Answer, Instead> {
         reply.headers = headers;
     }
     if let Some((content_type, len, charset)) = r.carried_type.take() {
-        let is_proxied = reply.status_line.is_some();
         if reply.content_type == content_type || is_proxied && reply.content_type.is_empty() {
             (reply.content_type, reply.type_len, reply.charset) = (content_type, len, charset);
         }
     }
+    reply.has_server |= r.carries_server;
+    reply.has_date |= r.carries_date;
     reply.override_charset = r.override_charset.clone();
     r.status.set(reply.status);
     if let Err(status) = conditional::apply(r, &mut reply) {
         r.filter_finalized = true;
         // nginx forgets all that it knew of the answer.
         r.override_charset = None;
-        r.continues.set(r.continues.get() || r.body.is_expected());
+        r.promise_continue();
         return Err(Instead::Status(status));
     }
     r.status.set(reply.status);
@@ -86,7 +93,8 @@ pub fn apply(r: &mut Request, mut reply: Reply) -> Result<Answer, Instead> {
     if let Err(status) = ranges::apply(r, &mut reply) {
         // What the answer was to say stays, and the body was thrown away for it.
         r.redirect_to = reply.location.take();
-        r.continues.set(r.continues.get() || r.body.is_expected());
+        (r.carries_server, r.carries_date) = (reply.has_server, reply.has_date);
+        r.promise_continue();
         return Err(Instead::Status(status));
     }
     Ok(finish(r, reply, plan))
@@ -95,7 +103,7 @@ pub fn apply(r: &mut Request, mut reply: Reply) -> Result<Answer, Instead> {
 /// The log tells of the head as far as it was made.
 fn given_up(r: &Request, reply: &Reply) -> Instead {
     *r.sent_fields.borrow_mut() = head_bytes(r, reply, Stage::Filtered).fields();
-    r.continues.set(r.continues.get() || r.body.is_expected());
+    r.promise_continue();
     Instead::Silence(reply.status)
 }
 

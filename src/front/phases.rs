@@ -1,5 +1,8 @@
 //! A request's way through the front, top to bottom: choose, rewrite, access, content, filters.
 
+use std::future::Future;
+use std::task::Poll;
+
 use bytes::{Bytes, BytesMut};
 
 use crate::config::model::{ErrorPage, Location, LocationKind, LogLevel, Overwrite};
@@ -113,11 +116,12 @@ fn discard_body(r: &mut Request, reply: &Reply) -> Result<(), u16> {
     Ok(())
 }
 
-/// Throws away what arrived of the body.
+/// Throws away what arrived of the body; a client that asks before it sends one is told to.
 ///
 /// # Errors
 /// 400 for malformed chunks.
 pub fn discard(r: &Request) -> Result<(), u16> {
+    r.promise_continue();
     if r.body.is_done() || r.body.has_failed() {
         return Ok(());
     }
@@ -166,19 +170,35 @@ async fn in_location(r: &mut Request) -> Flow {
         Flow::Declined => {}
         end => return end,
     }
-    if r.location.proxy.pass.is_some() {
-        // nginx cannot wait any more where a filter asked for another answer.
-        if r.filter_finalized {
-            return Flow::Silent(r.status());
-        }
-        return proxy::content(r).await;
+    if r.is_proxied {
+        return match r.filter_finalized {
+            true => at_once(r).await,
+            false => proxy::content(r).await,
+        };
     }
     files::content(r)
+}
+
+/// An upstream's answer in the place of one that a filter refused: nginx cannot wait for it any more. It is begun, and ends
+/// with the connection.
+async fn at_once(r: &mut Request) -> Flow {
+    let answered = {
+        let mut content = std::pin::pin!(proxy::content(r));
+        std::future::poll_fn(|cx| Poll::Ready(content.as_mut().poll(cx))).await
+    };
+    match answered {
+        Poll::Ready(flow) => flow,
+        Poll::Pending => {
+            r.upstreams.give_up();
+            Flow::Silent(r.err_status)
+        }
+    }
 }
 
 /// Chooses the location and checks what can be known then.
 fn find_location(r: &mut Request) -> Flow {
     r.uri_changed = false;
+    r.is_proxied = false;
     let mut matched: Option<Matched> = None;
     let scope = r.server.scope.clone();
     let found = match r.worker.effects.trace() {
@@ -333,6 +353,7 @@ fn named_location(r: &mut Request, name: &Bytes) -> Result<(), u16> {
         place: trace::place(&r.model, location.span),
     });
     r.internal = true;
+    r.is_proxied = false;
     r.forget_contexts();
     r.location = location;
     r.apply_location_limits();

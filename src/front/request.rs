@@ -37,6 +37,8 @@ pub struct Request {
     /// The URI as decoded and normalised, or as an internal redirect set it.
     pub uri: Bytes,
     pub args: Bytes,
+    /// What stands before an empty URI is a slash: nginx looks there for the URI's last byte.
+    pub nothing_is_folder: bool,
     /// `$args` has a value even where it is empty: the last of `try_files` gave it (nginx then has an empty one, not none).
     pub args_given: bool,
     /// True where `uri` is still the one that the client sent (nginx's `valid_unparsed_uri`).
@@ -47,6 +49,8 @@ pub struct Request {
     pub uri_changed: bool,
     /// `try_files` found a file for the `alias` of a regex location: the URI stands behind it (nginx's flag of that name).
     pub add_uri_to_alias: bool,
+    /// The content is a proxy's: the location's, or that of an `if` from which another `if` led away (nginx's `content_handler`).
+    pub is_proxied: bool,
     /// GET after `error_page` of another method.
     pub method: Method,
     pub method_name: Bytes,
@@ -99,10 +103,15 @@ pub struct Request {
     pub filter_finalized: bool,
     /// Where the next standard page of a redirect leads.
     pub redirect_to: Option<Bytes>,
+    /// The first `Location` is that of a redirect in whose place an upstream redirects elsewhere: the next one counts.
+    pub location_is_second: bool,
     /// The body is being thrown away: its size is not checked again.
     pub discarding: bool,
     /// Fields that stay for whatever answer comes next (`Content-Range` of a 416), as nginx's list of headers does.
     pub carried: Vec<(Bytes, Bytes)>,
+    /// `Server` and `Date` are among them, or are not to be said.
+    pub carries_server: bool,
+    pub carries_date: bool,
     /// Type, the length of it without its charset, and charset, that stay for an answer that has no type of its own (`X-Accel-Redirect`).
     pub carried_type: Option<(Bytes, Option<usize>, Bytes)>,
     /// `X-Accel-Charset` of an answer: it stays for whatever is answered in its place.
@@ -157,6 +166,7 @@ impl Request {
     /// What a location says about connections: after so many requests, or so much time, the connection ends.
     pub fn apply_location_limits(&mut self) {
         self.apply_limit_except();
+        self.is_proxied |= self.location.proxy.pass.is_some();
         let core = &self.location.core;
         if self.keep_alive
             && (core.keepalive_timeout.is_zero()
@@ -194,6 +204,14 @@ impl Request {
     pub fn note(&self, step: impl FnOnce() -> Step) {
         if let Some(trace) = self.worker.effects.trace() {
             trace.push(step());
+        }
+    }
+
+    /// A `100 Continue` that the client waits for leaves with whatever is answered (nginx's `ngx_http_test_expect`).
+    pub fn promise_continue(&self) {
+        if self.body.is_expected() {
+            self.body.forget_expect();
+            self.continues.set(true);
         }
     }
 

@@ -132,10 +132,6 @@ fn steps(r: &mut Request, level: &Arc<Location>, changed: &mut bool) -> Result<A
 fn do_return(r: &mut Request, directive: &Return) -> Flow {
     // A text or an address is made after the body was thrown away, which its variables can see.
     if !matches!(directive.body, ReturnBody::None) {
-        if r.body.is_expected() {
-            r.body.forget_expect();
-            r.continues.set(true);
-        }
         if let Err(status) = discard(r) {
             return Flow::Status(status);
         }

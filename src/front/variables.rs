@@ -468,6 +468,7 @@ fn append_sent(name: &[u8], r: &Request, out: &mut BytesMut) -> bool {
             put(out, own.and_then(|_| values.next()))
         }
         b"cache_control" | b"link" => join(out, values, b", "),
+        b"location" if r.location_is_second => put(out, values.nth(1)),
         _ => put(out, values.next()),
     }
 }

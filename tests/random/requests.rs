@@ -1,6 +1,6 @@
 //! Random requests for a site, and random answers of the backends behind it.
 
-use crate::oracle::case::{AnswerSpec, Answers, ConnectionSpec};
+use crate::oracle::case::{AnswerSpec, Answers, ConnectionSpec, FullAnswer, ReadUntil, Then};
 use crate::rng::Rng;
 use crate::site::Site;
 use crate::words::{HOSTS, SMALL_GZIP};
@@ -73,6 +73,7 @@ const FIELDS: &[&str] = &[
     "If-None-Match: *",
     "If-None-Match: \"65937d25-17\"",
     "If-Match: \"nope\"",
+    "If-Match: W/\"65937d25-17\", \"x\"",
     "If-Unmodified-Since: Mon, 01 Jan 2001 00:00:00 GMT",
     "If-Range: \"65937d25-17\"",
     "Accept-Encoding: gzip, deflate",
@@ -169,7 +170,7 @@ pub fn connection(rng: &mut Rng, site: &Site, number: usize) -> ConnectionSpec {
         methods.push(method);
     }
     let backend = (0..1 + rng.below(2))
-        .map(|_| AnswerSpec::Plain(rng.pick(UPSTREAM).replace("@GZIP@", SMALL_GZIP)))
+        .map(|_| answer(site, rng.pick(UPSTREAM)))
         .collect();
     ConnectionSpec {
         name: format!("{number}"),
@@ -183,6 +184,25 @@ pub fn connection(rng: &mut Rng, site: &Site, number: usize) -> ConnectionSpec {
         step: Vec::new(),
         backend,
     }
+}
+
+/// A backend's answer. Where a site may say of a body what is not so, or promise to keep the connection whatever comes, the
+/// backend waits for no more than comes, and closes.
+fn answer(site: &Site, text: &str) -> AnswerSpec {
+    let text = text.replace("@GZIP@", SMALL_GZIP);
+    let doubtful = [
+        "proxy_pass_request_body off",
+        "proxy_set_header Content-Length",
+        "proxy_set_header Connection",
+    ];
+    if !doubtful.iter().any(|line| site.config.contains(line)) {
+        return AnswerSpec::Plain(text);
+    }
+    AnswerSpec::Full(FullAnswer {
+        send: vec![text],
+        read: ReadUntil::Quiet,
+        then: Then::Close,
+    })
 }
 
 /// A request's text in the harness's notation, and its method.

@@ -237,6 +237,10 @@ impl Maker<'_> {
             4 if !no_uri => {
                 let folder = self.rng.pick(&["other/", "other", "html/dir/", "html"]);
                 self.line(&format!("alias {folder};"));
+                if self.rng.chance(30) {
+                    let files = self.try_files();
+                    self.line(&format!("try_files {files};"));
+                }
             }
             5..=7 => self.proxy(no_uri),
             8 if self.rng.chance(30) => self.line("internal;"),

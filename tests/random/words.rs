@@ -234,6 +234,7 @@ pub const SETTINGS: &[Setting] = &[
     ("proxy_buffering", false, ON_OFF),
     ("proxy_request_buffering", false, ON_OFF),
     ("proxy_pass_request_headers", false, ON_OFF),
+    ("proxy_pass_request_body", false, ON_OFF),
     ("proxy_force_ranges", false, ON_OFF),
     ("proxy_buffer_size", false, &["1k", "8k"]),
     ("client_max_body_size", false, &["10", "1k", "0"]),
@@ -364,6 +365,9 @@ const ERROR_PAGES: &[&str] = &[
     "404 500{=} $arg_page",
     "301 302 307{=} /b.html",
     "494 400{=} /404.html",
+    "412{=} /b.html",
+    "412 416{=} @named",
+    "404 412{=} /api/page",
 ];
 
 /// What stands for `{=}` in them.
@@ -392,6 +396,9 @@ const SET_HEADERS: &[&str] = &[
     "Accept-Encoding {}",
     "X-Forwarded-For {}",
     "Range \"\"",
+    "Connection {}",
+    "Connection keep-alive",
+    "Content-Length {}",
     "X-Body \"$request_body\"",
     "If-None-Match $http_if_none_match",
 ];
@@ -436,6 +443,9 @@ pub const FALLBACKS: &[&str] = &[
     "/index.html",
     "/v$arg_x",
     "http://other.example/",
+    "$uri",
+    "$arg_x",
+    "$uri?$args",
 ];
 
 /// Where `proxy_pass` leads, where it may have a URI.

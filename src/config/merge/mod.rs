@@ -235,6 +235,7 @@ impl Merge<'_> {
     fn locations(&mut self, drafts: Vec<LocationDraft>, outer: &Outer<'_>) -> Locations {
         let mut statics: Vec<Arc<Location>> = Vec::new();
         let mut regexes = Vec::new();
+        let mut twice = Vec::new();
         for draft in drafts {
             let end = draft.head.end;
             let location = self.location(draft, outer);
@@ -256,10 +257,15 @@ impl Merge<'_> {
                     file: end.file,
                     line: end.line,
                 };
-                self.report(RANK_LOCATIONS, found);
+                twice.push(((location.name.clone(), !exact(&location)), found));
                 continue;
             }
             statics.push(location);
+        }
+        // nginx looks for them in the order of names, exact ones first.
+        twice.sort_by(|(a, _), (b, _)| a.cmp(b));
+        for (_, found) in twice {
+            self.report(RANK_LOCATIONS, found);
         }
         Locations {
             statics: PrefixTree::new(statics),

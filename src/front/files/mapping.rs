@@ -62,6 +62,11 @@ pub(super) fn map(r: &Request, uri: &[u8], reserve: usize) -> Result<Mapped, Flo
     Ok(mapped)
 }
 
+/// Whether `root` or `alias` ends in a slash.
+pub(super) fn ends_in_slash(r: &Request) -> bool {
+    start(r, 0).is_ok_and(|root| root.name.ends_with(b"/"))
+}
+
 /// `root` or `alias` alone, with room for `reserve` bytes behind it.
 ///
 /// # Errors

@@ -39,7 +39,11 @@ pub fn content(r: &mut Request) -> Flow {
     if !matches!(r.method, Method::Get | Method::Head | Method::Post) {
         return Flow::Status(405);
     }
-    if !r.uri.ends_with(b"/") {
+    let is_folder = match r.uri.last() {
+        Some(last) => *last == b'/',
+        None => r.nothing_is_folder,
+    };
+    if !is_folder {
         return match gzip_static::serve(r) {
             Flow::Declined => static_file::serve(r),
             end => end,

@@ -40,7 +40,12 @@ pub fn try_files(r: &mut Request) -> Flow {
         }
         Found::Same => {}
         Found::Fallback(flow) => {
-            r.args_given |= matches!(flow, Flow::Internal(_));
+            if let Flow::Internal(target) = &flow {
+                r.args_given = true;
+                if target.is_empty() || target.starts_with(b"?") {
+                    r.nothing_is_folder = mapping::ends_in_slash(r);
+                }
+            }
             return flow;
         }
     }

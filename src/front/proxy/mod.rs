@@ -75,6 +75,9 @@ impl Upstreams {
 /// The content handler of a location with `proxy_pass`.
 pub async fn content(r: &mut Request) -> Flow {
     r.upstreams.forget_answer();
+    if r.location.proxy.pass.is_none() {
+        return nobody(r).await;
+    }
     let (whom, target) = match target::resolve(r) {
         Ok(resolved) => resolved,
         Err(status) => return Flow::Status(status),
@@ -130,6 +133,21 @@ pub async fn content(r: &mut Request) -> Flow {
     };
     *r.upstreams.uri.borrow_mut() = head.uri.clone();
     tries::try_peers(r, &upstream, &head, live).await
+}
+
+/// An `if` without `proxy_pass` led away from one that has it: there is nobody to ask.
+async fn nobody(r: &mut Request) -> Flow {
+    r.proxy_host = Some(Bytes::new());
+    r.proxy_port = Some(Bytes::new());
+    r.body.set_rules(
+        r.location.core.client_body_timeout,
+        r.location.core.client_max_body_size,
+    );
+    if let Err(flow) = read_body(r).await {
+        return flow;
+    }
+    log::error(r, LogLevel::Alert, "no upstream configuration");
+    Flow::Status(500)
 }
 
 /// Asks the name servers for a host that no upstream is called.

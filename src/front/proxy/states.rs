@@ -64,6 +64,13 @@ impl UpstreamStates {
         *self.head.borrow_mut() = None;
     }
 
+    /// The try under way ended before anything came of it.
+    pub fn give_up(&self) {
+        self.last(|state| {
+            state.response_time.get_or_insert_default();
+        });
+    }
+
     /// Changes the try under way.
     pub fn last(&self, change: impl FnOnce(&mut UpstreamState)) {
         if let Some(state) = self.tries.borrow_mut().last_mut() {

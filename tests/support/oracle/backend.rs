@@ -61,6 +61,9 @@ struct State {
     failure: Option<OracleError>,
 }
 
+/// As long as this nothing comes of a request that is read until nothing does.
+const MOMENT: Duration = Duration::from_millis(250);
+
 /// What is answered where a case says nothing.
 const DEFAULT_ANSWER: &[u8] =
     b"HTTP/1.1 200 OK\r\nContent-Type: text/plain\r\nContent-Length: 19\r\n\r\nHello from upstream";
@@ -289,6 +292,9 @@ fn serve(
         let answer = shared.next_answer();
         let head = incoming.request(answer.read == ReadUntil::Body)?;
         let whole = head.is_some();
+        if answer.read == ReadUntil::Quiet {
+            incoming.until_quiet(MOMENT)?;
+        }
         shared.note(Received {
             backend,
             on_connection,

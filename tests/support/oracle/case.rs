@@ -172,6 +172,8 @@ pub enum ReadUntil {
     Head,
     /// The head, noted as soon as it is there, then the body.
     Each,
+    /// All that comes until nothing more does for a moment, whatever the head says of a body: it may say more or less.
+    Quiet,
 }
 
 /// What a backend does after an answer.

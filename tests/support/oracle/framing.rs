@@ -68,16 +68,28 @@ impl Incoming {
 
     /// Waits a moment for the first byte or the end; to go on without either is no error.
     pub fn glance(&mut self, moment: Duration) -> Result<(), OracleError> {
+        self.fill_within(moment).map(drop)
+    }
+
+    /// Takes what comes until nothing does for as long as this.
+    pub fn until_quiet(&mut self, moment: Duration) -> Result<(), OracleError> {
+        while self.fill_within(moment)? {}
+        Ok(())
+    }
+
+    /// Takes more bytes; `false` when none come within a moment.
+    fn fill_within(&mut self, moment: Duration) -> Result<bool, OracleError> {
         let set = |stream: &TcpStream, time| {
             let what = OracleError::io("set_read_timeout");
             stream.set_read_timeout(Some(time)).map_err(what)
         };
         set(&self.stream, moment)?;
-        match self.fill() {
-            Ok(_) | Err(OracleError::Timeout(_)) => {}
-            Err(error) => return Err(error),
-        }
-        set(&self.stream, patience())
+        let more = match self.fill() {
+            Err(OracleError::Timeout(_)) => false,
+            other => other?,
+        };
+        set(&self.stream, patience())?;
+        Ok(more)
     }
 
     /// Takes more bytes; `false` when there are none to come.
