@@ -6,6 +6,7 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 
+use super::charset::Charsets;
 use super::model::AddHeader;
 use super::regex::Regex;
 use super::template::Template;
@@ -142,8 +143,8 @@ pub struct CharsetRules {
     pub source: Charset,
     pub override_charset: bool,
     pub types: Arc<Types>,
-    /// Every charset that the file names, as first written.
-    pub known: Arc<[Bytes]>,
+    /// Every charset that the file names.
+    pub known: Arc<Charsets>,
 }
 
 /// A charset as a line gives it.

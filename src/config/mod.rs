@@ -5,6 +5,7 @@
 mod accounts;
 pub mod analyse;
 pub mod changes;
+pub mod charset;
 pub mod diagnostics;
 pub mod filters;
 pub mod geo;

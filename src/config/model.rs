@@ -448,6 +448,16 @@ pub enum ReturnBody {
     Redirect(Template),
 }
 
+/// `client_body_in_file_only`: whether every body goes to a file that has a name.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum InFileOnly {
+    Off,
+    /// The file stays.
+    On,
+    /// The file goes with the request.
+    Clean,
+}
+
 /// `client_body_temp_path`, `proxy_temp_path`.
 #[derive(Debug, Clone)]
 pub struct TempPath {
@@ -481,6 +491,7 @@ pub struct Core {
     pub client_body_buffer_size: usize,
     pub client_body_timeout: Duration,
     pub client_body_temp_path: TempPath,
+    pub client_body_in_file_only: InFileOnly,
     pub send_timeout: Duration,
     /// `keepalive_timeout`, 75 s; zero closes after each answer.
     pub keepalive_timeout: Duration,

@@ -216,6 +216,7 @@ fn begin(front: FrontRequest) -> Request {
         proxy_body_length: None,
         proxy_chunked: false,
         buffered_body: None,
+        body_file: None,
         upstream_line: None,
         answer_bare: false,
         filter_finalized: false,

@@ -18,6 +18,7 @@ use crate::wire::spool::Spool;
 use super::choose::Matched;
 use super::filters::accepts::Accepts;
 use super::proxy::states::UpstreamStates;
+use super::temporary::BodyFile;
 use super::trace::Step;
 use super::worker::Worker;
 
@@ -95,6 +96,8 @@ pub struct Request {
     pub proxy_chunked: bool,
     /// The body, once read as a whole.
     pub buffered_body: Option<Spool>,
+    /// The file that it went to.
+    pub body_file: Option<BodyFile>,
     /// `GET /users`, as sent to the upstream.
     pub upstream_line: Option<String>,
     /// The answer has no head (an upstream spoke HTTP/0.9).

@@ -567,10 +567,17 @@ fn base64(encoded: &[u8]) -> Option<Vec<u8>> {
 }
 
 fn request_body(builtin: Builtin, r: &Request, out: &mut BytesMut) -> bool {
+    if let Some(file) = &r.body_file {
+        let asked = builtin == Builtin::RequestBodyFile;
+        if asked {
+            out.extend_from_slice(file.name.as_bytes());
+        }
+        return asked;
+    }
     let Some(spool) = &r.buffered_body else {
         return false;
     };
-    if builtin == Builtin::RequestBodyFile || spool.in_file() {
+    if builtin == Builtin::RequestBodyFile {
         return false;
     }
     join(out, spool.pieces().map(|b| &**b), b"")

@@ -46,6 +46,20 @@ impl Spool {
         self.number
     }
 
+    /// What waits in memory goes to this file, for bytes that come later to follow.
+    ///
+    /// # Errors
+    /// The file cannot be written.
+    pub fn move_to(&mut self, file: File, number: u64) -> io::Result<()> {
+        while let Some(piece) = self.pop() {
+            file.write_all_at(&piece, self.written)?;
+            self.written += piece.len() as u64;
+        }
+        self.file = Some(file);
+        self.number = Some(number);
+        Ok(())
+    }
+
     /// Bytes waiting.
     pub fn len(&self) -> u64 {
         self.memory_len as u64 + (self.written - self.read)
@@ -182,6 +196,12 @@ pub fn next_number(peek: bool) -> u64 {
         true => NUMBER.load(Ordering::Relaxed),
         false => NUMBER.fetch_add(1, Ordering::Relaxed),
     }
+}
+
+/// The next number, behind one whose file is there already: nginx takes a long step.
+pub fn number_behind_a_taken_one() -> u64 {
+    const STEP: u64 = 123_456;
+    NUMBER.fetch_add(STEP, Ordering::Relaxed) + STEP - 1
 }
 
 /// An unlinked file in `folder`, or in the system's folder for temporary files where that one does not exist yet and cannot be made.

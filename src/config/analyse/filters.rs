@@ -7,6 +7,7 @@ use bytes::Bytes;
 use super::core::header_line;
 use super::template::Piece;
 use super::{Analyser, Outcome, bad, duplicate, emerg, invalid_parameter, warn};
+use crate::config::charset::{Filling, Invalid};
 use crate::config::filters::{Charset, Expires, SubPair, Symlinks, SymlinksDisabled, Types};
 use crate::config::model::AddHeader;
 use crate::config::parser::Directive;
@@ -106,19 +107,66 @@ fn charset_name(
             analyser.variable(directive, &name, word.span)?,
         ));
     }
-    // The first spelling of a name is the one that is sent.
-    let known = &mut analyser.shared.charsets;
-    let name = match known
-        .iter()
-        .find(|known| known.eq_ignore_ascii_case(&word.value))
-    {
-        Some(name) => name.clone(),
-        None => {
-            known.push(word.value.clone());
-            word.value.clone()
-        }
+    Ok(Charset::Name(analyser.shared.charsets.add(&word.value).1))
+}
+
+/// `charset_map CHARSET CHARSET { … }`
+pub fn charset_map(analyser: &mut Analyser, directive: &Directive) -> Outcome {
+    let [first, second, ..] = &*directive.args else {
+        return Ok(());
     };
-    Ok(Charset::Name(name))
+    let charsets = &mut analyser.shared.charsets;
+    let [(from, _), (to, _)] = [first, second].map(|word| charsets.add(&word.value));
+    let pair = format!("\"{}\" and \"{}\"", first.text(), second.text());
+    if from == to {
+        let message = format!("\"charset_map\" between the same charsets {pair}");
+        return Err(emerg(directive, message).at(second.span));
+    }
+    if charsets.are_mapped(from, to) {
+        let message = format!("duplicate \"charset_map\" between {pair}");
+        return Err(emerg(directive, message).label("one map tells both ways"));
+    }
+    let mut filling = Filling::new(second.value.eq_ignore_ascii_case(b"utf-8"));
+    for line in directive.block.iter().flat_map(|block| &block.directives) {
+        if let Err(found) = charset_line(line, &mut filling) {
+            analyser.report(found, line.end);
+        }
+    }
+    if first.value.eq_ignore_ascii_case(b"utf-8") {
+        let message = "\"charset_map\" with utf-8 as its first charset is not used";
+        let found = warn(directive, message)
+            .at(first.span)
+            .label("nginx 1.22.1 takes it, and crashes when it serves by it")
+            .help("write utf-8 as the second charset: one map tells both ways");
+        analyser.report(found, directive.end);
+        filling = Filling::Unusable;
+    }
+    analyser.shared.charsets.add_map(from, to, filling);
+    Ok(())
+}
+
+fn charset_line(line: &Directive, filling: &mut Filling) -> Outcome {
+    if line.block.is_some() {
+        return Err(emerg(line, "unexpected \"{\"")
+            .at(line.end)
+            .label("this block has lines of two bytes, and no blocks"));
+    }
+    let [value] = &*line.args else {
+        return Err(emerg(line, "invalid parameters number")
+            .label("expected a byte and its counterpart, in hexadecimal digits"));
+    };
+    filling.add(&line.name.value, &value.value).map_err(|what| {
+        let (word, label) = match what {
+            Invalid::Key => (&line.name, "expected a byte in hexadecimal digits: `80`"),
+            Invalid::Value => (
+                value,
+                "expected a byte, or a character of UTF-8, in hexadecimal digits: `D0B0`",
+            ),
+        };
+        emerg(line, format!("invalid value \"{}\"", word.text()))
+            .at(word.span)
+            .label(label)
+    })
 }
 
 /// `gzip_types`, `sub_filter_types`, `charset_types`: `text/html` is always among them.

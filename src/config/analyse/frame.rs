@@ -8,6 +8,7 @@ use bytes::Bytes;
 
 pub use super::generic::{Set, Value, default_of};
 use super::proxy_cookies::RulesDraft;
+use crate::config::charset::Charsets;
 use crate::config::diagnostics::Order;
 use crate::config::lexer::Word;
 use crate::config::model::{
@@ -183,8 +184,7 @@ pub struct Shared {
     pub listens: Vec<ListenDraft>,
     pub upstreams: Vec<UpstreamDraft>,
     pub formats: Vec<Arc<LogFormat>>,
-    /// Names of `charset` and `source_charset`, as first written.
-    pub charsets: Vec<Bytes>,
+    pub charsets: Charsets,
     pub logs: Vec<LogFile>,
     pub events: Option<Span>,
     pub http: Option<Span>,

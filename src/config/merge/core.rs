@@ -9,7 +9,7 @@ use super::Merge;
 use crate::config::analyse::frame::{Chain, Level, LocationHead};
 use crate::config::model::{
     AccessFile, AccessLog, AccessRule, AddHeader, Core, ErrorLog, ErrorPage, IfModifiedSince,
-    IndexFile, LingeringClose, LogFile, LogLevel, LogTarget, MimeTypes, Resolver, Root,
+    InFileOnly, IndexFile, LingeringClose, LogFile, LogLevel, LogTarget, MimeTypes, Resolver, Root,
     ServerTokens, TempPath, TryFiles,
 };
 use crate::config::template::Template;
@@ -123,6 +123,11 @@ impl Merge<'_> {
             client_body_buffer_size: chain.size("client_body_buffer_size"),
             client_body_timeout: chain.time("client_body_timeout"),
             client_body_temp_path: self.path(chain, "client_body_temp_path"),
+            client_body_in_file_only: match chain.word("client_body_in_file_only") {
+                "on" => InFileOnly::On,
+                "clean" => InFileOnly::Clean,
+                _ => InFileOnly::Off,
+            },
             send_timeout: chain.time("send_timeout"),
             keepalive_timeout: keepalive
                 .map(|(timeout, _)| timeout)

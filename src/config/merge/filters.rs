@@ -106,6 +106,8 @@ impl Merge<'_> {
         // Nothing can be told from another charset without a table of its characters.
         if let (Charset::Name(to), Charset::Name(from)) = (&rules.charset, &rules.source)
             && !to.eq_ignore_ascii_case(from)
+            && outer.is_some()
+            && !rules.known.are_mapped_by_name(from, to)
         {
             let text = |name: &[u8]| String::from_utf8_lossy(name).into_owned();
             let message = format!(

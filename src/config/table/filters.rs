@@ -62,7 +62,10 @@ const CHARSET_FILTER_ROWS: &[Row] = &[
             "text/html text/xml text/plain text/vnd.wap.wml application/javascript application/rss+xml",
         )
         .done(filters::types),
-    row("charset_map", HTTP, TWO, Custom).block(),
+    row("charset_map", HTTP, TWO, Custom)
+        .block()
+        .done(filters::charset_map)
+        .differs("utf-8 as the first charset, which makes nginx crash when it serves by it, is not used."),
 ];
 
 const ADDITION_FILTER_ROWS: &[Row] = &[

@@ -100,7 +100,8 @@ const HTTP_CORE_ROWS: &[Row] = &[
         ONE,
         Enum(&["off", "on", "clean"]),
     )
-    .default("off"),
+    .default("off")
+    .value(),
     row("client_body_in_single_buffer", ALL, ONE, Flag)
         .default("off")
         .accepted(),

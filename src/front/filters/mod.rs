@@ -73,7 +73,8 @@ pub fn after_headers(r: &Request, before: Before, reply: &mut Reply) -> Result<P
     let encoded = before.encoding.is_some() && gunzip.is_none();
     plan.filters.extend(gunzip);
     plan.filters.extend(sub::apply(r, reply));
-    charset::apply(r, encoded, reply).map_err(|charset::NoValue| GivenUp)?;
+    let recode = charset::apply(r, encoded, reply).map_err(|charset::NoValue| GivenUp)?;
+    plan.filters.extend(recode);
     plan.filters
         .extend(gzip::apply(r, &before.noted, encoded, reply));
     Ok(plan)
