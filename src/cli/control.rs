@@ -14,6 +14,7 @@ use std::time::Duration;
 
 use actix_web::dev::ServerHandle;
 use tokio::io::{AsyncBufReadExt, AsyncWriteExt};
+use tokio::sync::{mpsc, oneshot};
 
 use crate::backend;
 
@@ -24,6 +25,8 @@ use super::CliError;
 pub enum Order {
     BackendStop,
     BackendStart,
+    /// Look at once whether another file is to be served, or this one was saved.
+    Look,
 }
 
 impl Order {
@@ -31,29 +34,64 @@ impl Order {
         match self {
             Order::BackendStop => "backend-stop",
             Order::BackendStart => "backend-start",
+            Order::Look => "look",
         }
     }
 
     fn parse(word: &str) -> Option<Self> {
-        [Order::BackendStop, Order::BackendStart]
+        [Order::BackendStop, Order::BackendStart, Order::Look]
             .into_iter()
             .find(|order| order.word() == word)
     }
 }
 
+/// Who asks that the lab looks, and where the answer goes: whether the file is served, and what else there is to say.
+pub type Look = oneshot::Sender<Result<Vec<String>, Refused>>;
+
+/// The file cannot be served; the lab's terminal says why.
+#[derive(Debug, Clone, Copy)]
+pub struct Refused;
+
+/// What a running lab does with the file that it was asked to look at.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Seen {
+    NoLab,
+    /// It is served; more lines for the learner.
+    Served(Vec<String>),
+    /// It cannot be: what was served before still is.
+    Refused,
+    /// It takes nothing new.
+    Fixed,
+    /// No answer in time.
+    NotYet,
+}
+
 /// An answer that takes longer than this is given up.
 const PATIENCE: Duration = Duration::from_secs(10);
+
+/// The answer of a lab that does not look.
+const FIXED: &str = "no this lab was started with --no-reload";
 
 fn file_of(prefix: &Path) -> PathBuf {
     prefix.join("lab/.running")
 }
 
-/// Whether a lab runs for the project at `root`.
-pub fn is_running(root: &Path) -> bool {
-    let port = std::fs::read_to_string(file_of(root))
-        .ok()
-        .and_then(|note| note.split_whitespace().next()?.parse::<u16>().ok());
-    port.is_some_and(|port| TcpStream::connect((Ipv4Addr::LOCALHOST, port)).is_ok())
+/// Lets the lab that runs for the project at `root` look at what it is to serve, and waits until it does (within a bound).
+pub fn look(root: &Path) -> Seen {
+    let Ok(Some(answer)) = send(root, Order::Look) else {
+        // Somebody listens and does not answer, or nobody does.
+        return match connect(root) {
+            Some(_) => Seen::NotYet,
+            None => Seen::NoLab,
+        };
+    };
+    let mut lines = answer.lines().map(str::to_owned);
+    match lines.next().as_deref() {
+        Some("ok served") => Seen::Served(lines.collect()),
+        Some("ok refused") => Seen::Refused,
+        Some(FIXED) => Seen::Fixed,
+        _ => Seen::NotYet,
+    }
 }
 
 /// Gives an order to the lab that runs for the nearest folder upward.
@@ -62,30 +100,39 @@ pub fn is_running(root: &Path) -> bool {
 /// No lab runs, or it refused.
 pub fn ask(order: Order) -> Result<ExitCode, CliError> {
     let here = std::env::current_dir().map_err(CliError::Folder)?;
-    let prefix = super::paths::nearest_lab(&here)?;
-    let not_running = || CliError::NotRunning {
-        folder: prefix.display().to_string(),
-    };
-    let note = std::fs::read_to_string(file_of(&prefix)).map_err(|_| not_running())?;
-    let mut words = note.split_whitespace();
-    let port: u16 = words
-        .next()
-        .and_then(|w| w.parse().ok())
-        .ok_or_else(not_running)?;
-    let token = words.next().unwrap_or_default();
-    let mut stream = TcpStream::connect((Ipv4Addr::LOCALHOST, port)).map_err(|_| not_running())?;
-    stream.set_read_timeout(Some(PATIENCE))?;
-    stream.write_all(format!("{token} {}\n", order.word()).as_bytes())?;
-    let mut answer = String::new();
-    stream.read_to_string(&mut answer)?;
-    match answer.trim_end().split_once(' ') {
+    let root = super::paths::nearest_lab(&here)?;
+    let answer = send(&root, order)?;
+    match answer.as_deref().and_then(|a| a.trim_end().split_once(' ')) {
         Some(("ok", text)) => {
             super::output::answer(text);
             Ok(ExitCode::SUCCESS)
         }
         Some((_, text)) => Err(CliError::Control(text.to_owned())),
-        None => Err(not_running()),
+        None => Err(CliError::NotRunning {
+            folder: root.display().to_string(),
+        }),
     }
+}
+
+/// The answer to an order; `None` where no lab runs.
+fn send(root: &Path, order: Order) -> std::io::Result<Option<String>> {
+    let Some((mut stream, token)) = connect(root) else {
+        return Ok(None);
+    };
+    stream.set_read_timeout(Some(PATIENCE))?;
+    stream.write_all(format!("{token} {}\n", order.word()).as_bytes())?;
+    let mut answer = String::new();
+    stream.read_to_string(&mut answer)?;
+    Ok(Some(answer))
+}
+
+/// A connection to the lab that runs, and its token.
+fn connect(root: &Path) -> Option<(TcpStream, String)> {
+    let note = std::fs::read_to_string(file_of(root)).ok()?;
+    let mut words = note.split_whitespace();
+    let port: u16 = words.next()?.parse().ok()?;
+    let stream = TcpStream::connect((Ipv4Addr::LOCALHOST, port)).ok()?;
+    Some((stream, words.next().unwrap_or_default().to_owned()))
 }
 
 /// The backends of a running lab, to be taken down and up.
@@ -105,7 +152,7 @@ impl BackendSwitch {
     ///
     /// # Errors
     /// actix-web cannot serve on it.
-    pub fn start(&mut self, name: Option<String>, listener: TcpListener) -> Result<(), CliError> {
+    pub fn start(&self, name: Option<String>, listener: TcpListener) -> Result<(), CliError> {
         let address = listener.local_addr()?;
         let handle = serve_backend(&name, listener)?;
         self.slots.borrow_mut().push(Slot {
@@ -126,6 +173,21 @@ impl BackendSwitch {
             .collect();
         for handle in handles {
             handle.stop(graceful).await;
+        }
+    }
+
+    /// Stops one for good; its address is free afterwards.
+    pub async fn end(&self, address: SocketAddr) {
+        let mut ended = None;
+        self.slots.borrow_mut().retain_mut(|slot| {
+            let is_it = slot.address == address;
+            if is_it {
+                ended = slot.running.take();
+            }
+            !is_it
+        });
+        if let Some(handle) = ended {
+            handle.stop(false).await;
         }
     }
 
@@ -159,8 +221,8 @@ impl BackendSwitch {
         }
     }
 
-    async fn obey(&self, order: Order) -> String {
-        if self.slots.borrow().is_empty() {
+    async fn obey(&self, order: Order, looks: &mpsc::Sender<Look>) -> String {
+        if order != Order::Look && self.slots.borrow().is_empty() {
             return "no proxy-lab: this lab runs without a backend (--no-backend, or `front` alone)"
                 .to_owned();
         }
@@ -180,7 +242,21 @@ impl BackendSwitch {
                 }
                 Err(error) => format!("no {error}"),
             },
+            Order::Look => look_now(looks).await,
         }
+    }
+}
+
+/// Has the lab look, and tells what came of it.
+async fn look_now(looks: &mpsc::Sender<Look>) -> String {
+    let (tell, told) = oneshot::channel();
+    if looks.send(tell).await.is_err() {
+        return FIXED.to_owned();
+    }
+    match told.await {
+        Ok(Ok(lines)) => format!("ok served\n{}", lines.join("\n")),
+        Ok(Err(Refused)) => "ok refused".to_owned(),
+        Err(_) => "no the lab ends".to_owned(),
     }
 }
 
@@ -201,9 +277,9 @@ pub struct ControlFile {
 
 impl ControlFile {
     /// Listens for orders. `None` where the note cannot be written: the lab runs on without.
-    pub fn serve(prefix: &Path, switch: BackendSwitch) -> Option<Self> {
+    pub fn serve(prefix: &Path, switch: BackendSwitch, looks: mpsc::Sender<Look>) -> Option<Self> {
         let path = file_of(prefix);
-        match Self::begin(&path, switch) {
+        match Self::begin(&path, switch, looks) {
             Ok(()) => Some(Self { path }),
             Err(error) => {
                 log::warn!(
@@ -215,7 +291,7 @@ impl ControlFile {
         }
     }
 
-    fn begin(path: &Path, switch: BackendSwitch) -> std::io::Result<()> {
+    fn begin(path: &Path, switch: BackendSwitch, looks: mpsc::Sender<Look>) -> std::io::Result<()> {
         let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0))?;
         listener.set_nonblocking(true)?;
         let port = listener.local_addr()?.port();
@@ -231,9 +307,10 @@ impl ControlFile {
         let listener = tokio::net::TcpListener::from_std(listener)?;
         actix_rt::spawn(async move {
             while let Ok((stream, _)) = listener.accept().await {
-                let (token, switch) = (token.clone(), switch.clone());
+                let (token, switch, looks) = (token.clone(), switch.clone(), looks.clone());
                 actix_rt::spawn(async move {
-                    let _ = tokio::time::timeout(PATIENCE, converse(stream, &token, &switch)).await;
+                    let talk = converse(stream, &token, &switch, &looks);
+                    let _ = tokio::time::timeout(PATIENCE, talk).await;
                 });
             }
         });
@@ -245,6 +322,7 @@ async fn converse(
     stream: tokio::net::TcpStream,
     token: &str,
     switch: &BackendSwitch,
+    looks: &mpsc::Sender<Look>,
 ) -> std::io::Result<()> {
     use tokio::io::AsyncReadExt;
     let (read, mut write) = stream.into_split();
@@ -258,7 +336,7 @@ async fn converse(
         .filter(|(given, _)| *given == token)
         .and_then(|(_, w)| Order::parse(w));
     let answer = match order {
-        Some(order) => switch.obey(order).await,
+        Some(order) => switch.obey(order, looks).await,
         None => "no proxy-lab: that is not an order".to_owned(),
     };
     write.write_all(format!("{answer}\n").as_bytes()).await

@@ -242,13 +242,21 @@ fn check(arguments: &CheckArguments, paint: &Paint) -> Result<ExitCode, CommandE
     };
     // A report that cannot be kept is told before anything is graded and remembered.
     let report = arguments.junit.as_deref().map(Report::begin).transpose()?;
-    let verdict = grade::grade(&engine()?, exercise, &answer, seed)?;
+    let verdict = match grade::grade(&engine()?, exercise, &answer, seed) {
+        Ok(verdict) => verdict,
+        Err(error) => {
+            if let Some(report) = report {
+                report.write(&junit::not_graded(&exercise.name, &error.to_string()))?;
+            }
+            return Err(error.into());
+        }
+    };
     let first_time = match arguments.answer {
         Some(_) => false,
         None => remember(&room, exercise, &verdict)?,
     };
     if let Some(report) = report {
-        report.write(&verdict)?;
+        report.write(&junit::document(std::slice::from_ref(&verdict)))?;
     }
     if arguments.json {
         print(&format!("{}\n", verdict.json()))?;
@@ -272,7 +280,13 @@ struct Report {
 
 impl Report {
     fn begin(path: &Path) -> Result<Self, CommandError> {
-        let file = File::create(path).map_err(|source| CommandError::Report {
+        // What was there before stays until there is something to put in its place.
+        let open = File::options()
+            .write(true)
+            .create(true)
+            .truncate(false)
+            .open(path);
+        let file = open.map_err(|source| CommandError::Report {
             path: path.to_owned(),
             source,
         })?;
@@ -280,10 +294,16 @@ impl Report {
         Ok(Self { path, file })
     }
 
-    fn write(mut self, verdict: &Verdict) -> Result<(), CommandError> {
-        let text = junit::document(std::slice::from_ref(verdict));
-        self.file
-            .write_all(text.as_bytes())
+    fn write(mut self, text: &str) -> Result<(), CommandError> {
+        // A pipe or a terminal has no length: only what can be emptied is.
+        let is_file = self.file.metadata().is_ok_and(|about| about.is_file());
+        let emptied = if is_file {
+            self.file.set_len(0)
+        } else {
+            Ok(())
+        };
+        emptied
+            .and_then(|()| self.file.write_all(text.as_bytes()))
             .map_err(|source| CommandError::Report {
                 path: self.path,
                 source,

@@ -8,6 +8,7 @@ use std::sync::Arc;
 
 use futures::future::{Either, select};
 use tokio::signal::unix::{Signal, SignalKind, signal};
+use tokio::sync::mpsc;
 
 use crate::backend;
 use crate::config::LoadOptions;
@@ -17,6 +18,7 @@ use crate::front::log::{LogError, Logs};
 use crate::front::server::{self, Bound, FrontError, FrontOptions, Stop};
 use crate::front::worker::Product;
 
+use super::beside::{self, Beside};
 use super::control::{BackendSwitch, ControlFile};
 use super::paths::{Mode, Places};
 use super::reload::Reloader;
@@ -49,25 +51,46 @@ pub fn run(
             return Err(error);
         }
     };
-    announce(places, &model, &bound, &listeners, arguments, warning);
+    let switch = BackendSwitch::default();
+    let own: Vec<SocketAddr> = listeners
+        .iter()
+        .flat_map(|(_, listener)| listener.local_addr())
+        .collect();
+    let mut beside = both.then(|| Beside::new(switch.clone()));
+    let further = match &mut beside {
+        Some(beside) => beside.take(places, &own),
+        None => Vec::new(),
+    };
+    let notes: Vec<String> = beside.iter().flat_map(|b| b.notes.clone()).collect();
+    let notes: Vec<String> = warning.into_iter().chain(notes).collect();
+    announce(
+        places, &model, &bound, &listeners, &further, arguments, &notes,
+    );
     let root = places.root.clone();
     let (watching, places) = (Arc::new(arguments.clone()), places.clone());
     actix_rt::System::new().block_on(async move {
         let mut interrupt = signal(SignalKind::interrupt())?;
         let mut terminate = signal(SignalKind::terminate())?;
         // Before anything is answered: who sees the lab answer can give it orders.
-        let mut switch = BackendSwitch::default();
-        let _file = ControlFile::serve(&root, switch.clone());
+        let (ask, looks) = mpsc::channel(1);
+        let _file = ControlFile::serve(&root, switch.clone(), ask.clone());
         let control = server::start(model.clone(), logs, bound, options)?;
-        if !watching.no_reload {
-            let own = listeners.iter().flat_map(|(_, l)| l.local_addr()).collect();
-            let reloader = Reloader::new(watching, control.clone(), places, model, own);
-            actix_rt::spawn(reloader.run());
-        }
         for (name, listener) in listeners {
             switch.start(name, listener)?;
         }
+        if let Some(beside) = &mut beside {
+            beside.start(further);
+        }
+        // Without reloading they stay as they are, to the end.
+        let kept = if watching.no_reload {
+            beside
+        } else {
+            let reloader = Reloader::new(watching, control.clone(), places, model, own, beside);
+            actix_rt::spawn(reloader.run(looks));
+            None
+        };
         first_of(&mut interrupt, &mut terminate).await;
+        drop((kept, ask));
         // What is under way ends within a bound; a second signal ends it at once.
         let gentle = async {
             let bound = Some(server::FAREWELL);
@@ -242,8 +265,9 @@ fn announce(
     model: &crate::config::model::Model,
     bound: &[Bound],
     backends: &[(Option<String>, TcpListener)],
+    further: &beside::Taken,
     arguments: &Arguments,
-    warning: Option<String>,
+    notes: &[String],
 ) {
     let mut text = format!("Proxy Lab {}\n\n", env!("CARGO_PKG_VERSION"));
     let file = places.prefix.join(&places.file);
@@ -266,14 +290,21 @@ fn announce(
         );
         text.push_str(&format!("  backend  http://{address:<21} {what}\n"));
     }
+    for (wanted, _) in further {
+        text.push_str(&format!(
+            "  backend  http://{:<21} of this exercise: {}\n",
+            wanted.address.to_string(),
+            beside::what(wanted)
+        ));
+    }
     let wildcard = model.listens.iter().any(|l| l.options.wildcard);
     if wildcard && !arguments.public {
         text.push_str(
             "\nOnly this machine can connect (nginx would let the network in: --public does).\n",
         );
     }
-    if let Some(warning) = warning {
-        text.push_str(&format!("\nNote: {warning}\n"));
+    for note in notes {
+        text.push_str(&format!("\nNote: {note}\n"));
     }
     let mut ports = bound.iter().filter_map(|at| match at.address {
         ListenAddress::Inet(address) => Some(address.port()),

@@ -1,6 +1,7 @@
 //! The command line: what the program was asked to do, and the messages when it cannot.
 
 mod arguments;
+mod beside;
 mod control;
 mod course;
 mod early;

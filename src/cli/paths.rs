@@ -88,6 +88,17 @@ impl Places {
         self.prefix.strip_prefix(work).ok()?.to_str()
     }
 
+    /// The folder that the exercise was copied from.
+    pub fn exercise_folder(&self) -> Option<PathBuf> {
+        let name = self.exercise()?;
+        let noted = std::fs::read_to_string(self.root.join("lab/work/current")).ok();
+        let of_another_course = noted.as_deref().and_then(|text| text.lines().nth(1));
+        Some(match of_another_course {
+            Some(folder) => PathBuf::from(folder),
+            None => self.root.join("lab/exercises").join(name),
+        })
+    }
+
     /// Says what to do where the file of the exercise that was started has gone.
     ///
     /// # Errors
@@ -141,7 +152,7 @@ pub fn current(root: &Path) -> Current {
     let Ok(text) = std::fs::read_to_string(root.join("lab/work/current")) else {
         return Current::Lesson;
     };
-    let name = text.trim();
+    let name = text.lines().next().unwrap_or_default().trim();
     // A name of a folder there, and nothing that leads elsewhere.
     let plain = |c: char| c.is_ascii_alphanumeric() || matches!(c, '-' | '_' | '.');
     let is_name = !name.is_empty() && !name.starts_with('.') && name.chars().all(plain);

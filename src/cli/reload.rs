@@ -7,9 +7,12 @@
 
 use std::io::Write;
 use std::net::SocketAddr;
+use std::pin::pin;
 use std::sync::Arc;
 use std::time::Duration;
 
+use futures::future::{Either, select};
+use tokio::sync::mpsc;
 use tokio::time::MissedTickBehavior;
 
 use crate::config;
@@ -19,6 +22,8 @@ use crate::config::watched::Watched;
 use crate::front::log::Logs;
 use crate::front::server::{Control, Rebound};
 
+use super::beside::Beside;
+use super::control::{Look, Refused};
 use super::lab::{front_taken, shown};
 use super::paths::{Current, Places, current};
 use super::serve::{rendered, unusable};
@@ -42,6 +47,8 @@ pub struct Reloader {
     seen: Watched,
     /// Where the lab's own backends are.
     backends: Vec<SocketAddr>,
+    /// Those of the exercise; `None` where there shall be none.
+    beside: Option<Beside>,
     /// The last look, where it was another.
     pending: Option<Watched>,
     missing: u32,
@@ -56,6 +63,7 @@ impl Reloader {
         places: Places,
         model: Arc<Model>,
         backends: Vec<SocketAddr>,
+        beside: Option<Beside>,
     ) -> Self {
         Self {
             seen: Watched::of(&model.file, &model.sources),
@@ -64,23 +72,36 @@ impl Reloader {
             places,
             model,
             backends,
+            beside,
             pending: None,
             missing: 0,
             broken: false,
         }
     }
 
-    /// Watches for ever.
-    pub async fn run(mut self) {
+    /// Watches for ever, and looks at once when somebody asks for it.
+    pub async fn run(mut self, mut looks: mpsc::Receiver<Look>) {
         let mut ticks = tokio::time::interval(LOOK);
         ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
         loop {
-            ticks.tick().await;
+            let asked = {
+                let (tick, look) = (pin!(ticks.tick()), pin!(looks.recv()));
+                match select(look, tick).await {
+                    Either::Left((asked, _)) => asked,
+                    Either::Right(_) => None,
+                }
+            };
             let wanted = current(&self.places.root);
             if wanted != self.places.current {
                 self.switch(wanted).await;
-            } else if self.has_changed() {
+            } else if self.has_changed() || (asked.is_some() && self.seen.look() != self.seen) {
                 self.load().await;
+            } else if asked.is_some() && !self.broken {
+                self.serve_beside();
+            }
+            if let Some(asked) = asked {
+                let lines = self.beside.as_ref().map(Beside::lines).unwrap_or_default();
+                let _ = asked.send(if self.broken { Err(Refused) } else { Ok(lines) });
             }
         }
     }
@@ -128,7 +149,23 @@ impl Reloader {
             Ok(model) => {
                 self.seen = Watched::of(&model.file, &model.sources);
                 eprint!("{}", rendered(&model.warnings, &model.sources, colour));
-                match self.apply(model) {
+                let model = Arc::new(model);
+                let mut applied = self.apply(model.clone());
+                if self
+                    .beside
+                    .as_ref()
+                    .is_some_and(|b| b.is_of_another(&self.places))
+                {
+                    // They go; the new file may listen where one of them did.
+                    self.end_beside().await;
+                    if applied.is_err() {
+                        applied = self.apply(model);
+                    }
+                }
+                if applied.is_ok() {
+                    self.serve_beside();
+                }
+                match applied {
                     Ok((rebound, before)) => {
                         let mended = std::mem::take(&mut self.broken);
                         self.tell(&before, &rebound, mended);
@@ -143,13 +180,28 @@ impl Reloader {
         }
     }
 
-    fn apply(&mut self, model: Model) -> Result<(Rebound, Arc<Model>), CliError> {
-        let model = Arc::new(model);
+    /// Ends the backends of the exercise that is left.
+    async fn end_beside(&mut self) {
+        if let Some(beside) = &mut self.beside {
+            beside.end().await;
+        }
+    }
+
+    /// Starts the backends of the exercise that is served, where they do not run yet.
+    fn serve_beside(&mut self) {
+        if let Some(beside) = &mut self.beside {
+            let taken = beside.take(&self.places, &self.backends);
+            beside.start(taken);
+        }
+    }
+
+    fn apply(&mut self, model: Arc<Model>) -> Result<(Rebound, Arc<Model>), CliError> {
         let logs = Arc::new(Logs::open(&model, true)?);
-        let rebound = self
-            .control
-            .reload(model.clone(), logs)
-            .map_err(|error| front_taken(error, &self.places.shown(), &self.backends))?;
+        let rebound = self.control.reload(model.clone(), logs).map_err(|error| {
+            let beside = self.beside.iter().flat_map(Beside::addresses);
+            let ours: Vec<_> = self.backends.iter().copied().chain(beside).collect();
+            front_taken(error, &self.places.shown(), &ours)
+        })?;
         Ok((rebound, std::mem::replace(&mut self.model, model)))
     }
 
@@ -187,6 +239,15 @@ impl Reloader {
         }
         for address in &rebound.closed {
             text.push_str(&format!("  no longer listening on {}\n", shown(address)));
+        }
+        // What was told when the exercise was started need not be told at each save.
+        let anew = before.file != self.model.file;
+        let beside = self.beside.iter().flat_map(|beside| match anew {
+            true => beside.lines(),
+            false => beside.notes.clone(),
+        });
+        for line in beside {
+            text.push_str(&format!("  {line}\n"));
         }
         text.push('\n');
         let mut out = std::io::stdout().lock();

@@ -71,7 +71,7 @@ pub fn run(arguments: &Arguments, load: &LoadOptions) -> Result<ExitCode, CliErr
             output::answer(READY);
             leave_terminal(&model)?;
         }
-        let mut switch = BackendSwitch::default();
+        let switch = BackendSwitch::default();
         for (name, listener) in stubs {
             switch.start(name, listener)?;
         }

@@ -7,6 +7,7 @@ use std::io::{self, BufReader, Write};
 use std::net::{Ipv4Addr, SocketAddr, TcpListener, TcpStream};
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, mpsc};
+use std::thread::JoinHandle;
 use std::time::Duration;
 
 use super::checks::Scripted;
@@ -60,11 +61,14 @@ struct Running {
     /// It leads to the graded server itself.
     hop: bool,
     stop: Arc<AtomicBool>,
+    accepting: Option<JoinHandle<()>>,
 }
 
 #[derive(Default)]
 struct Shared {
     arrived: Mutex<Vec<Arrived>>,
+    /// Nobody asks what has arrived: nothing is kept.
+    deaf: bool,
     /// Requests of the graded server to itself, under way.
     hops: AtomicUsize,
     looped: AtomicBool,
@@ -103,13 +107,7 @@ impl Backends {
     /// # Errors
     /// No port can be had, or the demo backend does not start.
     pub fn start(wanted: &[Wanted]) -> io::Result<Self> {
-        let mut backends = Self {
-            running: Vec::new(),
-            demos: None,
-            shared: Arc::default(),
-            refusing: refusing()?,
-            down: Vec::new(),
-        };
+        let mut backends = Self::none(Shared::default())?;
         let names: Vec<String> = wanted
             .iter()
             .filter(|wanted| matches!(wanted.behaviour, Behaviour::Demo))
@@ -117,26 +115,41 @@ impl Backends {
             .collect();
         let demos = Demos::start(names)?;
         for wanted in wanted {
-            let name = wanted.name.clone();
-            let part = match &wanted.behaviour {
-                Behaviour::Down => {
-                    backends.down.push((wanted.address, refusing()?));
-                    continue;
-                }
-                Behaviour::HangsUp => Part::HangsUp { name },
-                Behaviour::Scripted(answer) => Part::Scripted {
-                    name,
-                    answer: answer.clone(),
-                },
-                Behaviour::Demo => Part::Demo {
-                    demo: demos.address(&name)?,
-                    name,
-                },
-            };
-            backends.relay(wanted.address, part, wanted.delay)?;
+            match part(wanted, &demos)? {
+                Some(part) => backends.relay(wanted.address, private()?, part, wanted.delay)?,
+                None => backends.down.push((wanted.address, refusing()?)),
+            }
         }
         backends.demos = Some(demos);
         Ok(backends)
+    }
+
+    /// One backend at an address that was taken for it, for people to try: nothing of it is noted.
+    ///
+    /// # Errors
+    /// The demo backend behind it does not start.
+    pub fn on(listener: TcpListener, wanted: &Wanted) -> io::Result<Self> {
+        let mut backends = Self::none(Shared {
+            deaf: true,
+            ..Shared::default()
+        })?;
+        let demo = matches!(wanted.behaviour, Behaviour::Demo);
+        let demos = Demos::start(Vec::from_iter(demo.then(|| wanted.name.clone())))?;
+        if let Some(part) = part(wanted, &demos)? {
+            backends.relay(wanted.address, listener, part, wanted.delay)?;
+        }
+        backends.demos = Some(demos);
+        Ok(backends)
+    }
+
+    fn none(shared: Shared) -> io::Result<Self> {
+        Ok(Self {
+            running: Vec::new(),
+            demos: None,
+            shared: Arc::new(shared),
+            refusing: refusing()?,
+            down: Vec::new(),
+        })
     }
 
     /// A way from the graded server to itself, that tells when it goes round in a circle.
@@ -145,12 +158,12 @@ impl Backends {
     /// No port can be had.
     pub fn hop(&mut self, configured: SocketAddr, to: SocketAddr) -> io::Result<()> {
         // A way that was made before leads to a port that was given up.
-        let (old, kept) = std::mem::take(&mut self.running)
+        let (mut old, kept): (Vec<_>, _) = std::mem::take(&mut self.running)
             .into_iter()
             .partition(|running| running.hop && running.configured == configured);
         self.running = kept;
-        end(&old);
-        self.relay(configured, Part::Hop { to }, Duration::ZERO)
+        end(&mut old);
+        self.relay(configured, private()?, Part::Hop { to }, Duration::ZERO)
     }
 
     /// Where each address of the file really leads; what is not among them leads to [`Backends::refusing`].
@@ -178,13 +191,18 @@ impl Backends {
         self.shared.looped.load(Ordering::Relaxed)
     }
 
-    fn relay(&mut self, configured: SocketAddr, part: Part, delay: Duration) -> io::Result<()> {
-        let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0))?;
+    fn relay(
+        &mut self,
+        configured: SocketAddr,
+        listener: TcpListener,
+        part: Part,
+        delay: Duration,
+    ) -> io::Result<()> {
         let real = listener.local_addr()?;
         let stop = Arc::new(AtomicBool::new(false));
         let (stopping, shared) = (stop.clone(), self.shared.clone());
         let hop = matches!(part, Part::Hop { .. });
-        std::thread::spawn(move || {
+        let accepting = std::thread::spawn(move || {
             for stream in listener.incoming().flatten() {
                 if stopping.load(Ordering::Relaxed) {
                     return;
@@ -198,6 +216,7 @@ impl Backends {
             real,
             hop,
             stop,
+            accepting: Some(accepting),
         });
         Ok(())
     }
@@ -205,16 +224,41 @@ impl Backends {
 
 impl Drop for Backends {
     fn drop(&mut self) {
-        end(&self.running);
+        end(&mut self.running);
     }
 }
 
-fn end(relays: &[Running]) {
+/// Ends them: their ports are free afterwards.
+fn end(relays: &mut [Running]) {
     for relay in relays {
         relay.stop.store(true, Ordering::Relaxed);
         // Wakes the thread that accepts, which then ends.
-        let _ = TcpStream::connect(relay.real);
+        let woken = TcpStream::connect_timeout(&relay.real, PATIENCE).is_ok();
+        if let (true, Some(accepting)) = (woken, relay.accepting.take()) {
+            let _ = accepting.join();
+        }
     }
+}
+
+/// What serves as this backend; `None` for one that is down.
+fn part(wanted: &Wanted, demos: &Demos) -> io::Result<Option<Part>> {
+    let name = wanted.name.clone();
+    Ok(match &wanted.behaviour {
+        Behaviour::Down => None,
+        Behaviour::HangsUp => Some(Part::HangsUp { name }),
+        Behaviour::Scripted(answer) => Some(Part::Scripted {
+            name,
+            answer: answer.clone(),
+        }),
+        Behaviour::Demo => Some(Part::Demo {
+            demo: demos.address(&name)?,
+            name,
+        }),
+    })
+}
+
+fn private() -> io::Result<TcpListener> {
+    TcpListener::bind((Ipv4Addr::LOCALHOST, 0))
 }
 
 fn refusing() -> io::Result<socket2::Socket> {
@@ -243,10 +287,12 @@ fn serve(stream: &TcpStream, part: &Part, delay: Duration, shared: &Shared) {
         else {
             return;
         };
-        shared.arrived().push(Arrived {
-            backend: name.clone(),
-            request: request.clone(),
-        });
+        if !shared.deaf {
+            shared.arrived().push(Arrived {
+                backend: name.clone(),
+                request: request.clone(),
+            });
+        }
         std::thread::sleep(delay);
         let goes_on = match part {
             Part::Demo { demo, .. } => pass_on(stream, *demo, &request, head),

@@ -1,6 +1,7 @@
 //! Where a learner works: `lab/work/NN-name/`, a copy of the exercise, so that an update of the course never conflicts.
 //!
 //! The name of the exercise that is being worked on stands in `lab/work/current` (or `lesson`): the running lab serves it.
+//! Below it stands the folder of an exercise of another course, for the lab to find the exercise's backends.
 
 use std::fs;
 use std::io;
@@ -51,7 +52,7 @@ impl Desk {
     /// The exercise being worked on; `None` for the lesson, or before the first.
     pub fn current(&self) -> Option<String> {
         let text = fs::read_to_string(self.folder.join("current")).ok()?;
-        let name = text.trim();
+        let name = text.lines().next().unwrap_or_default().trim();
         (!name.is_empty() && name != LESSON).then(|| name.to_owned())
     }
 
@@ -82,8 +83,19 @@ impl Desk {
             let made = folder.join(name);
             fs::create_dir_all(&made).map_err(at(&made))?;
         }
-        self.set_current(&exercise.name)?;
+        self.set_current(&self.note_of(exercise))?;
         Ok(new)
+    }
+
+    /// What `current` says of an exercise.
+    fn note_of(&self, exercise: &Exercise) -> String {
+        let own = self.folder.with_file_name("exercises").join(&exercise.name);
+        match exercise.folder.canonicalize() {
+            Ok(real) if own.canonicalize().ok().as_ref() != Some(&real) => {
+                format!("{}\n{}", exercise.name, real.display())
+            }
+            _ => exercise.name.clone(),
+        }
     }
 
     /// Begins the exercise anew; where the work so far was put.

@@ -129,7 +129,10 @@ fn start(
 }
 
 /// The backends that a check.toml asks for; without any the demo backend of the lesson.
-fn wanted(checks: &Checks, draw: &Draw) -> Result<Vec<Wanted>, PlaceholderError> {
+///
+/// # Errors
+/// A placeholder cannot be filled in.
+pub fn wanted(checks: &Checks, draw: &Draw) -> Result<Vec<Wanted>, PlaceholderError> {
     if checks.backends.is_empty() {
         return Ok(vec![Wanted {
             name: "demo".to_owned(),

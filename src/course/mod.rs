@@ -6,7 +6,7 @@
 //! says the first thing that is wrong ([`verdict`]).
 
 mod advice;
-mod backends;
+pub mod backends;
 pub mod checks;
 pub mod client;
 mod compare;

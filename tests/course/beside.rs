@@ -19,15 +19,18 @@ struct Running {
     said: Arc<(Mutex<String>, Condvar)>,
     front: u16,
     backend: u16,
+    /// In the place of 5001 and 5002.
+    further: [u16; 2],
 }
 
 impl Running {
     fn start(started: Option<&str>) -> Self {
         let lab = Lab::new();
-        // Both are held until both are known: they differ.
-        let held = [0, 1].map(|_| TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).expect("a port"));
-        let [front, backend] = held.map(|l| l.local_addr().expect("an address").port());
-        move_ports(&lab.path().join("lab"), front, backend);
+        // All are held until all are known: they differ.
+        let held = [0; 4].map(|_| TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).expect("a port"));
+        let ports = held.map(|l| l.local_addr().expect("an address").port());
+        move_ports(&lab.path().join("lab"), ports);
+        let [front, backend, further @ ..] = ports;
         for folder in ["html", "logs", "tmp"] {
             fs::create_dir(lab.path().join(folder)).expect("a folder");
         }
@@ -49,6 +52,7 @@ impl Running {
             child,
             front,
             backend,
+            further,
         };
         running.says("Ctrl-C stops the lab.");
         running
@@ -102,17 +106,22 @@ fn collect(from: impl Read + Send + 'static) -> Arc<(Mutex<String>, Condvar)> {
     said
 }
 
-/// Other ports in all configurations.
-fn move_ports(folder: &Path, front: u16, backend: u16) {
+/// Other ports in all configurations, for 3000 and 5000 to 5002.
+fn move_ports(folder: &Path, ports: [u16; 4]) {
+    let [front, backends @ ..] = ports;
     for entry in fs::read_dir(folder).expect("a folder").flatten() {
         let path = entry.path();
         if path.is_dir() {
-            move_ports(&path, front, backend);
-        } else if path.extension().is_some_and(|end| end == "conf") {
-            let text = fs::read_to_string(&path).expect("a file");
-            let text = text
-                .replace("listen 3000;", &format!("listen {front};"))
-                .replace("127.0.0.1:5000", &format!("127.0.0.1:{backend}"));
+            move_ports(&path, ports);
+        } else if path
+            .extension()
+            .is_some_and(|end| end == "conf" || end == "toml")
+        {
+            let mut text = fs::read_to_string(&path).expect("a file");
+            text = text.replace("listen 3000;", &format!("listen {front};"));
+            for (old, new) in (5000..).zip(backends) {
+                text = text.replace(&format!("127.0.0.1:{old}"), &format!("127.0.0.1:{new}"));
+            }
             fs::write(&path, text).expect("a file");
         }
     }
@@ -223,4 +232,99 @@ fn an_exercise_that_has_gone_is_told() {
     assert_eq!(lab.run(&["start", "3"]).code, 0);
     assert!(file.is_file());
     assert_eq!(fs::read_to_string(&other).expect("a file"), "my own page");
+}
+
+/// Nobody listens there.
+fn is_free(port: u16) -> bool {
+    TcpStream::connect((Ipv4Addr::LOCALHOST, port)).is_err()
+}
+
+#[test]
+fn the_backends_of_an_exercise_come_and_go_with_it() {
+    let running = Running::start(Some("14"));
+    let [first, second] = running.further;
+    let greeting = running.says("of this exercise: new");
+    assert!(greeting.contains("of this exercise: old"), "{greeting}");
+    assert!(running.ask("/api/users").contains("x-backend: old"));
+
+    // The next has others at the same addresses; what `start` says is true when it says so.
+    let said = running.lab.run(&["start", "15"]);
+    let told = format!(
+        "with the backends of this exercise: 127.0.0.1:{first} shop, 127.0.0.1:{second} blog"
+    );
+    assert!(said.out.contains(&told), "{said:?}");
+    assert!(running.ask("/shop/").contains("x-backend: shop"));
+    running.says(&told);
+
+    // One that hangs up; the one that must be down for the check is the lesson's, and runs.
+    let said = running.lab.run(&["start", "10"]);
+    assert!(said.out.contains("reports (takes requests and hangs up)"));
+    assert!(running.ask("/reports/x").starts_with("HTTP/1.1 502 "));
+    assert!(running.ask("/api/users").starts_with("HTTP/1.1 200 "));
+    assert!(!is_free(first) && is_free(second));
+
+    assert_eq!(running.lab.run(&["start", "lesson"]).code, 0);
+    assert!(is_free(first) && is_free(second));
+}
+
+#[test]
+fn an_address_that_is_taken_is_told_and_ends_nothing() {
+    let running = Running::start(None);
+    let [first, second] = running.further;
+    let taken = TcpListener::bind((Ipv4Addr::LOCALHOST, second)).expect("a port");
+    let said = running.lab.run(&["start", "15"]);
+    let told = format!("127.0.0.1:{second} is taken: the exercise's backend blog does not run.");
+    assert!(said.out.contains(&told), "{said:?}");
+    assert!(said.out.contains("proxy-lab start 15-two-backends"));
+    running.says(&told);
+    assert!(running.ask("/shop/").contains("x-backend: shop"));
+
+    drop(taken);
+    let said = running.lab.run(&["start", "15"]);
+    assert!(
+        said.out
+            .contains(&format!("127.0.0.1:{first} shop, 127.0.0.1:{second} blog"))
+    );
+    assert!(!is_free(second));
+}
+
+#[test]
+fn backends_of_another_course_are_found_too() {
+    let running = Running::start(None);
+    let other = running.lab.path().join("other");
+    crate::lab::copy(
+        &running.lab.exercises().join("15-two-backends"),
+        &other.join("01-mine"),
+    );
+    let said = running.lab.run(&["start", "1", "--course", "other"]);
+    assert!(
+        said.out.contains("with the backends of this exercise:"),
+        "{said:?}"
+    );
+    assert!(running.ask("/shop/").contains("x-backend: shop"));
+}
+
+#[test]
+fn what_start_says_is_served_is_served() {
+    let running = Running::start(None);
+    for _ in 0..5 {
+        assert_eq!(running.lab.run(&["start", "3"]).code, 0);
+        assert!(running.ask("/users").starts_with("HTTP/1.1 503 "));
+        assert_eq!(running.lab.run(&["start", "lesson"]).code, 0);
+        assert!(running.ask("/").ends_with("the lesson"));
+    }
+    // A save, and the same exercise again: the lab has taken it when `start` says so.
+    assert_eq!(running.lab.run(&["start", "3"]).code, 0);
+    let file = running.file("03-proxy-pass");
+    let start = fs::read_to_string(&file).expect("a file");
+    for status in [501, 502, 504] {
+        let text = start.replace("return 503;", &format!("return {status};"));
+        fs::write(&file, text).expect("a file");
+        assert_eq!(running.lab.run(&["start", "3"]).code, 0);
+        let answer = running.ask("/users");
+        assert!(
+            answer.starts_with(&format!("HTTP/1.1 {status} ")),
+            "{answer}"
+        );
+    }
 }

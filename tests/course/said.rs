@@ -122,6 +122,36 @@ fn a_report_that_cannot_be_written_is_told_before_anything_is_remembered() {
 }
 
 #[test]
+fn a_report_of_what_could_not_be_graded_says_so() {
+    let lab = Lab::new();
+    assert_eq!(lab.run(&["start", "3"]).code, 0);
+    let report = lab.path().join("report.xml");
+    let read = || fs::read_to_string(&report).expect("a report");
+    assert_eq!(lab.run(&["check", "--junit", "report.xml"]).code, 1);
+    assert!(read().contains("<failure ") && read().contains("errors=\"0\""));
+    // A shorter text takes the place of the longer one, and nothing is left of that.
+    fs::write(
+        lab.exercises().join("03-proxy-pass/check.toml"),
+        "title = 1",
+    )
+    .expect("a file");
+    assert_eq!(lab.run(&["check", "--junit", "report.xml"]).code, 2);
+    let text = read();
+    assert!(text.contains("errors=\"1\""), "{text}");
+    assert!(
+        text.contains("<error message=\"") && text.contains("check.toml:1"),
+        "{text}"
+    );
+    assert!(
+        text.ends_with("</testsuites>\n") && !text.contains("<failure"),
+        "{text}"
+    );
+    // One that is no file of its own.
+    let said = lab.run(&["check", "--junit", "/dev/null"]);
+    assert_eq!(said.code, 2, "{said:?}");
+}
+
+#[test]
 fn commands_for_another_course_name_it() {
     let lab = Lab::new();
     let other = lab.path().join("other");

@@ -172,3 +172,39 @@ fn without_a_terminal_it_prints_and_needs_no_keys() {
     assert_eq!(lab.run(&["start", "4"]).code, 0);
     watch.wait("Not yet: The backend is asked for /api/users");
 }
+
+#[test]
+fn it_ends_when_nobody_reads_it_any_more() {
+    let lab = Lab::new();
+    assert_eq!(lab.run(&["start", "3"]).code, 0);
+    let (mut out, into) = std::io::pipe().expect("a pipe");
+    let mut command = lab.command(&["watch"]);
+    let mut child = command
+        .stdout(into)
+        .stderr(Stdio::null())
+        .spawn()
+        .expect("the program");
+    // The command holds the writing end, too.
+    drop(command);
+    // As `head` does: it has read some, and goes. Nothing is saved after that.
+    let mut shown = String::new();
+    while !shown.contains("Waiting for the next save") {
+        let mut piece = [0; 512];
+        let n = out.read(&mut piece).expect("a text");
+        assert_ne!(n, 0, "{shown}");
+        shown.push_str(&String::from_utf8_lossy(&piece[..n]));
+    }
+    drop(out);
+    let end = Instant::now() + PATIENCE;
+    let status = loop {
+        if let Some(status) = child.try_wait().expect("a status") {
+            break status;
+        }
+        if Instant::now() > end {
+            let _ = child.kill();
+            panic!("it goes on, though nobody reads");
+        }
+        std::thread::yield_now();
+    };
+    assert!(status.success(), "{status}");
+}

@@ -2,6 +2,7 @@
 
 use std::path::PathBuf;
 
+use crate::cli::control::Seen;
 use crate::course::desk::Desk;
 use crate::course::exercise::{Course, Exercise};
 use crate::course::progress::{Progress, Read};
@@ -56,9 +57,9 @@ impl Room {
         }
     }
 
-    /// Whether a lab runs that serves what is started here; `None` where there can be none.
-    pub fn lab_runs(&self) -> Option<bool> {
-        self.lab.as_deref().map(crate::cli::control::is_running)
+    /// What the lab that runs here does with what was just started; `None` where there can be none.
+    pub fn lab_looks(&self) -> Option<Seen> {
+        self.lab.as_deref().map(crate::cli::control::look)
     }
 
     /// The exercise that was named, else the one being worked on.

@@ -4,6 +4,7 @@ use std::io::{BufRead, IsTerminal};
 use std::path::Path;
 use std::process::ExitCode;
 
+use crate::cli::control::Seen;
 use crate::config::{self, LoadOptions};
 use crate::course::desk::LESSON;
 use crate::course::exercise::Exercise;
@@ -87,8 +88,16 @@ pub fn start(arguments: &StartArguments, paint: &Paint) -> Result<ExitCode, Comm
     let room = Room::find(&arguments.at)?;
     if arguments.exercise.as_deref() == Some(LESSON) {
         room.desk.set_current(LESSON)?;
-        print(match room.lab_runs() {
-            Some(true) => "Back to the lesson: the running lab serves lab/nginx.conf again.\n",
+        print(match room.lab_looks() {
+            Some(Seen::Served(_)) => {
+                "Back to the lesson: the running lab serves lab/nginx.conf again.\n"
+            }
+            Some(Seen::Refused) => {
+                "Back to the lesson. The running lab cannot load lab/nginx.conf: its terminal says why.\n"
+            }
+            Some(Seen::NotYet) => {
+                "Back to the lesson: the running lab will serve lab/nginx.conf in a moment.\n"
+            }
             _ => "Back to the lesson: the lab serves lab/nginx.conf again. Run it: make lab\n",
         })?;
         return Ok(ExitCode::SUCCESS);
@@ -129,21 +138,34 @@ pub fn begin(room: &Room, exercise: &Exercise, paint: &Paint) -> Result<String, 
         room.command("watch"),
         room.command("hint"),
     ));
-    let loads = loads(&room.desk.folder_of(exercise));
-    text.push_str(match (room.lab_runs(), loads) {
-        (Some(true), true) => {
-            "Try     with curl: the running lab serves this file now, until you start another\n"
-        }
-        (Some(true), false) => {
-            "Try     the running lab cannot load this file yet, and goes on with the one before\n"
-        }
-        (Some(false), true) => {
-            "Try     with curl, while the lab runs in another terminal: make lab\n"
-        }
-        (Some(false), false) => "Try     make lab, once the file can be loaded: now it cannot\n",
-        (None, _) => "",
-    });
+    text.push_str(&how_to_try(room, &room.desk.folder_of(exercise)));
     Ok(text)
+}
+
+/// How the exercise can be tried by hand: what the running lab does with its file.
+fn how_to_try(room: &Room, folder: &Path) -> String {
+    let one = match room.lab_looks() {
+        Some(Seen::Served(lines)) => {
+            let more = lines.iter().map(|line| format!("        {line}\n"));
+            return format!(
+                "Try     with curl: the running lab serves this file now, until you start another\n{}",
+                more.collect::<String>()
+            );
+        }
+        Some(Seen::Refused) => {
+            "the running lab cannot load this file yet, and goes on with the one before"
+        }
+        Some(Seen::NotYet) => "with curl: the running lab will serve this file in a moment",
+        Some(Seen::Fixed) => {
+            "start the lab again: the one that runs takes nothing new (--no-reload)"
+        }
+        Some(Seen::NoLab) if loads(folder) => {
+            "with curl, while the lab runs in another terminal: make lab"
+        }
+        Some(Seen::NoLab) => "make lab, once the file can be loaded: now it cannot",
+        None => return String::new(),
+    };
+    format!("Try     {one}\n")
 }
 
 /// Whether the file of an exercise can be served.

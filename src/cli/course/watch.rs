@@ -60,9 +60,9 @@ pub fn run(at: &At, paint: &Paint) -> Result<ExitCode, CommandError> {
         }
         seen = look;
         match wait(keyboard.as_ref())? {
-            None => {}
-            Some(b'q' | 3 | 4) => return Ok(ExitCode::SUCCESS),
-            Some(key) => pressed(key, &room, exercise, paint, keyboard.as_ref())?,
+            Event::Look => {}
+            Event::Gone | Event::Key(b'q' | 3 | 4) => return Ok(ExitCode::SUCCESS),
+            Event::Key(key) => pressed(key, &room, exercise, paint, keyboard.as_ref())?,
         }
         if ended.load(Ordering::Relaxed) {
             return Ok(ExitCode::SUCCESS);
@@ -135,26 +135,38 @@ fn next(room: &Room, exercise: &Exercise, paint: &Paint) -> Result<String, Comma
     }
 }
 
-/// Waits for the next look, or a key.
-fn wait(keyboard: Option<&Keyboard>) -> Result<Option<u8>, CommandError> {
-    let Some(keyboard) = keyboard else {
-        std::thread::sleep(LOOK);
-        return Ok(None);
-    };
-    let stdin = std::io::stdin();
-    let mut fds = [PollFd::new(&stdin, PollFlags::IN)];
+/// What ends a wait.
+enum Event {
+    Look,
+    Key(u8),
+    /// Nobody reads what is written any more, such as `head` that has seen enough.
+    Gone,
+}
+
+/// Waits for the next look, a key, or the end of the reader.
+fn wait(keyboard: Option<&Keyboard>) -> Result<Event, CommandError> {
+    let (stdin, stdout) = (std::io::stdin(), std::io::stdout());
+    // Asked for nothing, a descriptor still tells that its other end has gone.
+    let mut fds = vec![PollFd::new(&stdout, PollFlags::empty())];
+    if keyboard.is_some() {
+        fds.push(PollFd::new(&stdin, PollFlags::IN));
+    }
     let end = Instant::now() + LOOK;
     let limit = rustix::event::Timespec {
         tv_sec: 0,
         tv_nsec: LOOK.as_nanos() as _,
     };
     match poll(&mut fds, Some(&limit)) {
+        Ok(_) if fds[0].revents().intersects(PollFlags::ERR | PollFlags::HUP) => Ok(Event::Gone),
         // The end of the terminal is the end of the watching.
-        Ok(n) if n > 0 => Ok(Some(keyboard.key().unwrap_or(b'q'))),
-        Ok(_) => Ok(None),
+        Ok(n) if n > 0 => {
+            let key = keyboard.and_then(Keyboard::key);
+            Ok(key.map_or(Event::Gone, Event::Key))
+        }
+        Ok(_) => Ok(Event::Look),
         Err(rustix::io::Errno::INTR) => {
             std::thread::sleep(end.saturating_duration_since(Instant::now()));
-            Ok(None)
+            Ok(Event::Look)
         }
         Err(error) => Err(CommandError::Io(error.into())),
     }

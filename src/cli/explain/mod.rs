@@ -1,6 +1,7 @@
 //! `proxy-lab explain URL`: how the file answers a request, told without sending it.
 
 mod request;
+mod rounds;
 mod text;
 
 use std::net::SocketAddr;

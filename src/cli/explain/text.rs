@@ -6,6 +6,8 @@ use crate::config::model::Model;
 use crate::front::explain::{BodyShown, Ending, Explanation};
 use crate::front::trace::{Candidate, HeadLine, LeftOut, Lost, Origin, Place, Step, Wanted};
 
+use super::rounds::{Part, fold};
+
 /// Where the text of a section begins.
 const INDENT: usize = 12;
 /// Columns are no wider than this: a long entry pushes its neighbours to the right instead.
@@ -26,10 +28,14 @@ pub fn render(explanation: &Explanation, model: &Model, raw: &str) -> String {
     page.text
         .push_str(raw.lines().next().unwrap_or_default().trim_end());
     page.text.push('\n');
-    for step in &explanation.steps {
-        page.step(step);
+    let parts = fold(&explanation.steps);
+    for part in &parts {
+        match part {
+            Part::Step(step) => page.step(step),
+            Part::More(n) => page.line("…", &format!("and {n} more rounds like these")),
+        }
     }
-    page.variables(&explanation.steps);
+    page.variables(&parts);
     page.ending(explanation);
     page.flush();
     page.text
@@ -249,13 +255,13 @@ impl Page<'_> {
         self.rows("lost", rows.collect());
     }
 
-    fn variables(&mut self, steps: &[Step]) {
-        let rows = steps.iter().filter_map(|step| match step {
-            Step::Variable {
+    fn variables(&mut self, parts: &[Part<'_, Step>]) {
+        let rows = parts.iter().filter_map(|part| match part {
+            Part::Step(Step::Variable {
                 name,
                 value,
                 varies,
-            } => {
+            }) => {
                 let value = match value {
                     Some(value) if *varies => format!("{value}   (another one each time)"),
                     Some(value) => value.clone(),
