@@ -61,10 +61,10 @@ pub fn apply(r: &mut Request, mut reply: Reply) -> Result<Answer, Instead> {
         headers.append(&mut reply.headers);
         reply.headers = headers;
     }
-    if let Some((content_type, len, charset)) = r.carried_type.take() {
-        if reply.content_type == content_type || is_proxied && reply.content_type.is_empty() {
-            (reply.content_type, reply.type_len, reply.charset) = (content_type, len, charset);
-        }
+    if let Some((content_type, len, charset)) = r.carried_type.take()
+        && (reply.content_type == content_type || is_proxied && reply.content_type.is_empty())
+    {
+        (reply.content_type, reply.type_len, reply.charset) = (content_type, len, charset);
     }
     reply.has_server |= r.carries_server;
     reply.has_date |= r.carries_date;

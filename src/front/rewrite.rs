@@ -131,10 +131,10 @@ fn steps(r: &mut Request, level: &Arc<Location>, changed: &mut bool) -> Result<A
 
 fn do_return(r: &mut Request, directive: &Return) -> Flow {
     // A text or an address is made after the body was thrown away, which its variables can see.
-    if !matches!(directive.body, ReturnBody::None) {
-        if let Err(status) = discard(r) {
-            return Flow::Status(status);
-        }
+    if !matches!(directive.body, ReturnBody::None)
+        && let Err(status) = discard(r)
+    {
+        return Flow::Status(status);
     }
     match &directive.body {
         ReturnBody::None if matches!(directive.status, 408 | 444 | 499) => {
