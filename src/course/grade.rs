@@ -12,14 +12,18 @@ use super::exercise::{CourseError, Exercise};
 use super::graded::Refusal;
 use super::nginx::Nginx;
 use super::placeholders::{Draw, PlaceholderError};
-use super::run::Run;
+use super::run::{self, Run};
 use super::served::{Served, StartError};
 use super::verdict::Verdict;
 
-/// How long an answer may be graded in all.
+/// How long the requests of an answer may take in all.
 const DEADLINE: Duration = Duration::from_secs(12);
-/// Both for exercises that are slow.
+/// The same for exercises that are slow.
 const SLOW: Duration = Duration::from_secs(20);
+/// The most that a machine with little time to spare gets of both.
+const MOST_PATIENT: u32 = 3;
+/// What the start of a server takes on a slow machine that has its time to spare.
+const START: Duration = Duration::from_millis(250);
 /// Folders of the system from which a file may include.
 const SYSTEM: [&str; 3] = [
     "/etc/nginx",
@@ -78,16 +82,19 @@ pub fn grade(
         seconds: 0.0,
         exchanges: Vec::new(),
     };
+    let starting = Instant::now();
     match start(engine, exercise, &copy, &mut backends) {
         Ok(served) => {
-            let deadline = begun + if checks.slow { SLOW } else { DEADLINE };
+            let slowness = slowness(starting.elapsed());
+            let deadline = if checks.slow { SLOW } else { DEADLINE };
             let mut run = Run {
                 served,
                 backends,
                 draw,
                 copy: &copy,
                 wanted: &wanted,
-                deadline,
+                patience: run::PATIENCE * slowness,
+                deadline: Instant::now() + deadline * slowness,
                 errors_seen: 0,
                 exchanges: Vec::new(),
             };
@@ -110,6 +117,15 @@ pub fn grade(
     }
     verdict.seconds = begun.elapsed().as_secs_f64();
     Ok(verdict)
+}
+
+/// How many times as long as usual everything may take on a machine where the start took so long: an answer that comes
+/// late because other programs are at work is no mistake of the learner's.
+fn slowness(start: Duration) -> u32 {
+    let times = start.as_millis() / START.as_millis();
+    u32::try_from(times)
+        .unwrap_or(MOST_PATIENT)
+        .clamp(1, MOST_PATIENT)
 }
 
 fn start(

@@ -16,8 +16,11 @@ use super::placeholders::Draw;
 use super::served::Served;
 use super::verdict::{Exchange, Failure, Outcome};
 
-/// How long one request may take.
-const PATIENCE: Duration = Duration::from_secs(3);
+/// How long one request may take, where the machine has its time to spare.
+pub const PATIENCE: Duration = Duration::from_secs(3);
+
+/// How long a story is waited for that may not come.
+const STORY: Duration = Duration::from_millis(500);
 
 /// One answer under way.
 pub struct Run<'a> {
@@ -26,6 +29,9 @@ pub struct Run<'a> {
     pub draw: Draw,
     pub copy: &'a Copy,
     pub wanted: &'a [Wanted],
+    /// How long one request may take.
+    pub patience: Duration,
+    /// When all of them must be over.
     pub deadline: Instant,
     /// Bytes of the error lines that belong to earlier requests.
     pub errors_seen: usize,
@@ -75,8 +81,12 @@ impl Run<'_> {
             return Ok(Some(self.too_late(&sent)));
         };
         self.backends.take();
-        let answer = sent.send(real, self.draw.client(), left.min(PATIENCE));
-        let story = self.served.story(&sent.method, &sent.target);
+        let answer = sent.send(real, self.draw.client(), left.min(self.patience));
+        // An answer's story comes soon, as soon as the machine has time for it; there is none where nothing was answered,
+        // and none to be recognised of what is no request.
+        let comes = answer.is_ok() && request.raw.is_none();
+        let patience = if comes { self.patience } else { STORY };
+        let story = self.served.story(&sent.method, &sent.target, patience);
         let mut exchanged = Exchanged {
             arrived: self.backends.take(),
             errors: self.new_errors(),

@@ -11,9 +11,7 @@ use super::backends::Backends;
 use super::graded::{Job, MARK, Refusal, Roads, Word};
 
 /// How long a start may take.
-const START: Duration = Duration::from_secs(10);
-/// How long the story of a request that was answered is waited for.
-const STORY: Duration = Duration::from_millis(500);
+const START: Duration = Duration::from_secs(30);
 /// Most bytes of error lines that are kept.
 const ERRORS: usize = 256 * 1024;
 
@@ -173,13 +171,14 @@ impl Served {
         exact.or_else(|| fitting.next()).map(|(_, real)| *real)
     }
 
-    /// The story of the request just answered; those of others that came before it are forgotten.
-    pub fn story(&self, method: &str, target: &str) -> Option<String> {
+    /// The story of the request just answered, if it comes within `patience`; those of others that came before it are
+    /// forgotten.
+    pub fn story(&self, method: &str, target: &str, patience: Duration) -> Option<String> {
         if !self.tells {
             return None;
         }
         let begin = format!("{method} {target} ");
-        self.heard.wait(STORY, |words| {
+        self.heard.wait(patience, |words| {
             if words.marks < words.told {
                 return None;
             }

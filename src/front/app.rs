@@ -22,7 +22,7 @@ use super::choose::How;
 use super::proxy::states::UpstreamStates;
 use super::request::{MAX_URI_CHANGES, Request};
 use super::worker::Worker;
-use super::{choose, filters, log, phases, story, trace, unasked};
+use super::{choose, filters, log, phases, proxy, story, trace, unasked};
 
 /// What travels through actix-web beside the plain request.
 struct FrontRequest {
@@ -141,14 +141,16 @@ async fn answer(front: FrontRequest) -> Answer {
         Some(gone) => phases::gone(&mut r, gone),
         None => phases::run(&mut r).await,
     };
+    proxy::sending(&r);
+    let silent = answer.silent;
     if answer.has_trailers {
         let r: Rc<Request> = r.into();
         let status = r.status.get();
         let of_trailers = r.clone();
         answer.trailers = Some(Box::new(move || filters::trailers(&of_trailers, status)));
-        answer.done = Some(Box::new(move |outcome| finish(&r, outcome)));
+        answer.done = Some(Box::new(move |outcome| finish(&r, outcome, silent)));
     } else {
-        answer.done = Some(Box::new(move |outcome| finish(&r, outcome)));
+        answer.done = Some(Box::new(move |outcome| finish(&r, outcome, silent)));
     }
     answer
 }
@@ -252,12 +254,16 @@ fn begin(front: FrontRequest) -> Request {
     r
 }
 
-/// The answer was sent, or given up: write the log.
-fn finish(r: &Request, outcome: &Outcome) {
+/// The answer was sent, or given up, or there was none: write the log.
+fn finish(r: &Request, outcome: &Outcome, silent: bool) {
     r.bytes_sent.set(outcome.sent);
     r.head_sent.set(outcome.head);
-    r.complete.set(outcome.end == End::Complete);
-    if outcome.end == End::ClientLeft && outcome.sent == 0 {
+    r.complete.set(outcome.end == End::Complete && !silent);
+    if let Some((call, error)) = r.connection.write_error.take() {
+        // The status stays that of the answer, even where no byte of it was taken.
+        let message = format!("{call} failed ({})", log::os_error(&error));
+        log::error(r, log::level_of_clients(&error), &message);
+    } else if outcome.end == End::ClientLeft && outcome.sent == 0 {
         r.status.set(499);
     } else if outcome.end == End::TimedOut && outcome.sent == 0 {
         r.status.set(408);

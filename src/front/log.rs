@@ -187,6 +187,22 @@ pub fn os_error(error: &io::Error) -> String {
     }
 }
 
+/// The level of an error on a client's connection: that a client is gone is no fault of the server's.
+pub fn level_of_clients(error: &io::Error) -> LogLevel {
+    use io::ErrorKind as Kind;
+    match error.kind() {
+        Kind::ConnectionReset
+        | Kind::BrokenPipe
+        | Kind::NotConnected
+        | Kind::TimedOut
+        | Kind::ConnectionRefused
+        | Kind::NetworkDown
+        | Kind::NetworkUnreachable
+        | Kind::HostUnreachable => LogLevel::Info,
+        _ => LogLevel::Alert,
+    }
+}
+
 /// Writes a line of a request to the error log, with nginx's context behind the message.
 pub fn error(r: &Request, level: LogLevel, message: &str) {
     error_bytes(r, level, message.as_bytes());

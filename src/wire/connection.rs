@@ -45,6 +45,10 @@ pub struct Connection {
     pub local: Option<SocketAddr>,
     /// A write failed: nothing more can be sent.
     pub broken: Cell<bool>,
+    /// The system call by which a write failed, and its error.
+    pub write_error: RefCell<Option<(&'static str, io::Error)>>,
+    /// Why the client's bytes ended, where it was an error.
+    pub read_error: RefCell<Option<io::Error>>,
     /// Nothing more may be sent before the timer expires (`limit_rate`).
     pub delayed: Cell<bool>,
     /// Between two requests, waiting for the next.
@@ -88,6 +92,8 @@ impl Connection {
             }),
             local,
             broken: Cell::new(false),
+            write_error: RefCell::default(),
+            read_error: RefCell::default(),
             delayed: Cell::new(false),
             idle: Cell::new(false),
             pipelined: Cell::new(false),
@@ -139,8 +145,12 @@ impl Connection {
                 .stream
                 .poll_read(cx, &mut self.input.borrow_mut(), SMALL_READ);
             match ready!(read) {
-                Ok(0) | Err(_) => self.eof.set(true),
+                Ok(0) => self.eof.set(true),
                 Ok(_) => {}
+                Err(error) => {
+                    self.read_error.replace(Some(error));
+                    self.eof.set(true);
+                }
             }
         }
     }

@@ -91,6 +91,12 @@ fn failed(connection: &Connection) -> End {
     End::ClientLeft
 }
 
+/// The same, with the call that failed.
+fn failed_by(connection: &Connection, call: &'static str, error: io::Error) -> End {
+    connection.write_error.replace(Some((call, error)));
+    failed(connection)
+}
+
 /// One write of what the slices hold, within `send_timeout`.
 fn poll_write(
     connection: &Connection,
@@ -107,7 +113,8 @@ fn poll_write(
         }
     };
     match written {
-        Poll::Ready(Ok(0)) | Poll::Ready(Err(_)) => Poll::Ready(Err(failed(connection))),
+        Poll::Ready(Ok(0)) => Poll::Ready(Err(failed(connection))),
+        Poll::Ready(Err(error)) => Poll::Ready(Err(failed_by(connection, "writev()", error))),
         Poll::Ready(Ok(n)) => {
             count(connection, policy, n as u64);
             Poll::Ready(Ok(n))
@@ -280,8 +287,9 @@ async fn send_file(
             {
                 Poll::Pending => poll_send_timer(connection, policy, cx).map(|end| Err(Some(end))),
                 Poll::Ready(Ok(n)) => Poll::Ready(Ok(n)),
+                Poll::Ready(Err(error)) if is_unsupported(&error) => Poll::Ready(Err(None)),
                 Poll::Ready(Err(error)) => {
-                    Poll::Ready(Err((!is_unsupported(&error)).then(|| failed(connection))))
+                    Poll::Ready(Err(Some(failed_by(connection, "sendfile()", error))))
                 }
             }
         })

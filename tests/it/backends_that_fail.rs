@@ -10,7 +10,7 @@ use socket2::{Domain, SockRef, Socket, Type};
 
 use crate::support::client;
 use crate::support::program::Program;
-use crate::support::upstream::{PATIENCE, Upstream, bounded, read_head, read_request};
+use crate::support::upstream::{PATIENCE, Upstream, read_head, read_request};
 
 const CONFIGURATION: &str = r#"
 upstream pool { server {upstream}; keepalive 4; }
@@ -18,9 +18,11 @@ upstream narrow { server {upstream}; keepalive 1; }
 proxy_http_version 1.1;
 proxy_set_header Connection "";
 client_max_body_size 100m;
+log_format completion "$request_uri [$request_completion]";
 server {
     listen 127.0.0.1:{port};
     access_log {dir}/access.log;
+    access_log {dir}/completion.log completion;
     location /buffered/ { proxy_pass http://{upstream}/; }
     location /unbuffered/ { proxy_pass http://{upstream}/; proxy_buffering off; }
     location /to-old/ { proxy_pass http://{upstream}/; proxy_http_version 1.0; }
@@ -369,14 +371,15 @@ fn a_kept_connection_that_is_not_quiet_is_not_taken() {
         |socket: &TcpStream| socket.shutdown(Shutdown::Write),
         |mut socket: &TcpStream| socket.write_all(b"x"),
     ] {
-        let upstream = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).expect("a port");
-        let program = start(&upstream.local_addr().expect("an address").to_string());
+        let (sender, connections) = channel();
+        let upstream = Upstream::start(move |socket| sender.send(socket));
+        let program = start(&upstream.name());
         // Each request comes on a connection of its own, which is kept.
         let asked = |request: &[u8], line: &str| {
             let mut client = client::connect(program.address()).expect("a connection");
             client.write_all(request).expect("a request sent");
-            let (socket, _) = upstream.accept().expect("a new connection");
-            let mut socket = bounded(socket);
+            let new = connections.recv_timeout(PATIENCE);
+            let mut socket: TcpStream = new.expect("a new connection");
             let received = read_request(&mut socket).expect("a request");
             assert_eq!(received.head[0], line);
             socket
@@ -479,6 +482,49 @@ fn with_ignore_client_abort_the_upstream_may_finish() {
     go.send(()).expect("an upstream");
     assert_eq!(events.recv_timeout(PATIENCE), Ok("closed"));
     program.wait_for_log("access.log", "\"GET /stays/x HTTP/1.1\" 200 ");
+}
+
+#[test]
+fn a_write_that_fails_is_told_and_leaves_the_status() {
+    let (said, events) = channel();
+    let (go, gone): (Sender<()>, Receiver<()>) = channel();
+    let gone = Arc::new(std::sync::Mutex::new(gone));
+    let upstream = Upstream::start(move |mut socket| -> io::Result<()> {
+        read_request(&mut socket)?;
+        let _ = said.send("asked");
+        let _ = gone.lock().expect("a lock").recv_timeout(PATIENCE);
+        socket.write_all(b"HTTP/1.1 203 Fine\r\nContent-Length: 2\r\n\r\nok")
+    });
+    let program = start(&upstream.name());
+    let mut client = client::connect(program.address()).expect("a connection");
+    write!(client, "GET /stays/x HTTP/1.1\r\nHost: h.test\r\n\r\n").expect("sent");
+    assert_eq!(events.recv_timeout(PATIENCE), Ok("asked"));
+    reset(client);
+    go.send(()).expect("an upstream");
+    let line = "GET /stays/x";
+    program.wait_for_log("access.log", &format!("\"{line} HTTP/1.1\" 203 0 "));
+    let wanted = "writev() failed (104: Connection reset by peer) while sending to client"
+        .to_owned()
+        + &about(line, &upstream.name(), "/x");
+    program.wait_for_log("error.log", &wanted);
+}
+
+/// Where a client's going away ends the request, its log line says so, and that it was not completed.
+#[test]
+fn a_client_that_resets_its_connection_is_a_499() {
+    let (upstream, events) = silent();
+    let program = start(&upstream.name());
+    let mut client = client::connect(program.address()).expect("a connection");
+    write!(client, "GET /buffered/x HTTP/1.1\r\nHost: h.test\r\n\r\n").expect("sent");
+    assert_eq!(events.recv_timeout(PATIENCE), Ok("asked"));
+    reset(client);
+    program.wait_for_log("access.log", "\"GET /buffered/x HTTP/1.1\" 499 0 ");
+    program.wait_for_log("completion.log", "/buffered/x []");
+    let wanted = "so upstream connection is closed too (104: Connection reset by peer) \
+                  while sending request to upstream"
+        .to_owned()
+        + &about("GET /buffered/x", &upstream.name(), "/x");
+    program.wait_for_log("error.log", &wanted);
 }
 
 #[test]

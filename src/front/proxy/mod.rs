@@ -37,6 +37,7 @@ use super::temporary::{self, BodyFile};
 use super::trace::Step;
 use super::variables;
 use head::BodyFraming;
+pub use passing::sending;
 use peers::Balancer;
 use pool::Pool;
 use resolver::Names;

@@ -19,6 +19,18 @@ use super::transport::Shared;
 use super::tries::{Attempt, Fault};
 use super::tunnel::Tunnel;
 
+/// What is done until the answer's head went through the filters.
+const READING_HEAD: &str = "reading response header from upstream";
+/// And what from then on.
+const SENDING: &str = "sending to client";
+
+/// The answer is ready to be sent: an upstream's head has been through the filters.
+pub fn sending(r: &Request) {
+    if r.action.get() == Some(READING_HEAD) {
+        r.action.set(Some(SENDING));
+    }
+}
+
 /// What became of an answer.
 pub enum Answered {
     Flow(Flow),
@@ -36,7 +48,7 @@ pub fn answered(
         choice.report(false);
         return Answered::Flow(bare(r, attempt, response));
     };
-    r.action.set(Some("reading response header from upstream"));
+    r.action.set(Some(READING_HEAD));
     accel::charset(r, &head);
     if head.status >= 300 {
         if choice.tries > 1 && attempt.may_retry(r, choice, Fault::Status(head.status)) {
@@ -58,7 +70,7 @@ pub fn answered(
             if head.status == 401 {
                 carry_challenge(r, &head);
             }
-            r.action.set(Some("sending to client"));
+            r.action.set(Some(SENDING));
             return Answered::Flow(Flow::Status(head.status));
         }
     }

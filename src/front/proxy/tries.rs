@@ -124,9 +124,11 @@ pub async fn try_peers(
             },
             Try::ClientLeft => {
                 let stage = attempt.exchange.borrow().stage();
+                let error = r.connection.read_error.take();
+                let error = error.map_or(String::new(), |e| format!(" ({})", log::os_error(&e)));
                 let message = format!(
                     "epoll_wait() reported that client prematurely closed connection, \
-                     so upstream connection is closed too while {stage}"
+                     so upstream connection is closed too{error} while {stage}"
                 );
                 attempt.log(r, LogLevel::Info, &message);
                 attempt.exchange.borrow_mut().ended();
