@@ -31,7 +31,12 @@ pub fn line(r: &Request) -> String {
         }
         // The last one's answer is the answer, unless something took its place.
         if state.status != 0 && (n + 1 < tries.len() || state.status != r.status.get()) {
-            line.push_str(&format!(" said {}", state.status));
+            // A status without a head is nginx's own: nobody said it.
+            let said = match state.header_time {
+                Some(_) => "said",
+                None => "failed:",
+            };
+            line.push_str(&format!(" {said} {}", state.status));
         }
     }
     let millis = r.started.elapsed().as_millis();

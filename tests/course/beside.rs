@@ -54,7 +54,12 @@ impl Running {
             backend,
             further,
         };
-        running.says("Ctrl-C stops the lab.");
+        let greeting = running.says("Ctrl-C stops the lab.");
+        // Between the choice of a port and its use another test may have got it.
+        if greeting.contains("is taken") {
+            drop(running);
+            return Self::start(started);
+        }
         running
     }
 

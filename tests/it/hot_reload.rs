@@ -220,7 +220,9 @@ fn no_reload_takes_no_notice() {
 #[test]
 fn each_request_tells_its_story() {
     let more = "location /api/ { proxy_pass http://127.0.0.1:{port}/inner/; } location ~ ^/inner { return 404; }\n\
-                location = /file { } location /old { rewrite ^ /file; } location ^~ /gone { return 444; }";
+                location = /file { } location /old { rewrite ^ /file; } location ^~ /gone { return 444; } \
+                location /down { proxy_pass http://127.0.0.1:1/; error_page 502 =200 /; } \
+                location /lost { proxy_pass http://127.0.0.1:{port}/inner/; proxy_intercept_errors on; error_page 404 =200 /; }";
     let text = file(0, "one", more).replace("listen 0", "listen {port}");
     let lab = Lab::with(&[("lab/nginx.conf", &text)], &[]);
     let ask = |line: &str| {
@@ -251,6 +253,15 @@ fn each_request_tells_its_story() {
         (
             "GET /gone",
             "GET /gone → location ^~ /gone (nginx.conf:8) → 444, ".to_owned(),
+        ),
+        (
+            "GET /down",
+            "GET /down → location / (nginx.conf:9) → 127.0.0.1:1 GET / failed: 502 → 200, "
+                .to_owned(),
+        ),
+        (
+            "GET /lost",
+            format!("GET /lost → location / (nginx.conf:9) → {peer} GET /inner/ said 404 → 200, "),
         ),
         ("GET /a\x01", "GET /a\u{fffd} HTTP/1.1 → 400, ".to_owned()),
     ] {
