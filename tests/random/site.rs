@@ -5,8 +5,8 @@ use std::fmt::Write;
 
 use crate::rng::Rng;
 use crate::words::{
-    BLOCKS, ERROR_CODES, EXCEPT, FALLBACKS, FLAGS, FROM, INSIDE, NAMES, PREFIXES, REGEXES, RETURNS,
-    SETTINGS, TESTS, TO, TRIED, URIS, VALUES,
+    BLOCKS, ERROR_CODES, EXCEPT, FALLBACKS, FLAGS, FROM, INSIDE, NAMES, PREFIXES, RATES, REGEXES,
+    RETURNS, SETTINGS, TESTS, TO, TRIED, URIS, VALUES,
 };
 
 /// A configuration, and what requests for it should be made of.
@@ -285,8 +285,11 @@ impl Maker<'_> {
         for _ in 0..1 + self.rng.below(2) {
             match self.rng.below(6) {
                 0 => {
-                    let value = self.rng.pick(VALUES);
                     let name = self.rng.pick(&["own", "own", "args", "limit_rate"]);
+                    let value = match name {
+                        "limit_rate" => self.rng.pick(RATES),
+                        _ => self.rng.pick(VALUES),
+                    };
                     self.line(&format!("set ${name} {value};"));
                     self.line("add_header X-Own $own;");
                 }

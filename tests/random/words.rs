@@ -107,6 +107,9 @@ pub const VALUES: &[&str] = &[
     "$limit_rate$nothing",
 ];
 
+/// What `$limit_rate` is set to: a few bytes a second would be hours for a long answer.
+pub const RATES: &[&str] = &["100k", "1m", "0", "\"\"", "plain", "$mapped", "-1", "$uri"];
+
 /// Blocks of `http` that make variables.
 pub const BLOCKS: &[&str] = &[
     "map $arg_x $until { default off; a epoch; ~^b max; none modified; }",
