@@ -16,7 +16,7 @@ use crate::config::model::{HeadSettings, Model};
 use crate::wire::answer::{Answer, End, Outcome};
 use crate::wire::connection::Connection;
 use crate::wire::request_parser::HeadLimits;
-use crate::wire::serve::{Handler, Incoming, Unasked};
+use crate::wire::serve::{Gone, Handler, Incoming, Unasked};
 
 use super::choose::How;
 use super::proxy::states::UpstreamStates;
@@ -123,20 +123,27 @@ where
 
 /// The default service: takes the raw request out, puts the answer in.
 async fn answer_service(request: ServiceRequest) -> Result<ServiceResponse, actix_web::Error> {
-    let front = request.extensions_mut().remove::<FrontRequest>();
+    let taken = begun(&request);
+    let answer = match taken {
+        Some((r, gone)) => Some(answer(r, gone).await),
+        None => None,
+    };
     let mut response = HttpResponse::new(StatusCode::OK);
-    if let Some(front) = front {
-        let answer = answer(front).await;
+    if let Some(answer) = answer {
         response.extensions_mut().insert(answer);
     }
     Ok(request.into_response(response))
 }
 
-/// Answers a request and arranges for its log line.
-async fn answer(front: FrontRequest) -> Answer {
+/// The raw request, in one place from here to its log line; and how its client left, if it did.
+fn begun(request: &ServiceRequest) -> Option<(Box<Request>, Option<Gone>)> {
+    let front = request.extensions_mut().remove::<FrontRequest>()?;
     let gone = front.incoming.gone;
-    // In one place from here to its log line.
-    let mut r = Box::new(begin(front));
+    Some((Box::new(begin(front)), gone))
+}
+
+/// Answers a request and arranges for its log line.
+async fn answer(mut r: Box<Request>, gone: Option<Gone>) -> Answer {
     let mut answer = match gone {
         Some(gone) => phases::gone(&mut r, gone),
         None => phases::run(&mut r).await,

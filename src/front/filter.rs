@@ -61,7 +61,7 @@ pub fn apply(r: &mut Request, mut reply: Reply) -> Result<Answer, Instead> {
         headers.append(&mut reply.headers);
         reply.headers = headers;
     }
-    if let Some((content_type, len, charset)) = r.carried_type.take()
+    if let Some((content_type, len, charset)) = r.carried_type.take().map(|carried| *carried)
         && (reply.content_type == content_type || is_proxied && reply.content_type.is_empty())
     {
         (reply.content_type, reply.type_len, reply.charset) = (content_type, len, charset);

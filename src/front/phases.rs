@@ -50,11 +50,12 @@ pub async fn run(r: &mut Request) -> Answer {
                 Flow::InternalTo { uri, args }
             }
             Flow::InternalTo { uri, args } => match internal_redirect(r, uri, args) {
-                Ok(()) => from_the_start(r).await,
+                // Boxed, so that the future of every request has room for one way through the phases, not for more.
+                Ok(()) => Box::pin(from_the_start(r)).await,
                 Err(status) => Flow::Status(status),
             },
             Flow::Named(name) => match named_location(r, &name) {
-                Ok(()) => in_location(r).await,
+                Ok(()) => Box::pin(in_location(r)).await,
                 Err(status) => Flow::Status(status),
             },
             // Content never declines at last; if it did, nothing is here.
@@ -138,10 +139,15 @@ async fn from_the_start(r: &mut Request) -> Flow {
         Ok(_) => {}
         Err(end) => return end,
     }
-    match find_location(r) {
-        Flow::Declined => in_location(r).await,
-        end => end,
+    if let Some(end) = unless_declined(find_location(r)) {
+        return end;
     }
+    in_location(r).await
+}
+
+/// What a phase ended with, if it did: nothing of it is kept where the request goes on.
+fn unless_declined(flow: Flow) -> Option<Flow> {
+    (!matches!(flow, Flow::Declined)).then_some(flow)
 }
 
 /// From the chosen location's rewrite phase on.
@@ -166,9 +172,8 @@ async fn in_location(r: &mut Request) -> Flow {
     if let Err(end) = access::check(r) {
         return end;
     }
-    match files::try_files(r) {
-        Flow::Declined => {}
-        end => return end,
+    if let Some(end) = unless_declined(files::try_files(r)) {
+        return end;
     }
     if r.is_proxied {
         return match r.filter_finalized {

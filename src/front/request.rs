@@ -95,7 +95,7 @@ pub struct Request {
     /// `$proxy_internal_chunked`
     pub proxy_chunked: bool,
     /// The body, once read as a whole.
-    pub buffered_body: Option<Spool>,
+    pub buffered_body: Option<Box<Spool>>,
     /// The file that it went to.
     pub body_file: Option<BodyFile>,
     /// `GET /users`, as sent to the upstream.
@@ -115,8 +115,8 @@ pub struct Request {
     /// `Server` and `Date` are among them, or are not to be said.
     pub carries_server: bool,
     pub carries_date: bool,
-    /// Type, the length of it without its charset, and charset, that stay for an answer that has no type of its own (`X-Accel-Redirect`).
-    pub carried_type: Option<(Bytes, Option<usize>, Bytes)>,
+    /// The type that stays for an answer that has no type of its own (`X-Accel-Redirect`).
+    pub carried_type: Option<Box<CarriedType>>,
     /// `X-Accel-Charset` of an answer: it stays for whatever is answered in its place.
     pub override_charset: Option<Bytes>,
     /// `add_trailer` had something for an answer of this request, be it not the one that is sent (nginx's `expect_trailers`).
@@ -131,6 +131,9 @@ pub struct Request {
     /// The answer was sent or given up: only the log is left.
     pub is_over: Cell<bool>,
 }
+
+/// A type, the length of it without its charset, and its charset.
+pub type CarriedType = (Bytes, Option<usize>, Bytes);
 
 /// Internal redirects before nginx gives up (`NGX_HTTP_MAX_URI_CHANGES`).
 pub const MAX_URI_CHANGES: u8 = 10;

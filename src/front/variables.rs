@@ -476,7 +476,7 @@ fn append_sent(name: &[u8], r: &Request, out: &mut BytesMut) -> bool {
 /// Before there is a head: what an earlier answer left for it.
 fn append_carried(name: &[u8], r: &Request, out: &mut BytesMut) -> bool {
     match name {
-        b"content_type" => put(out, r.carried_type.as_ref().map(|(value, ..)| &**value)),
+        b"content_type" => put(out, r.carried_type.as_deref().map(|(value, ..)| &**value)),
         b"location" => put(out, r.redirect_to.as_deref()),
         _ => {
             let mut carried = r.carried.iter().filter(|(field, _)| is_named(field, name));

@@ -102,6 +102,9 @@ impl AnswerState {
 
     /// Reads the status line. `Some(false)`: there is none.
     fn read_status_line(&mut self, data: &[u8]) -> Option<bool> {
+        if self.pos == 0 {
+            self.common_status_line(data);
+        }
         let mut i = self.pos;
         while let Some(&ch) = data.get(i) {
             if self.state == State::Text {
@@ -130,6 +133,38 @@ impl AnswerState {
         }
         self.pos = i;
         None
+    }
+
+    /// Takes the beginning that nearly every answer has at once: `HTTP/1.1 200 `.
+    fn common_status_line(&mut self, data: &[u8]) {
+        let Some(
+            [
+                b'H',
+                b'T',
+                b'T',
+                b'P',
+                b'/',
+                b'1',
+                b'.',
+                minor @ (b'0' | b'1'),
+                b' ',
+                status @ ..,
+                b' ',
+            ],
+        ) = data.first_chunk::<13>()
+        else {
+            return;
+        };
+        if !status.iter().all(u8::is_ascii_digit) {
+            return;
+        }
+        (self.major, self.minor) = (1, u32::from(minor - b'0'));
+        let value = |status, digit: &u8| status * 10 + u16::from(digit - b'0');
+        self.status = status.iter().fold(0, value);
+        self.digits = 3;
+        self.status_line.start = 9;
+        self.state = State::Text;
+        self.pos = 13;
     }
 
     fn step(&mut self, ch: u8, at: usize) -> Option<State> {

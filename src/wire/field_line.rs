@@ -67,6 +67,9 @@ impl FieldLine {
 
     /// Reads on in `data` (the head from its first byte) at `pos`.
     pub fn advance(&mut self, data: &[u8], pos: &mut usize, rules: Rules) -> LineStep {
+        if self.state == State::Start && self.common_line(data, pos).is_some() {
+            return LineStep::Field;
+        }
         let mut i = *pos;
         let step = loop {
             let Some(&ch) = data.get(i) else {
@@ -164,6 +167,39 @@ impl FieldLine {
             self.state = State::Start;
         }
         step
+    }
+
+    /// Takes a line that is there as a whole and written as nearly every one is, `Name: value`, at once.
+    fn common_line(&mut self, data: &[u8], pos: &mut usize) -> Option<()> {
+        let line = data.get(*pos..)?;
+        let name = line
+            .iter()
+            .position(|ch| name_byte(*ch) != NameByte::Plain)?;
+        let value = name + 2;
+        let rest = line.get(value..)?;
+        let length = memchr::memchr3(CR, LF, 0, rest)?;
+        let spaced = rest.first() == Some(&b' ') || rest.get(..length)?.last() == Some(&b' ');
+        if name == 0
+            || line.get(name..value) != Some(b": ")
+            || rest.get(length..length + 2) != Some(b"\r\n")
+            || spaced
+        {
+            return None;
+        }
+        let start = *pos as u32;
+        let end = start + (value + length) as u32;
+        self.name = Piece {
+            start,
+            end: start + name as u32,
+        };
+        self.value = Piece {
+            start: start + value as u32,
+            end,
+        };
+        self.invalid_name = false;
+        self.error_at = end;
+        *pos += value + length + 2;
+        Some(())
     }
 
     fn in_name(&mut self, data: &[u8], i: &mut usize, rules: Rules) -> Option<LineStep> {

@@ -45,6 +45,9 @@ enum State {
     AlmostDone,
 }
 
+/// How nearly every line ends.
+const COMMON_END: &[u8] = b"HTTP/1.1\r\n";
+
 /// What one byte leads to.
 enum Flow {
     To(State),
@@ -110,8 +113,20 @@ impl RequestLine {
     /// Reads on in `data` (the line from its first byte) at `pos`. `None`: more is needed.
     pub fn advance(&mut self, data: &[u8], pos: &mut usize) -> Option<Result<(), LineError>> {
         let mut i = *pos;
+        if i == 0 && data.starts_with(b"GET ") {
+            (self.method, self.method_end) = (Method::Get, 3);
+            self.state = State::SpacesBeforeUri;
+            i = 4;
+        }
         while let Some(&ch) = data.get(i) {
             let flow = match self.state {
+                State::AfterUri if data.get(i..i + COMMON_END.len()) == Some(COMMON_END) => {
+                    self.protocol_start = i as u32;
+                    self.end = (i + COMMON_END.len() - 2) as u32;
+                    (self.major, self.minor) = (1, 1);
+                    *pos = i + COMMON_END.len();
+                    return Some(Ok(()));
+                }
                 State::CheckUri | State::Uri if is_usual(ch) => {
                     i += 1;
                     while data.get(i).is_some_and(|c| is_usual(*c)) {

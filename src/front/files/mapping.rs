@@ -113,7 +113,7 @@ pub(super) fn is_whole(root: &Root) -> bool {
 
 /// The type of a URI or file name by its extension, else `default_type`; may be empty, and is not sent then.
 pub fn content_type(r: &Request, name: &[u8]) -> Bytes {
-    if let Some((carried, ..)) = &r.carried_type
+    if let Some((carried, ..)) = r.carried_type.as_deref()
         && !carried.is_empty()
     {
         return carried.clone();

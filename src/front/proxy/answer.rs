@@ -92,7 +92,8 @@ pub fn carry(r: &mut Request, head: &AnswerHead) {
             Known::ContentType => {
                 let mut parsed = Reply::new(0);
                 content_type(&mut parsed, value);
-                r.carried_type = Some((parsed.content_type, parsed.type_len, parsed.charset));
+                let carried = (parsed.content_type, parsed.type_len, parsed.charset);
+                r.carried_type = Some(Box::new(carried));
                 continue;
             }
             Known::SetCookie => cookies::rewrite(r, value),

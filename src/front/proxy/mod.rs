@@ -36,7 +36,7 @@ use super::request::Request;
 use super::temporary::{self, BodyFile};
 use super::trace::Step;
 use super::variables;
-use head::BodyFraming;
+use head::{BodyFraming, Target, UpstreamHead};
 pub use passing::sending;
 use peers::Balancer;
 use pool::Pool;
@@ -76,14 +76,27 @@ impl Upstreams {
 
 /// The content handler of a location with `proxy_pass`.
 pub async fn content(r: &mut Request) -> Flow {
+    match ready(r).await {
+        Ok(ready) => tries::try_peers(r, ready).await,
+        Err(flow) => flow,
+    }
+}
+
+/// What is known before the first peer is tried.
+struct Ready {
+    upstream: Arc<Upstream>,
+    head: UpstreamHead,
+    /// The client's body is passed on as it comes.
+    live: bool,
+}
+
+/// Reads the client's body, finds out whom to ask, and writes the head to send.
+async fn ready(r: &mut Request) -> Result<Ready, Flow> {
     r.upstreams.forget_answer();
     if r.location.proxy.pass.is_none() {
-        return nobody(r).await;
+        return Err(Box::pin(nobody(r)).await);
     }
-    let (whom, target) = match target::resolve(r) {
-        Ok(resolved) => resolved,
-        Err(status) => return Flow::Status(status),
-    };
+    let (whom, target) = target::resolve(r).map_err(Flow::Status)?;
     let proxy = &r.location.proxy;
     let live = !proxy.request_buffering
         && proxy.set_body.is_none()
@@ -93,14 +106,31 @@ pub async fn content(r: &mut Request) -> Flow {
         r.location.core.client_body_timeout,
         r.location.core.client_max_body_size,
     );
-    let read = match live {
-        true => begin_body(r).await,
-        false => read_body(r).await,
-    };
-    if let Err(flow) = read {
-        return flow;
+    let has_body = r.head.content_length.is_some() || r.head.chunked;
+    if live {
+        std::future::poll_fn(|cx| r.body.poll_begin(cx)).await;
+        begin_body(r)?;
+    } else if has_body || !r.body.is_done() || r.body.is_expected() {
+        // Boxed, as all that few requests need: a future is as large as the largest way through it.
+        Box::pin(read_body(r)).await?;
     }
     let live = live && !r.body.is_done();
+    let head = head_for(r, &target, live);
+    r.upstreams.begin();
+    let upstream = match whom {
+        Whom::Upstream(upstream) => upstream,
+        Whom::Name { host, port } => Box::pin(look_up(r, &host, port)).await?,
+    };
+    *r.upstreams.uri.borrow_mut() = head.uri.clone();
+    Ok(Ready {
+        upstream,
+        head,
+        live,
+    })
+}
+
+/// The head to send, and what variables say of the body behind it.
+fn head_for(r: &mut Request, target: &Target, live: bool) -> UpstreamHead {
     let set_body = r
         .location
         .proxy
@@ -121,20 +151,11 @@ pub async fn content(r: &mut Request) -> Flow {
         _ => None,
     };
     r.proxy_chunked = framing == BodyFraming::Chunked;
-    let head = head::build(r, &target, framing, set_body.as_ref());
+    let head = head::build(r, target, framing, set_body.as_ref());
     if r.worker.story.is_some() || !r.worker.effects.happen() {
         r.upstream_line = Some(head.shown());
     }
-    r.upstreams.begin();
-    let upstream = match whom {
-        Whom::Upstream(upstream) => upstream,
-        Whom::Name { host, port } => match Box::pin(look_up(r, &host, port)).await {
-            Ok(upstream) => upstream,
-            Err(flow) => return flow,
-        },
-    };
-    *r.upstreams.uri.borrow_mut() = head.uri.clone();
-    tries::try_peers(r, &upstream, &head, live).await
+    head
 }
 
 /// An `if` without `proxy_pass` led away from one that has it: there is nobody to ask.
@@ -214,8 +235,7 @@ async fn look_up(r: &mut Request, host: &Bytes, port: u16) -> Result<Arc<Upstrea
 }
 
 /// Takes what came with the head of a body that goes on as it comes.
-async fn begin_body(r: &mut Request) -> Result<(), Flow> {
-    std::future::poll_fn(|cx| r.body.poll_begin(cx)).await;
+fn begin_body(r: &mut Request) -> Result<(), Flow> {
     let arrived = match r.body.take_arrived() {
         Ok(bytes) => bytes,
         Err(error) => return Err(body_failed(r, &error)),
@@ -266,7 +286,7 @@ async fn read_body(r: &mut Request) -> Result<(), Flow> {
             Some(Err(error)) => {
                 if matches!(error, BodyError::Chunk(_) | BodyError::TooLarge { .. }) {
                     // nginx keeps nothing of the bytes that it found wrong.
-                    spool = Spool::new();
+                    spool = Box::default();
                 }
                 break Err(body_failed(r, &error));
             }

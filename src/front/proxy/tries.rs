@@ -14,17 +14,16 @@ use crate::front::reply::Flow;
 use crate::front::request::Request;
 use crate::front::{log, trace};
 use crate::wire::head::{Known, Method};
-use crate::wire::spool::Spool;
 use crate::wire::turn::take_turns;
 
-use super::body_failed;
 use super::connecting::{self, connect, local_address};
-use super::exchange::{self, Exchange, Failure, Limits, Start, Upload};
+use super::exchange::{self, Exchange, Failure, Limits, Live, Start, Upload};
 use super::head::UpstreamHead;
 use super::passing::{Answered, answered};
 use super::peers::Choice;
 use super::states::{UpstreamState, url};
 use super::transport::Shared;
+use super::{Ready, body_failed};
 
 /// How one try ended.
 enum Try {
@@ -84,12 +83,8 @@ impl Attempt {
 }
 
 /// Tries peers until one answers or nginx would give up.
-pub async fn try_peers(
-    r: &mut Request,
-    upstream: &Arc<Upstream>,
-    head: &UpstreamHead,
-    live: bool,
-) -> Flow {
+pub(super) async fn try_peers(r: &mut Request, ready: Ready) -> Flow {
+    let (upstream, head, live) = (&ready.upstream, &ready.head, ready.live);
     let worker = r.worker.clone();
     let mut choice = worker
         .upstreams
@@ -257,13 +252,13 @@ fn start(
 ) -> Result<Shared, u16> {
     let proxy = &r.location.proxy;
     let upload = match &r.buffered_body {
-        arrived if live => Upload::Live {
+        arrived if live => Upload::Live(Box::new(Live {
             body: r.body.clone(),
             chunked: r.head.chunked,
-            first: arrived.iter().flat_map(Spool::pieces).cloned().collect(),
-        },
+            first: arrived.iter().flat_map(|s| s.pieces()).cloned().collect(),
+        })),
         Some(spool) if proxy.pass_request_body && proxy.set_body.is_none() => {
-            Upload::Spool(spool.reader().map_err(|_| 500u16)?)
+            Upload::Spool(Box::new(spool.reader().map_err(|_| 500u16)?))
         }
         _ => Upload::None,
     };

@@ -85,14 +85,17 @@ impl Failure {
 pub enum Upload {
     None,
     /// Read as a whole before.
-    Spool(Spool),
+    Spool(Box<Spool>),
     /// Passed on as it comes.
-    Live {
-        body: Rc<RequestBody>,
-        chunked: bool,
-        /// What came with the request's head.
-        first: VecDeque<Bytes>,
-    },
+    Live(Box<Live>),
+}
+
+/// A body that is passed on as it comes.
+pub struct Live {
+    pub body: Rc<RequestBody>,
+    pub chunked: bool,
+    /// What came with the request's head.
+    pub first: VecDeque<Bytes>,
 }
 
 /// Time-outs and sizes of one exchange.

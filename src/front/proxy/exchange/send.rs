@@ -100,30 +100,26 @@ impl Exchange {
                 })?;
                 self.upload_done = spool.is_empty();
             }
-            Upload::Live {
-                body,
-                chunked,
-                first,
-            } => {
+            Upload::Live(live) => {
                 if self.pending.len() >= MAX_PENDING {
                     return Poll::Ready(Ok(()));
                 }
-                let next = match first.pop_front() {
+                let next = match live.first.pop_front() {
                     Some(bytes) => Some(Ok(bytes)),
-                    None => ready!(body.poll_next(cx)),
+                    None => ready!(live.body.poll_next(cx)),
                 };
                 match next {
                     None => {
-                        if *chunked {
+                        if live.chunked {
                             self.pending.extend_from_slice(b"0\r\n\r\n");
                         }
                         let rest = std::mem::take(&mut self.pending).freeze();
-                        let mut last = Spool::new();
+                        let mut last = Box::new(Spool::new());
                         let _ = last.push_end(rest, std::path::Path::new("/"));
                         self.upload_done = last.is_empty();
                         self.upload = Upload::Spool(last);
                     }
-                    Some(Ok(bytes)) if *chunked => {
+                    Some(Ok(bytes)) if live.chunked => {
                         write_chunk_head(&mut self.pending, bytes.len());
                         self.pending.extend_from_slice(&bytes);
                         self.pending.extend_from_slice(b"\r\n");
