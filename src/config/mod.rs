@@ -26,6 +26,7 @@ pub mod reach;
 pub mod regex;
 pub mod render;
 pub mod source;
+pub mod syslog;
 pub mod table;
 pub mod template;
 pub mod tree;

@@ -62,6 +62,7 @@ pub struct Level {
     pub add_headers: Vec<AddHeader>,
     pub filters: super::filters::Draft,
     pub access_logs: Vec<AccessLog>,
+    pub open_log_file_cache: Option<Span>,
     pub access_log_off: bool,
     pub error_logs: Vec<ErrorLog>,
     /// `keepalive_timeout` and its second value.
@@ -203,14 +204,33 @@ pub struct Shared {
 
 impl Shared {
     /// The index of a log file, which is opened once however often it is named.
+    ///
+    /// # Errors
+    /// It is buffered otherwise already.
+    pub fn buffered_log(&mut self, file: LogFile) -> Result<usize, Conflict> {
+        let same = |known: &&mut LogFile| known.target == file.target;
+        if let Some(known) = self.logs.iter_mut().find(same) {
+            match (known.buffer, file.buffer) {
+                (Some(before), Some(now)) if before != now => return Err(Conflict),
+                (before, now) => known.buffer = before.or(now),
+            }
+        }
+        Ok(self.log(file))
+    }
+
+    /// The same for one that this line does not buffer.
     pub fn log(&mut self, file: LogFile) -> usize {
-        if let Some(index) = self.logs.iter().position(|known| *known == file) {
+        let same = |known: &LogFile| known.target == file.target;
+        if let Some(index) = self.logs.iter().position(same) {
             return index;
         }
         self.logs.push(file);
         self.logs.len() - 1
     }
 }
+
+/// A log is buffered in two ways.
+pub struct Conflict;
 
 /// An address that some `listen` names.
 pub struct ListenDraft {

@@ -187,7 +187,10 @@ impl Merge<'_> {
     /// Where no line gives a log.
     fn default_access_log(&mut self) -> Arc<[AccessLog]> {
         let target = LogTarget::File(self.analyser.paths.absolute(b"logs/access.log"));
-        let file = self.analyser.shared.log(LogFile { target });
+        let file = self.analyser.shared.log(LogFile {
+            target,
+            buffer: None,
+        });
         Arc::new([AccessLog {
             file: AccessFile::Opened(file),
             format: self.combined.clone(),

@@ -53,7 +53,7 @@ const CORE_ROWS: &[Row] = &[
 const ERRLOG_ROWS: &[Row] = &[row("error_log", MAIN, SOME, Custom)
     .default("logs/error.log error")
     .done(log::main_error_log)
-    .differs("`syslog:` and `memory:` are refused.")];
+    .differs("Lines to `memory:` are lost: there is no debugger to read them.")];
 
 const CONF_ROWS: &[Row] = &[row(
     "include",
