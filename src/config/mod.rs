@@ -10,6 +10,7 @@ pub mod diagnostics;
 pub mod filters;
 pub mod geo;
 mod glob;
+mod hash;
 pub mod lexer;
 mod load;
 pub mod map;

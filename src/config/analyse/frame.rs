@@ -10,6 +10,7 @@ pub use super::generic::{Set, Value, default_of};
 use super::proxy_cookies::RulesDraft;
 use crate::config::charset::Charsets;
 use crate::config::diagnostics::Order;
+use crate::config::hash::Bounds;
 use crate::config::lexer::Word;
 use crate::config::model::{
     AccessLog, AccessRule, AddHeader, Bind, Condition, CookieFlags, CookieRewrite, ErrorLog,
@@ -274,6 +275,15 @@ pub struct Chain<'a> {
 }
 
 impl<'a> Chain<'a> {
+    /// `NAME_hash_max_size` and `NAME_hash_bucket_size`; `name` is with `_hash`.
+    pub fn hash(&self, name: &'static str) -> Bounds {
+        Bounds {
+            name,
+            max_size: self.number(&format!("{name}_max_size")),
+            bucket_size: self.number(&format!("{name}_bucket_size")),
+        }
+    }
+
     /// The innermost line that gives the value.
     pub fn set(&self, name: &str) -> Option<&'a Set> {
         let mut chain = Some(self);
