@@ -84,8 +84,19 @@ fn closing_lines_and_exit_codes_are_nginxs() {
     let warned = "events { }\nhttp { TEMP server { listen PORT; server_name a/b; } }\n";
     let unopenable =
         "events { }\nhttp { TEMP server { listen PORT; access_log no/such/folder; } }\n";
+    let hashed = "events { }\nhttp { TEMP types_hash_max_size 1; server_names_hash_max_size 1; map_hash_max_size 1;\n\
+                  map $uri $a { /1 1; /2 2; /3 3; /4 4; } types { a/b c d e f; }\n\
+                  server { listen PORT; server_name a b c d; } server { listen PORT; } }\n";
     let no_pid_folder = "pid no/such/folder; events { }\n";
-    for text in [right, late, wrong, warned, unopenable, no_pid_folder] {
+    for text in [
+        right,
+        late,
+        wrong,
+        warned,
+        hashed,
+        unopenable,
+        no_pid_folder,
+    ] {
         for globals in [
             None,
             Some("daemon off;"),

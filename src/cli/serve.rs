@@ -228,7 +228,7 @@ fn leave_terminal(model: &Model) -> std::io::Result<()> {
         Some(LogTarget::File(path)) => OpenOptions::new().append(true).open(path).ok(),
         // The file asks for the standard error itself.
         Some(LogTarget::Stderr) => return Ok(()),
-        None => None,
+        Some(LogTarget::Syslog(_) | LogTarget::Memory) | None => None,
     };
     rustix::stdio::dup2_stderr(log.unwrap_or(nowhere))?;
     Ok(())

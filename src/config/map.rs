@@ -38,6 +38,11 @@ pub enum Added {
 }
 
 impl Map {
+    /// Keys that stand for themselves alone, lower-case.
+    pub fn exact_keys(&self) -> impl Iterator<Item = &[u8]> {
+        self.exact.keys().map(|key| &key[..])
+    }
+
     /// Adds a key that is no regex.
     pub fn add(&mut self, key: &[u8], value: Template) -> Added {
         let key = Bytes::from(key.to_ascii_lowercase());

@@ -19,6 +19,7 @@ pub use super::proxying::{
 use super::quick_map::QuickMap;
 use super::regex::Regex;
 use super::source::{Sources, Span};
+use super::syslog::Syslog;
 use super::template::Template;
 use super::tree::PrefixTree;
 
@@ -81,6 +82,10 @@ pub enum LogTarget {
     /// Absolute path.
     File(PathBuf),
     Stderr,
+    /// `syslog:…`
+    Syslog(Syslog),
+    /// `memory:SIZE`: lines that only a debugger sees, which the lab has none for.
+    Memory,
 }
 
 /// Whom workers run as, in the system's numbers.
@@ -658,6 +663,19 @@ pub enum LogEscape {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct LogFile {
     pub target: LogTarget,
+    /// `buffer=`, `flush=`, `gzip=`; one for all lines that name the file.
+    pub buffer: Option<LogBuffer>,
+}
+
+/// Lines that wait for others before they are written.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct LogBuffer {
+    /// In bytes.
+    pub size: usize,
+    /// The longest that a line waits.
+    pub flush: Option<Duration>,
+    /// zlib's level, where what is written is compressed.
+    pub gzip: Option<u8>,
 }
 
 /// Directives of the proxy module, merged.

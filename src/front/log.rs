@@ -1,11 +1,9 @@
 //! Access and error logs: nginx's lines in nginx's files.
 
 use std::collections::HashMap;
-use std::fs::{File, OpenOptions};
 use std::io::{self, Write};
-use std::path::{Path, PathBuf};
 use std::rc::Rc;
-use std::sync::{Arc, RwLock};
+use std::sync::Arc;
 
 use bytes::BytesMut;
 
@@ -16,6 +14,8 @@ use crate::wire::date;
 use crate::wire::head::{Known, RequestHead};
 
 use super::request::Request;
+pub use super::sink::LogError;
+use super::sink::{self, Sink};
 use super::variables;
 
 /// The open log files of a configuration, shared by its workers.
@@ -26,54 +26,6 @@ pub struct Logs {
     access: Vec<Arc<Sink>>,
     /// Error lines go to the terminal too (lab mode).
     echo: bool,
-}
-
-/// A log file that could not be opened.
-#[derive(Debug, thiserror::Error)]
-#[error("open() \"{}\" failed ({})", path.display(), os_error(source))]
-pub struct LogError {
-    pub path: PathBuf,
-    pub source: io::Error,
-}
-
-/// One open log file.
-#[derive(Debug)]
-struct Sink {
-    path: Option<PathBuf>,
-    file: RwLock<Option<File>>,
-}
-
-impl Sink {
-    fn open(target: &LogTarget) -> Result<Self, LogError> {
-        Ok(match target {
-            LogTarget::Stderr => Self {
-                path: None,
-                file: RwLock::new(None),
-            },
-            LogTarget::File(path) => Self {
-                path: Some(path.clone()),
-                file: RwLock::new(Some(open(path)?)),
-            },
-        })
-    }
-
-    fn write(&self, line: &[u8]) {
-        // A log that cannot be written must not stop the answer.
-        let Ok(file) = self.file.read() else { return };
-        let _ = match &*file {
-            Some(file) => (&*file).write_all(line),
-            None => io::stderr().write_all(line),
-        };
-    }
-}
-
-fn open(path: &Path) -> Result<File, LogError> {
-    crate::wall::may_write(path)
-        .and_then(|()| OpenOptions::new().append(true).create(true).open(path))
-        .map_err(|source| LogError {
-            path: path.to_owned(),
-            source,
-        })
 }
 
 impl Logs {
@@ -87,7 +39,8 @@ impl Logs {
             ..Self::default()
         };
         for log in &model.logs {
-            let sink = logs.sink(&log.target)?;
+            let sink = Arc::new(Sink::open(&log.target, log.buffer)?);
+            logs.sinks.insert(log.target.clone(), sink.clone());
             logs.access.push(sink);
         }
         for log in &model.process.error_log {
@@ -127,7 +80,7 @@ impl Logs {
         if let Some(sink) = self.sinks.get(target) {
             return Ok(sink.clone());
         }
-        let sink = Arc::new(Sink::open(target)?);
+        let sink = Arc::new(Sink::open(target, None)?);
         self.sinks.insert(target.clone(), sink.clone());
         Ok(sink)
     }
@@ -137,15 +90,12 @@ impl Logs {
     /// # Errors
     /// The first file that cannot be opened; it and the rest go on as they are.
     pub fn reopen(&self) -> Result<(), LogError> {
-        for sink in self.sinks.values() {
-            if let Some(path) = &sink.path {
-                let file = open(path)?;
-                if let Ok(mut slot) = sink.file.write() {
-                    *slot = Some(file);
-                }
-            }
-        }
-        Ok(())
+        self.sinks.values().try_for_each(|sink| sink.reopen())
+    }
+
+    /// Writes what waits in buffers.
+    pub fn flush(&self) {
+        self.sinks.values().for_each(|sink| sink.flush());
     }
 
     /// Writes a line that concerns no request to the process's own error logs.
@@ -166,7 +116,8 @@ impl Logs {
         for log in logs.iter().filter(|log| level <= log.level) {
             on_terminal |= log.target == LogTarget::Stderr;
             if let Some(sink) = self.sinks.get(&log.target) {
-                sink.write(line);
+                // Where the line itself cannot be told, nobody can be told of that.
+                let _ = sink.write_now(line, Some(level));
             }
         }
         if self.echo && !on_terminal && level <= LogLevel::Error {
@@ -352,13 +303,23 @@ pub fn access(r: &Request) {
         line.extend_from_slice(b"\n");
         match &log.file {
             AccessFile::Opened(index) => {
-                if let Some(sink) = r.worker.logs.access.get(*index) {
-                    sink.write(&line);
+                if let Some(sink) = r.worker.logs.access.get(*index)
+                    && let Err(failed) = Sink::write(sink, &line)
+                {
+                    unsent(r, &failed);
                 }
             }
             AccessFile::Named(path) => write_named(r, path, &line),
         }
     }
+}
+
+/// A line that syslog did not take.
+fn unsent(r: &Request, failed: &sink::Unsent) {
+    let (logs, model) = (&r.worker.logs, &r.model);
+    logs.process(model, failed.level(), &failed.to_string());
+    let message = "send() to syslog failed while logging request";
+    self::error_at(r, LogLevel::Warn, message, None);
 }
 
 /// A line to a log whose path has variables: nginx asks that `root` exists, so that no client makes up folders or files
@@ -375,7 +336,7 @@ fn write_named(r: &Request, path: &Template, line: &[u8]) {
     }
     let name = variables::evaluate(path, r);
     let full = r.model.prefix.join(super::files::as_path(&name));
-    let written = open(&full).and_then(|file| {
+    let written = sink::open(&full).and_then(|file| {
         (&file).write_all(line).map_err(|source| LogError {
             path: full.clone(),
             source,

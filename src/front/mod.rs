@@ -24,6 +24,7 @@ pub mod request;
 mod rewrite;
 pub mod room;
 pub mod server;
+mod sink;
 mod story;
 pub mod temporary;
 pub mod trace;

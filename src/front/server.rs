@@ -108,6 +108,8 @@ struct Running {
     replaced: Vec<ServerHandle>,
     /// Sockets of addresses that were given up a moment ago.
     leaving: Vec<Bound>,
+    /// Logs of configurations before, which requests under way may still write.
+    logs_before: Vec<std::sync::Weak<Logs>>,
 }
 
 /// What a reload did to the sockets.
@@ -168,6 +170,7 @@ pub fn start(
             sockets: bound,
             replaced: Vec::new(),
             leaving: Vec::new(),
+            logs_before: Vec::new(),
         })),
     })
 }
@@ -247,12 +250,18 @@ impl Control {
             true => None,
             false => Some(serving(&sockets, workers, &watched)?),
         };
+        let mut before = None;
         self.state.send_modify(|state| {
             state.model = model;
-            state.logs = logs;
+            before = Some(std::mem::replace(&mut state.logs, logs));
             state.generation += 1;
             self.generation.store(state.generation, Ordering::Release);
         });
+        if let Some(before) = before {
+            before.flush();
+            running.logs_before.retain(|logs| logs.strong_count() > 0);
+            running.logs_before.push(Arc::downgrade(&before));
+        }
         if let Some(ready) = ready {
             let old = std::mem::replace(&mut running.handle, ready.run());
             let known = std::mem::replace(&mut running.sockets, sockets);
@@ -282,6 +291,14 @@ impl Control {
         self.state.borrow().logs.reopen()
     }
 
+    /// Writes what waits in the logs' buffers.
+    fn flush_logs(&self) {
+        self.state.borrow().logs.flush();
+        let running = self.running.lock().unwrap_or_else(PoisonError::into_inner);
+        let before = running.logs_before.iter().filter_map(|logs| logs.upgrade());
+        before.for_each(|logs| logs.flush());
+    }
+
     /// Ends the front: at once, or after the requests under way, for which there may be a bound. Nothing new is accepted.
     pub async fn stop(&self, how: Stop) {
         self.state.send_modify(|state| state.draining = true);
@@ -302,6 +319,7 @@ impl Control {
             Stop::After { bound: Some(bound) } => drop(tokio::time::timeout(bound, all).await),
             Stop::Now => drop(tokio::time::timeout(AT_ONCE, all).await),
         }
+        self.flush_logs();
     }
 }
 

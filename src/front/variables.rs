@@ -593,7 +593,8 @@ fn request_id() -> Bytes {
     Bytes::from(format!("{:016x}{:016x}", half(), half()))
 }
 
-fn hostname() -> &'static str {
+/// This machine's name, as `$hostname` says it.
+pub fn hostname() -> &'static str {
     static NAME: std::sync::OnceLock<String> = std::sync::OnceLock::new();
     NAME.get_or_init(|| {
         rustix::system::uname()

@@ -182,6 +182,19 @@ pub fn error_log_time(seconds: i64) -> String {
     )
 }
 
+/// The time in a line to syslog: `Nov  6 08:49:37`, local (RFC 3164, 4.1.2).
+pub fn syslog_time(seconds: i64) -> String {
+    let at = civil(seconds + local_offset(seconds) * 60);
+    format!(
+        "{} {:2} {:02}:{:02}:{:02}",
+        month_name(&at),
+        at.day,
+        at.hour,
+        at.minute,
+        at.second
+    )
+}
+
 /// Reads the three forms of RFC 9110 section 5.6.7 as leniently as nginx: the day's name is not looked at, a month is recognised by
 /// its telling letters, and what follows the seconds does not matter. `None`: no date.
 pub fn parse_http_time(value: &[u8]) -> Option<i64> {

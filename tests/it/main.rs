@@ -13,6 +13,7 @@ mod forwarded;
 mod from_work;
 mod hot_reload;
 mod large_bodies;
+mod logs;
 mod named_backends;
 mod nginx_options;
 mod observed;

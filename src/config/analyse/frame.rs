@@ -10,6 +10,7 @@ pub use super::generic::{Set, Value, default_of};
 use super::proxy_cookies::RulesDraft;
 use crate::config::charset::Charsets;
 use crate::config::diagnostics::Order;
+use crate::config::hash::Bounds;
 use crate::config::lexer::Word;
 use crate::config::model::{
     AccessLog, AccessRule, AddHeader, Bind, Condition, CookieFlags, CookieRewrite, ErrorLog,
@@ -62,6 +63,7 @@ pub struct Level {
     pub add_headers: Vec<AddHeader>,
     pub filters: super::filters::Draft,
     pub access_logs: Vec<AccessLog>,
+    pub open_log_file_cache: Option<Span>,
     pub access_log_off: bool,
     pub error_logs: Vec<ErrorLog>,
     /// `keepalive_timeout` and its second value.
@@ -203,14 +205,33 @@ pub struct Shared {
 
 impl Shared {
     /// The index of a log file, which is opened once however often it is named.
+    ///
+    /// # Errors
+    /// It is buffered otherwise already.
+    pub fn buffered_log(&mut self, file: LogFile) -> Result<usize, Conflict> {
+        let same = |known: &&mut LogFile| known.target == file.target;
+        if let Some(known) = self.logs.iter_mut().find(same) {
+            match (known.buffer, file.buffer) {
+                (Some(before), Some(now)) if before != now => return Err(Conflict),
+                (before, now) => known.buffer = before.or(now),
+            }
+        }
+        Ok(self.log(file))
+    }
+
+    /// The same for one that this line does not buffer.
     pub fn log(&mut self, file: LogFile) -> usize {
-        if let Some(index) = self.logs.iter().position(|known| *known == file) {
+        let same = |known: &LogFile| known.target == file.target;
+        if let Some(index) = self.logs.iter().position(same) {
             return index;
         }
         self.logs.push(file);
         self.logs.len() - 1
     }
 }
+
+/// A log is buffered in two ways.
+pub struct Conflict;
 
 /// An address that some `listen` names.
 pub struct ListenDraft {
@@ -254,6 +275,15 @@ pub struct Chain<'a> {
 }
 
 impl<'a> Chain<'a> {
+    /// `NAME_hash_max_size` and `NAME_hash_bucket_size`; `name` is with `_hash`.
+    pub fn hash(&self, name: &'static str) -> Bounds {
+        Bounds {
+            name,
+            max_size: self.number(&format!("{name}_max_size")),
+            bucket_size: self.number(&format!("{name}_bucket_size")),
+        }
+    }
+
     /// The innermost line that gives the value.
     pub fn set(&self, name: &str) -> Option<&'a Set> {
         let mut chain = Some(self);

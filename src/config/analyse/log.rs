@@ -1,16 +1,19 @@
 //! `log_format`, `access_log` and `error_log`.
 
 use std::sync::Arc;
+use std::time::Duration;
 
+use super::frame::Conflict;
 use super::template::Piece;
-use super::{Analyser, Outcome, emerg, invalid_parameter, not_implemented};
+use super::{Analyser, Outcome, duplicate, emerg, invalid_parameter};
 use crate::config::diagnostics::Diagnostic;
 use crate::config::lexer::Word;
 use crate::config::model::{
-    AccessFile, AccessLog, ErrorLog, LogEscape, LogFile, LogFormat, LogLevel, LogTarget,
+    AccessFile, AccessLog, ErrorLog, LogBuffer, LogEscape, LogFile, LogFormat, LogLevel, LogTarget,
 };
 use crate::config::names::nearest;
 use crate::config::parser::Directive;
+use crate::config::syslog::Syslog;
 use crate::config::template::Template;
 use crate::config::values;
 
@@ -62,7 +65,7 @@ pub fn format(analyser: &mut Analyser, directive: &Directive) -> Outcome {
     Ok(())
 }
 
-/// `access_log PATH [FORMAT [buffer=…] [flush=…] [gzip] [if=…]]` and `access_log off`
+/// `access_log PATH [FORMAT [buffer=…] [flush=…] [gzip[=…]] [if=…]]` and `access_log off`
 pub fn access_log(analyser: &mut Analyser, directive: &Directive) -> Outcome {
     let path = directive.arg();
     if path.is("off") {
@@ -72,10 +75,8 @@ pub fn access_log(analyser: &mut Analyser, directive: &Directive) -> Outcome {
             None => Ok(()),
         };
     }
-    if path.value.starts_with(b"syslog:") {
-        return Err(not_implemented(directive, path.span, "logging to syslog"));
-    }
-    let named = if path.value.contains(&b'$') {
+    let syslog = syslog(directive, path)?;
+    let named = if syslog.is_none() && path.value.contains(&b'$') {
         Some(analyser.template(directive, path)?)
     } else {
         None
@@ -85,45 +86,55 @@ pub fn access_log(analyser: &mut Analyser, directive: &Directive) -> Outcome {
         None => combined(analyser)?,
     };
     let mut condition = None;
-    let mut buffered = false;
-    let mut flushed = false;
+    let mut wanted = Wanted::default();
     for word in directive.args.iter().skip(2) {
-        let value = |prefix: &str| word.value.strip_prefix(prefix.as_bytes());
-        let wrong = |what: &str, value: &[u8]| {
-            let value = String::from_utf8_lossy(value).into_owned();
-            emerg(directive, format!("invalid {what} \"{value}\"")).at(word.span)
-        };
-        let buffers = value("buffer=").is_some() || word.is("gzip") || value("gzip=").is_some();
-        if buffers && named.is_some() {
-            return Err(emerg(directive, "buffered logs cannot have variables").at(word.span));
-        }
-        if let Some(size) = value("buffer=") {
-            values::size(size)
-                .filter(|&n| n > 0)
-                .ok_or_else(|| wrong("buffer size", size))?;
-            buffered = true;
-        } else if let Some(time) = value("flush=") {
-            values::msec(time)
-                .filter(|t| !t.is_zero())
-                .ok_or_else(|| wrong("flush time", time))?;
-            flushed = true;
-        } else if word.is("gzip") || value("gzip=").is_some() {
-            return Err(not_implemented(directive, word.span, "compressed logs"));
-        } else if value("if=").is_some() {
+        if word.value.starts_with(b"if=") {
             condition = Some(analyser.compile(directive, Piece::from(word, 3), true)?);
         } else {
-            return Err(invalid_parameter(directive, word));
+            wanted.read(directive, word)?;
         }
     }
-    if flushed && !buffered {
-        let message = format!("no buffer is defined for access_log \"{}\"", path.text());
+    let buffer = wanted.buffer();
+    if wanted.flush.is_some() && buffer.is_none() {
+        let name = match named {
+            Some(_) => {
+                let name = analyser.paths.absolute(&path.value);
+                name.display().to_string()
+            }
+            None => path.text().into_owned(),
+        };
+        let message = format!("no buffer is defined for access_log \"{name}\"");
         return Err(emerg(directive, message).at(path.span));
     }
-    let file = match named {
-        Some(template) => AccessFile::Named(template),
-        None => {
-            let target = LogTarget::File(analyser.paths.absolute(&path.value));
-            AccessFile::Opened(analyser.shared.log(LogFile { target }))
+    if buffer.is_some() {
+        let what = match (&named, &syslog) {
+            (Some(_), _) => Some("buffered logs cannot have variables in name"),
+            (None, Some(_)) => Some("logs to syslog cannot be buffered"),
+            (None, None) => None,
+        };
+        if let Some(what) = what {
+            return Err(emerg(directive, what).at(path.span));
+        }
+    }
+    let file = match (named, syslog) {
+        (Some(template), _) => AccessFile::Named(template),
+        (None, syslog) => {
+            let target = match syslog {
+                Some(syslog) => LogTarget::Syslog(syslog),
+                None => LogTarget::File(analyser.paths.absolute(&path.value)),
+            };
+            let log = LogFile { target, buffer };
+            let index = analyser.shared.buffered_log(log).map_err(|Conflict| {
+                let message = format!(
+                    "access_log \"{}\" already defined with conflicting parameters",
+                    path.text()
+                );
+                emerg(directive, message)
+                    .at(path.span)
+                    .label("another line buffers this file otherwise")
+                    .help("give `buffer=`, `flush=` and `gzip=` the same values everywhere")
+            })?;
+            AccessFile::Opened(index)
         }
     };
     let log = AccessLog {
@@ -134,6 +145,104 @@ pub fn access_log(analyser: &mut Analyser, directive: &Directive) -> Outcome {
     };
     analyser.frame().level.access_logs.push(log);
     Ok(())
+}
+
+/// `open_log_file_cache max=N [inactive=TIME] [valid=TIME] [min_uses=N]`, or `off`
+pub fn open_log_file_cache(analyser: &mut Analyser, directive: &Directive) -> Outcome {
+    let before = &mut analyser.frame().level.open_log_file_cache;
+    if let Some(first) = before.replace(directive.name.span) {
+        return Err(duplicate(directive, Some(first)));
+    }
+    let (mut has_max, mut off) = (false, false);
+    for word in &directive.args {
+        let value = |prefix: &str| word.value.strip_prefix(prefix.as_bytes());
+        let right = if let Some(number) = value("max=") {
+            let number = values::number(number);
+            has_max = number.is_some_and(|number| number > 0);
+            number.is_some()
+        } else if let Some(time) = value("inactive=").or_else(|| value("valid=")) {
+            values::sec(time).is_some()
+        } else if let Some(number) = value("min_uses=") {
+            values::number(number).is_some()
+        } else {
+            off |= word.is("off");
+            word.is("off")
+        };
+        if !right {
+            let message = format!(
+                "invalid \"open_log_file_cache\" parameter \"{}\"",
+                word.text()
+            );
+            return Err(emerg(directive, message).at(word.span).label(
+                "expected `max=NUMBER`, `inactive=TIME`, `valid=TIME`, `min_uses=NUMBER` or `off`",
+            ));
+        }
+    }
+    match has_max || off {
+        true => Ok(()),
+        false => Err(emerg(
+            directive,
+            "\"open_log_file_cache\" must have \"max\" parameter",
+        )),
+    }
+}
+
+/// What an `access_log` line says of buffers.
+#[derive(Default)]
+struct Wanted {
+    size: Option<usize>,
+    flush: Option<Duration>,
+    gzip: Option<u8>,
+}
+
+impl Wanted {
+    fn read(&mut self, directive: &Directive, word: &Word) -> Outcome {
+        let value = |prefix: &str| word.value.strip_prefix(prefix.as_bytes());
+        let wrong = |what: &str, value: &[u8]| {
+            let value = String::from_utf8_lossy(value).into_owned();
+            emerg(directive, format!("invalid {what} \"{value}\"")).at(word.span)
+        };
+        if let Some(text) = value("buffer=") {
+            let size = values::size(text).and_then(|size| usize::try_from(size).ok());
+            let size = size.filter(|&size| size > 0);
+            self.size = Some(size.ok_or_else(|| wrong("buffer size", text))?);
+        } else if let Some(text) = value("flush=") {
+            let time = values::msec(text).filter(|time| !time.is_zero());
+            self.flush = Some(time.ok_or_else(|| wrong("flush time", text))?);
+        } else if word.is("gzip") {
+            self.gzip = Some(1);
+        } else if let Some(text) = value("gzip=") {
+            let level = values::number(text).and_then(|level| u8::try_from(level).ok());
+            let level = level.filter(|level| (1..=9).contains(level));
+            self.gzip = Some(level.ok_or_else(|| wrong("compression level", text))?);
+        } else {
+            return Err(invalid_parameter(directive, word));
+        }
+        Ok(())
+    }
+
+    fn buffer(&self) -> Option<LogBuffer> {
+        const COMPRESSED: usize = 64 * 1024;
+        let size = self.size.or(self.gzip.map(|_| COMPRESSED))?;
+        Some(LogBuffer {
+            size,
+            flush: self.flush,
+            gzip: self.gzip,
+        })
+    }
+}
+
+/// The server of a log that is a `syslog:`.
+fn syslog(directive: &Directive, path: &Word) -> Result<Option<Syslog>, Diagnostic> {
+    let Some(text) = path.value.strip_prefix(b"syslog:") else {
+        return Ok(None);
+    };
+    let parsed = Syslog::parse(text).map_err(|message| {
+        emerg(directive, message).at(path.span).label(
+            "expected `syslog:server=ADDRESS`, and `,facility=`, `,severity=`, `,tag=`, `,nohostname`",
+        )
+    });
+    parsed.map(Some)
 }
 
 /// The format that nginx has by itself.
@@ -211,16 +320,20 @@ pub fn error_log(analyser: &mut Analyser, directive: &Directive) -> Outcome {
 
 fn read_error_log(analyser: &mut Analyser, directive: &Directive) -> Result<ErrorLog, Diagnostic> {
     let path = directive.arg();
-    for (start, what) in [
-        ("syslog:", "logging to syslog"),
-        ("memory:", "logging to memory"),
-    ] {
-        if path.value.starts_with(start.as_bytes()) {
-            return Err(not_implemented(directive, path.span, what));
-        }
-    }
     let target = if path.is("stderr") {
         LogTarget::Stderr
+    } else if let Some(size) = path.value.strip_prefix(b"memory:") {
+        // nginx's least holds its longest message, and the name of the file beside two numbers.
+        let named = analyser.sources.files().get(usize::from(path.span.file));
+        let name = named.map_or(0, |source| source.path.as_os_str().len() as u64);
+        if values::size(size).is_none_or(|size| size < 2099 + name) {
+            let size = String::from_utf8_lossy(size).into_owned();
+            let message = format!("invalid buffer size \"{size}\"");
+            return Err(emerg(directive, message).at(path.span));
+        }
+        LogTarget::Memory
+    } else if let Some(syslog) = syslog(directive, path)? {
+        LogTarget::Syslog(syslog)
     } else {
         LogTarget::File(analyser.paths.absolute(&path.value))
     };
@@ -249,6 +362,7 @@ fn read_error_log(analyser: &mut Analyser, directive: &Directive) -> Result<Erro
     if let LogTarget::File(_) = &target {
         analyser.shared.log(LogFile {
             target: target.clone(),
+            buffer: None,
         });
     }
     Ok(ErrorLog { target, level })

@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use super::frame::Chain;
 use super::template::Piece;
 use super::{Analyser, Outcome, emerg, include};
 use crate::config::diagnostics::Diagnostic;
@@ -69,6 +70,17 @@ pub fn map(analyser: &mut Analyser, directive: &Directive) -> Outcome {
         let mut line =
             |analyser: &mut Analyser, line: &Directive| map_line(analyser, line, &mut map);
         lines(analyser, &block.directives, &mut line);
+    }
+    let bounds = Chain {
+        level: &analyser.frame().level,
+        outer: None,
+    }
+    .hash("map_hash");
+    // A table without keys is none.
+    if map.exact_keys().next().is_some()
+        && let Some(found) = bounds.check(map.exact_keys())
+    {
+        analyser.report(found.at(directive.name.span), directive.end);
     }
     analyser
         .variables

@@ -7,6 +7,7 @@ use bytes::Bytes;
 
 use super::Merge;
 use crate::config::analyse::frame::{Chain, Level, LocationHead};
+use crate::config::analyse::http::RANK_CORE;
 use crate::config::model::{
     AccessFile, AccessLog, AccessRule, AddHeader, Core, ErrorLog, ErrorPage, IfModifiedSince,
     InFileOnly, IndexFile, LingeringClose, LogFile, LogLevel, LogTarget, MimeTypes, Resolver, Root,
@@ -83,10 +84,18 @@ impl Merge<'_> {
         let max_ranges = chain.set("max_ranges").map(|_| chain.number("max_ranges"));
         let keepalive = own.keepalive;
         let header = keepalive.and_then(|(_, header)| header);
+        let makes_types = own.types.is_some() || outer.is_none();
         let types = match own.types {
             Some(types) => Arc::new(types),
             None => outer.map_or_else(|| Arc::new(default_types()), |outer| outer.types.clone()),
         };
+        if makes_types
+            && let Some(found) = chain
+                .hash("types_hash")
+                .check(types.keys().map(|extension| &extension[..]))
+        {
+            self.report(RANK_CORE, found);
+        }
         let access_logs = match (own.access_logs, outer) {
             (Some(logs), _) => Arc::<[AccessLog]>::from(logs),
             (None, None) => {
@@ -187,7 +196,10 @@ impl Merge<'_> {
     /// Where no line gives a log.
     fn default_access_log(&mut self) -> Arc<[AccessLog]> {
         let target = LogTarget::File(self.analyser.paths.absolute(b"logs/access.log"));
-        let file = self.analyser.shared.log(LogFile { target });
+        let file = self.analyser.shared.log(LogFile {
+            target,
+            buffer: None,
+        });
         Arc::new([AccessLog {
             file: AccessFile::Opened(file),
             format: self.combined.clone(),

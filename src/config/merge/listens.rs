@@ -9,13 +9,19 @@ use super::Merge;
 use crate::config::analyse::frame::{ListenDraft, NameDraft};
 use crate::config::analyse::http::RANK_NAMES;
 use crate::config::diagnostics::Diagnostic;
+use crate::config::hash::Bounds;
 use crate::config::model::{Listen, ListenAddress, Server, ServerNames};
 
 /// The names of a server, and whether the last regex among them has groups.
 type Names = (Vec<NameDraft>, bool);
 
 impl Merge<'_> {
-    pub fn listens(&mut self, servers: &[Arc<Server>], names: &[Names]) -> Vec<Listen> {
+    pub fn listens(
+        &mut self,
+        servers: &[Arc<Server>],
+        names: &[Names],
+        bounds: &Bounds,
+    ) -> Vec<Listen> {
         let drafts = std::mem::take(&mut self.analyser.shared.listens);
         // A wildcard's socket takes the connections of every other address of its port that asks for no socket of its own.
         let wildcards: HashSet<_> = drafts
@@ -28,7 +34,19 @@ impl Merge<'_> {
             let taken = !draft.options.wildcard && !draft.bind;
             let bound =
                 !(taken && port(&draft.address).is_some_and(|port| wildcards.contains(&port)));
-            listens.extend(self.listen(draft, bound, servers, names));
+            let looked_at = |listen: &Listen| {
+                let default = names.get(listen.default_server.id);
+                listen.servers.len() > 1 || default.is_some_and(|(_, captures)| *captures)
+            };
+            let listen = self.listen(draft, bound, servers, names);
+            if let Some(listen) = listen.as_ref().filter(|listen| looked_at(listen)) {
+                let names = &listen.names.exact;
+                let found = bounds.check(names.keys().map(|name| &name[..]));
+                if let Some(found) = found.filter(|_| !names.is_empty()) {
+                    self.report(RANK_NAMES, found.at(listen.span));
+                }
+            }
+            listens.extend(listen);
         }
         listens
     }

@@ -108,7 +108,7 @@ pub fn http(analyser: &mut Analyser, draft: HttpDraft) -> Merged {
     }
     let order = merge.order.clone();
     merge.analyser.report_unknown_variables(&order);
-    let listens = merge.listens(&servers, &names);
+    let listens = merge.listens(&servers, &names, &outer.chain.hash("server_names_hash"));
     Merged {
         listens,
         servers,

@@ -35,7 +35,9 @@ const CORE_ROWS: &[Row] = &[
         .done(main::worker_processes)
         .differs("The workers are threads of one process."),
     row("debug_points", MAIN, ONE, Enum(&["stop", "abort"])).accepted(),
-    row("user", MAIN, ONE_TWO, Custom).done(main::user),
+    row("user", MAIN, ONE_TWO, Custom).done(main::user).differs(
+        "Without the line, the workers of a root's lab are root's too; nginx's become nobody's.",
+    ),
     row("worker_priority", MAIN, ONE, Custom)
         .default("0")
         .accepted_by(main::worker_priority),
@@ -53,7 +55,7 @@ const CORE_ROWS: &[Row] = &[
 const ERRLOG_ROWS: &[Row] = &[row("error_log", MAIN, SOME, Custom)
     .default("logs/error.log error")
     .done(log::main_error_log)
-    .differs("`syslog:` and `memory:` are refused.")];
+    .differs("Lines to `memory:` are lost: there is no debugger to read them.")];
 
 const CONF_ROWS: &[Row] = &[row(
     "include",

@@ -199,7 +199,7 @@ const HTTP_CORE_ROWS: &[Row] = &[
     row("error_log", ALL, SOME, Custom)
         .default("logs/error.log error")
         .done(log::error_log)
-        .differs("`syslog:` and `memory:` are refused."),
+        .differs("Lines to `memory:` are lost: there is no debugger to read them."),
     row("open_file_cache", ALL, ONE_TWO, Custom)
         .default("off")
         .accepted_by(core::open_file_cache),
@@ -253,9 +253,8 @@ const LOG_ROWS: &[Row] = &[
         .done(log::format),
     row("access_log", ALL | LIF | LMT, SOME, Custom)
         .default("logs/access.log combined")
-        .done(log::access_log)
-        .differs("`syslog:` and `gzip` are refused."),
+        .done(log::access_log),
     row("open_log_file_cache", ALL, ONE_TO_FOUR, Custom)
         .default("off")
-        .accepted(),
+        .accepted_by(log::open_log_file_cache),
 ];
