@@ -217,6 +217,8 @@ fn begin(front: FrontRequest) -> Request {
         buffered_body: None,
         upstream_line: None,
         answer_bare: false,
+        rewrite_log: false,
+        terminated: false,
         filter_finalized: false,
         redirect_to: None,
         discarding: false,
@@ -250,7 +252,13 @@ fn begin(front: FrontRequest) -> Request {
 fn finish(r: &Request, outcome: &Outcome) {
     r.bytes_sent.set(outcome.sent);
     r.head_sent.set(outcome.head);
-    r.complete.set(outcome.end == End::Complete);
+    // nginx ends its answer in good order where only the upstream's broke off.
+    let ended = match outcome.end {
+        End::Complete => !r.terminated && !r.filter_finalized,
+        End::Cut => r.upstreams.url().is_some(),
+        _ => false,
+    };
+    r.complete.set(ended);
     if outcome.end == End::ClientLeft && outcome.sent == 0 {
         r.status.set(499);
     } else if outcome.end == End::TimedOut && outcome.sent == 0 {

@@ -379,7 +379,7 @@ fn fill(template: &Template, escape: LogEscape, r: &Request, line: &mut BytesMut
             continue;
         };
         let start = line.len();
-        let found = variables::append_variable(var, r, line);
+        let found = variables::append_logged(var, r, line);
         match escape {
             _ if !found && escape == LogEscape::Default => {
                 line.truncate(start);

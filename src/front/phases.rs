@@ -41,6 +41,8 @@ pub async fn run(r: &mut Request) -> Answer {
                     Err(filter::Instead::Silence(status)) => Flow::Silent(status),
                 },
             },
+            // nginx ends these without a page, whatever made them.
+            Flow::Status(status @ (408 | 444 | 499)) => Flow::Silent(status),
             Flow::Status(status) => special(r, status),
             Flow::Internal(target) => {
                 let (uri, args) = split_args(target);
@@ -425,7 +427,6 @@ fn standard_page(r: &mut Request, status: u16) -> Flow {
     }
     let shown = match status {
         494..=497 => 400,
-        498 => 404,
         other => other,
     };
     r.err_status = shown;
@@ -439,7 +440,7 @@ fn standard_page(r: &mut Request, status: u16) -> Flow {
         Bytes::from_static(b"text/html")
     };
     // The page is not the file whose tag and time were noted before a 416.
-    for of_file in [&b"etag"[..], b"last-modified"] {
+    for of_file in [&b"etag"[..], b"last-modified", b"accept-ranges"] {
         let same = |(name, _): &(Bytes, Bytes)| name.eq_ignore_ascii_case(of_file);
         if let Some(at) = r.carried.iter().rposition(same) {
             r.carried.remove(at);
@@ -456,6 +457,7 @@ fn standard_page(r: &mut Request, status: u16) -> Flow {
 /// Nothing is sent, the connection ends.
 pub fn silent(r: &mut Request, status: u16) -> Answer {
     r.status.set(status);
+    r.terminated = true;
     r.keep_alive = false;
     let interim = if r.continues.get() {
         filter::interim(r)

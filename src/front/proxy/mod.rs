@@ -129,7 +129,12 @@ pub async fn content(r: &mut Request) -> Flow {
         },
     };
     *r.upstreams.uri.borrow_mut() = head.uri.clone();
-    tries::try_peers(r, &upstream, &head, live).await
+    let flow = tries::try_peers(r, &upstream, &head, live).await;
+    // What is done in its place stands under this in the error log.
+    if !matches!(flow, Flow::Reply(_)) {
+        r.action.set(Some("sending to client"));
+    }
+    flow
 }
 
 /// Asks the name servers for a host that no upstream is called.
