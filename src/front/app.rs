@@ -89,7 +89,7 @@ where
         let at = listens.get(self.listen).filter(|at| at.heads_differ)?;
         let host = Bytes::from(host.to_ascii_lowercase());
         match choose::server(at, &host) {
-            (_, How::Failed) => None,
+            (_, How::Failed(_)) => None,
             (server, _) => Some(head_limits(&server.head)),
         }
     }
@@ -181,7 +181,7 @@ fn begin(front: FrontRequest) -> Request {
         None => (&of.servers[0], How::Default),
     };
     let server = server.clone();
-    let r = Request {
+    let mut r = Request {
         location: server.scope.clone(),
         uri: head.uri.clone(),
         args: head.args.share(&head.raw),
@@ -217,6 +217,7 @@ fn begin(front: FrontRequest) -> Request {
         buffered_body: None,
         upstream_line: None,
         answer_bare: false,
+        unchosen: None,
         rewrite_log: false,
         terminated: false,
         filter_finalized: false,
@@ -242,8 +243,10 @@ fn begin(front: FrontRequest) -> Request {
     };
     r.note(|| trace::server_step(&r, &how));
     r.note(|| trace::uri_step(&r));
-    if let How::Regex(matched) = how {
-        r.set_captures(matched);
+    match how {
+        How::Regex(matched) => r.set_captures(matched),
+        How::Failed(error) => r.unchosen = Some(error),
+        _ => {}
     }
     r
 }

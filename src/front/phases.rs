@@ -17,6 +17,12 @@ use super::{access, files, filter, log, pages, proxy, variables};
 
 /// Answers a request: the phases again and again until one gives an answer.
 pub async fn run(r: &mut Request) -> Answer {
+    // nginx then has no server that could answer, not even with an error.
+    if let Some(error) = r.unchosen.take() {
+        let message = format!("pcre2_match() failed: {error}{}", Reading::Fields.context());
+        log::error(r, LogLevel::Alert, &message);
+        return silent(r, 500);
+    }
     let mut flow = match &r.head.bad {
         Some(bad) => {
             let (status, linger) = (bad.status, bad.linger);
@@ -200,7 +206,7 @@ fn find_location(r: &mut Request) -> Flow {
             log::error(
                 r,
                 LogLevel::Alert,
-                &format!("pcre2_match() failed: {error} on \"{}\"", text(&r.uri)),
+                &format!("pcre2_match() failed: {error}"),
             );
             return Flow::Status(500);
         }

@@ -199,11 +199,7 @@ fn matches(r: &mut Request, regex: &Arc<Regex>, subject: &Bytes) -> Result<bool,
             Ok(false)
         }
         Err(error) => {
-            let message = format!(
-                "pcre2_match() failed: {error} on \"{}\" using \"{}\"",
-                text(subject),
-                regex.pattern
-            );
+            let message = format!("pcre2_match() failed: {error}");
             log::error(r, LogLevel::Alert, &message);
             Err(Flow::Status(500))
         }

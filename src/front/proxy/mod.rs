@@ -131,7 +131,7 @@ pub async fn content(r: &mut Request) -> Flow {
     *r.upstreams.uri.borrow_mut() = head.uri.clone();
     let flow = tries::try_peers(r, &upstream, &head, live).await;
     // What is done in its place stands under this in the error log.
-    if !matches!(flow, Flow::Reply(_)) {
+    if matches!(flow, Flow::Status(_)) {
         r.action.set(Some("sending to client"));
     }
     flow
