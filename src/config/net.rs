@@ -238,6 +238,8 @@ pub fn address_port(text: &[u8]) -> Option<SocketAddr> {
             let port = u16::try_from(port).ok().filter(|&port| port > 0)?;
             (text.get(..colon)?, port)
         }
+        // With brackets there must be a port.
+        _ if text.starts_with(b"[") => return None,
         _ => (text, 0),
     };
     let inner = address

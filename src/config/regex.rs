@@ -1,9 +1,15 @@
 //! nginx's regular expressions: PCRE2 over bytes, compiled at load time, with a bound on backtracking.
 
 use std::fmt;
+use std::sync::OnceLock;
 
-/// Bounds on backtracking, as a prefix of each pattern.
-const LIMITS: &str = "(*LIMIT_MATCH=1000000)(*LIMIT_DEPTH=100000)";
+/// What machine code may spend on a match, as a prefix of each pattern. It counts its steps otherwise than PCRE2's
+/// interpreter, which nginx uses: whoever needs more is asked of that one, so that the same patterns run away.
+const LIMITS: &str = "(*LIMIT_MATCH=100000)";
+/// The interpreter's bound on memory; that on backtracking is PCRE2's own, as in nginx.
+const INTERPRETED: &str = "(*LIMIT_DEPTH=1000000)";
+/// PCRE2's codes where machine code spent that, or has used up its little stack.
+const JIT_GAVE_UP: [i32; 2] = [-47, -46];
 
 /// A compiled pattern with its named captures.
 pub struct Regex {
@@ -13,6 +19,8 @@ pub struct Regex {
     /// Named groups as variables: the group's number and the variable's slot.
     pub slots: Vec<(usize, u16)>,
     engine: pcre2::bytes::Regex,
+    /// The same, interpreted as nginx does by default, for what needs more stack than machine code has.
+    interpreted: OnceLock<Option<pcre2::bytes::Regex>>,
 }
 
 /// What can be wrong with a pattern.
@@ -23,6 +31,15 @@ pub enum RegexError {
         message: String,
         offset: Option<usize>,
     },
+}
+
+/// A match that was given up, as nginx tells it: PCRE2's code (-47: too much backtracking), subject and pattern.
+#[derive(Debug, thiserror::Error)]
+#[error("{code} on \"{subject}\" using \"{pattern}\"")]
+pub struct MatchError {
+    pub code: i32,
+    pub subject: String,
+    pub pattern: String,
 }
 
 /// Offsets of the groups of a match: `[0]` is the whole, `None` a group that took no part.
@@ -49,19 +66,26 @@ impl Regex {
             caseless,
             slots: Vec::new(),
             engine,
+            interpreted: OnceLock::new(),
         })
     }
 
     /// The groups of the first match, or `None`. A pattern that runs away counts as an error, as in nginx.
-    pub fn captures(&self, subject: &[u8]) -> Result<Option<Captures>, RegexError> {
+    pub fn captures(&self, subject: &[u8]) -> Result<Option<Captures>, MatchError> {
         let mut locations = self.engine.capture_locations();
-        let found = self
-            .engine
-            .captures_read(&mut locations, subject)
-            .map_err(|error| RegexError::Syntax {
-                message: error.to_string(),
-                offset: None,
-            })?;
+        let mut found = self.engine.captures_read(&mut locations, subject);
+        if let Err(error) = &found
+            && JIT_GAVE_UP.contains(&error.code())
+            && let Some(engine) = self.interpreted()
+        {
+            locations = engine.capture_locations();
+            found = engine.captures_read(&mut locations, subject);
+        }
+        let found = found.map_err(|error| MatchError {
+            code: error.code(),
+            subject: String::from_utf8_lossy(subject).into_owned(),
+            pattern: self.pattern.clone(),
+        })?;
         if found.is_none() {
             return Ok(None);
         }
@@ -70,6 +94,16 @@ impl Regex {
                 .map(|i| locations.get(i).map(|(a, b)| (a as u32, b as u32)))
                 .collect(),
         ))
+    }
+
+    fn interpreted(&self) -> Option<&pcre2::bytes::Regex> {
+        let compile = || {
+            pcre2::bytes::RegexBuilder::new()
+                .caseless(self.caseless)
+                .build(&format!("{INTERPRETED}{}", self.pattern))
+                .ok()
+        };
+        self.interpreted.get_or_init(compile).as_ref()
     }
 
     /// How many groups it has, the whole match not counted.

@@ -89,7 +89,7 @@ where
         let at = listens.get(self.listen).filter(|at| at.heads_differ)?;
         let host = Bytes::from(host.to_ascii_lowercase());
         match choose::server(at, &host) {
-            (_, How::Failed) => None,
+            (_, How::Failed(_)) => None,
             (server, _) => Some(head_limits(&server.head)),
         }
     }
@@ -190,7 +190,7 @@ fn begin(front: FrontRequest) -> Request {
         None => (&of.servers[0], How::Default),
     };
     let server = server.clone();
-    let r = Request {
+    let mut r = Request {
         location: server.scope.clone(),
         uri: head.uri.clone(),
         args: head.args.share(&head.raw),
@@ -228,6 +228,9 @@ fn begin(front: FrontRequest) -> Request {
         body_file: None,
         upstream_line: None,
         answer_bare: false,
+        unchosen: None,
+        rewrite_log: false,
+        terminated: false,
         filter_finalized: false,
         redirect_to: None,
         location_is_second: false,
@@ -255,8 +258,10 @@ fn begin(front: FrontRequest) -> Request {
     };
     r.note(|| trace::server_step(&r, &how));
     r.note(|| trace::uri_step(&r));
-    if let How::Regex(matched) = how {
-        r.set_captures(matched);
+    match how {
+        How::Regex(matched) => r.set_captures(matched),
+        How::Failed(error) => r.unchosen = Some(error),
+        _ => {}
     }
     r
 }
@@ -265,7 +270,13 @@ fn begin(front: FrontRequest) -> Request {
 fn finish(r: &Request, outcome: &Outcome, silent: bool) {
     r.bytes_sent.set(outcome.sent);
     r.head_sent.set(outcome.head);
-    r.complete.set(outcome.end == End::Complete && !silent);
+    // nginx ends its answer in good order where only the upstream's broke off.
+    let ended = match outcome.end {
+        End::Complete => !silent && !r.terminated && !r.filter_finalized,
+        End::Cut => r.upstreams.url().is_some(),
+        _ => false,
+    };
+    r.complete.set(ended);
     if let Some((call, error)) = r.connection.write_error.take() {
         // The status stays that of the answer, even where no byte of it was taken.
         let message = format!("{call} failed ({})", log::os_error(&error));

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use bytes::Bytes;
 
 use crate::config::model::{Listen, Location, LocationKind, Server};
-use crate::config::regex::{Captures, Regex, RegexError};
+use crate::config::regex::{Captures, MatchError, Regex};
 
 /// Groups of a regex that chose something, and the subject that they point into.
 pub struct Matched {
@@ -25,7 +25,7 @@ pub enum How<'a> {
     /// No name matches.
     Default,
     /// A `server_name` pattern ran away.
-    Failed,
+    Failed(MatchError),
 }
 
 /// The server for a host (lower-case, without port; empty where the request has none).
@@ -60,7 +60,7 @@ pub fn server<'a>(listen: &'a Listen, host: &Bytes) -> (&'a Arc<Server>, How<'a>
                     };
                     return (server, How::Regex(matched));
                 }
-                Err(_) => return (&listen.default_server, How::Failed),
+                Err(error) => return (&listen.default_server, How::Failed(error)),
             }
         }
     }
@@ -120,7 +120,7 @@ pub fn location(
     uri: &Bytes,
     matched: &mut Option<Matched>,
     search: &mut impl Search,
-) -> Result<Chosen, RegexError> {
+) -> Result<Chosen, MatchError> {
     search.level(level);
     let depth = search.depth();
     let statics = &level.children.statics;

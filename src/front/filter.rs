@@ -142,7 +142,8 @@ fn add_headers(r: &Request, reply: &mut Reply) {
         // These two stand for the answer's own field of that name, be it by having none.
         let is_time = header.name.eq_ignore_ascii_case(b"last-modified");
         if is_time {
-            reply.last_modified = None;
+            // Later filters (`If-Range`) compare with this one.
+            reply.last_modified = date::parse_http_time(&value);
             reply.last_modified_in_headers = true;
         }
         let replaces = is_time || header.name.eq_ignore_ascii_case(b"etag");

@@ -18,6 +18,9 @@ pub use super::sink::LogError;
 use super::sink::{self, Sink};
 use super::variables;
 
+/// Most bytes of a line of the error log (nginx's `NGX_MAX_ERROR_STR`): what is longer is cut.
+const LONGEST_ERROR: usize = 2048;
+
 /// The open log files of a configuration, shared by its workers.
 #[derive(Debug, Default)]
 pub struct Logs {
@@ -112,6 +115,14 @@ impl Logs {
         level: LogLevel,
         line: &[u8],
     ) {
+        let cut;
+        let line = match line.get(..LONGEST_ERROR - 1) {
+            Some(start) if line.len() > LONGEST_ERROR => {
+                cut = [start, b"\n"].concat();
+                &cut
+            }
+            _ => line,
+        };
         let mut on_terminal = false;
         for log in logs.iter().filter(|log| level <= log.level) {
             on_terminal |= log.target == LogTarget::Stderr;
@@ -356,7 +367,7 @@ fn fill(template: &Template, escape: LogEscape, r: &Request, line: &mut BytesMut
             continue;
         };
         let start = line.len();
-        let found = variables::append_variable(var, r, line);
+        let found = variables::append_logged(var, r, line);
         match escape {
             _ if !found && escape == LogEscape::Default => {
                 line.truncate(start);

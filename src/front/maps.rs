@@ -70,11 +70,7 @@ fn of_map(map: &Map, r: &Request) -> Bytes {
                     return evaluate(value, r);
                 }
                 Err(error) => {
-                    let message = format!(
-                        "pcre2_match() failed: {error} on \"{}\" using \"{}\"",
-                        String::from_utf8_lossy(&source),
-                        regex.pattern
-                    );
+                    let message = format!("pcre2_match() failed: {error}");
                     log::error(r, LogLevel::Alert, &message);
                     break;
                 }

@@ -20,6 +20,12 @@ use super::{access, files, filter, log, pages, proxy, variables};
 
 /// Answers a request: the phases again and again until one gives an answer.
 pub async fn run(r: &mut Request) -> Answer {
+    // nginx then has no server that could answer, not even with an error.
+    if let Some(error) = r.unchosen.take() {
+        let message = format!("pcre2_match() failed: {error}{}", Reading::Fields.context());
+        log::error(r, LogLevel::Alert, &message);
+        return silent(r, 500);
+    }
     let mut flow = match &r.head.bad {
         Some(bad) => {
             let (status, linger) = (bad.status, bad.linger);
@@ -44,6 +50,8 @@ pub async fn run(r: &mut Request) -> Answer {
                     Err(filter::Instead::Silence(status)) => Flow::Silent(status),
                 },
             },
+            // nginx ends these without a page, whatever made them.
+            Flow::Status(status @ (408 | 444 | 499)) => Flow::Silent(status),
             Flow::Status(status) => special(r, status),
             Flow::Internal(target) => {
                 let (uri, args) = split_args(target);
@@ -223,7 +231,7 @@ fn find_location(r: &mut Request) -> Flow {
             log::error(
                 r,
                 LogLevel::Alert,
-                &format!("pcre2_match() failed: {error} on \"{}\"", text(&r.uri)),
+                &format!("pcre2_match() failed: {error}"),
             );
             return Flow::Status(500);
         }
@@ -451,7 +459,6 @@ fn standard_page(r: &mut Request, status: u16) -> Flow {
     }
     let shown = match status {
         494..=497 => 400,
-        498 => 404,
         other => other,
     };
     r.err_status = shown;
@@ -465,7 +472,7 @@ fn standard_page(r: &mut Request, status: u16) -> Flow {
         Bytes::from_static(b"text/html")
     };
     // The page is not the file whose tag and time were noted before a 416.
-    for of_file in [&b"etag"[..], b"last-modified"] {
+    for of_file in [&b"etag"[..], b"last-modified", b"accept-ranges"] {
         let same = |(name, _): &(Bytes, Bytes)| name.eq_ignore_ascii_case(of_file);
         if let Some(at) = r.carried.iter().rposition(same) {
             r.carried.remove(at);
@@ -482,6 +489,7 @@ fn standard_page(r: &mut Request, status: u16) -> Flow {
 /// Nothing is sent, the connection ends.
 pub fn silent(r: &mut Request, status: u16) -> Answer {
     r.status.set(status);
+    r.terminated = true;
     r.keep_alive = false;
     let interim = if r.continues.get() {
         filter::interim(r)

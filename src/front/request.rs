@@ -102,6 +102,12 @@ pub struct Request {
     pub upstream_line: Option<String>,
     /// The answer has no head (an upstream spoke HTTP/0.9).
     pub answer_bare: bool,
+    /// No server could be chosen: a `server_name` pattern ran away.
+    pub unchosen: Option<crate::config::regex::MatchError>,
+    /// `rewrite_log` of the level whose directives run; an `if` among them has no say.
+    pub rewrite_log: bool,
+    /// Given up without an answer (nginx's `ngx_http_terminate_request`): not complete, for the log.
+    pub terminated: bool,
     /// A filter replaced the answer: nginx closes the connection behind it, whatever the head says.
     pub filter_finalized: bool,
     /// Where the next standard page of a redirect leads.

@@ -45,6 +45,7 @@ pub fn run(r: &mut Request) -> Result<Rewritten, Flow> {
     if level.rewrite.is_empty() {
         return Ok(Rewritten::Stays);
     }
+    r.rewrite_log = level.core.rewrite_log;
     let mut changed = false;
     steps(r, &level, &mut changed)?;
     if !changed {
@@ -137,9 +138,6 @@ fn do_return(r: &mut Request, directive: &Return) -> Flow {
         return Flow::Status(status);
     }
     match &directive.body {
-        ReturnBody::None if matches!(directive.status, 408 | 444 | 499) => {
-            Flow::Silent(directive.status)
-        }
         ReturnBody::None if directive.status >= 400 => Flow::Status(directive.status),
         ReturnBody::None if matches!(directive.status, 301 | 302 | 303 | 307 | 308) => {
             redirect(r, directive.status, Bytes::new())
@@ -170,7 +168,7 @@ fn own_answer(r: &Request, status: u16, body: Bytes) -> Flow {
 
 /// With `rewrite_log on`, what is done is told in the error log.
 fn log_step(r: &Request, message: impl Fn() -> String) {
-    if r.location.core.rewrite_log {
+    if r.rewrite_log {
         log::error(r, LogLevel::Notice, &message());
     }
 }
@@ -197,11 +195,7 @@ fn matches(r: &mut Request, regex: &Arc<Regex>, subject: &Bytes) -> Result<bool,
             Ok(false)
         }
         Err(error) => {
-            let message = format!(
-                "pcre2_match() failed: {error} on \"{}\" using \"{}\"",
-                text(subject),
-                regex.pattern
-            );
+            let message = format!("pcre2_match() failed: {error}");
             log::error(r, LogLevel::Alert, &message);
             Err(Flow::Status(500))
         }

@@ -381,7 +381,7 @@ fn chosen_server(how: &How<'_>, host: &[u8]) -> String {
                 "no name matches the host \"{host}\": this is the default server of the address"
             )
         }
-        How::Failed => "a pattern could not be matched: this is the default server".to_owned(),
+        How::Failed(_) => "a pattern could not be matched: this is the default server".to_owned(),
     }
 }
 

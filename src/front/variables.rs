@@ -96,6 +96,18 @@ pub fn append_variable(var: &Var, r: &Request, out: &mut BytesMut) -> bool {
     found
 }
 
+/// The same for a line of a log: these have functions of their own there, which know no first value.
+pub fn append_logged(var: &Var, r: &Request, out: &mut BytesMut) -> bool {
+    match var {
+        Var::Builtin(Builtin::BodyBytesSent | Builtin::BytesSent | Builtin::Pipe)
+            if r.worker.effects.trace().is_none() =>
+        {
+            compute(var, r, out)
+        }
+        _ => append_variable(var, r, out),
+    }
+}
+
 fn append_value(var: &Var, r: &Request, out: &mut BytesMut) -> bool {
     if !keeps_first_value(var) {
         return compute(var, r, out);

@@ -49,6 +49,11 @@ impl Timer {
         let deadline = match self.deadline.get() {
             Deadline::Never => return Poll::Pending,
             Deadline::At(deadline) => deadline,
+            // No time at all is over at once, as in nginx, and not at the clock's next tick.
+            Deadline::After(Duration::ZERO) => {
+                self.deadline.set(Deadline::Never);
+                return Poll::Ready(());
+            }
             Deadline::After(after) => {
                 let deadline = Instant::now() + after;
                 self.deadline.set(Deadline::At(deadline));

@@ -57,7 +57,11 @@ pub fn root(analyser: &mut Analyser, directive: &Directive) -> Outcome {
         _ => word.value.len(),
     };
     let path = analyser.compile(directive, Piece { word, from: 0, to }, true)?;
-    let path = analyser.below_prefix(path);
+    // `root /` is the empty path, which stands as it is.
+    let path = match &*word.value {
+        b"/" => path,
+        _ => analyser.below_prefix(path),
+    };
     let alias_cut = match kind {
         Some(LocationKind::Regex(_)) | None => 0,
         Some(_) => head.as_ref().map_or(0, |head| head.name.len()),
@@ -158,5 +162,9 @@ fn fallback(
                 .at(word.span)
                 .label("expected a status code after `=`: `=404`")
         })?;
-    Ok(TryFallback::Status(code))
+    // nginx takes `=0` for a URI.
+    Ok(match code {
+        0 => TryFallback::Uri(template),
+        code => TryFallback::Status(code),
+    })
 }

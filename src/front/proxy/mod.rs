@@ -76,10 +76,15 @@ impl Upstreams {
 
 /// The content handler of a location with `proxy_pass`.
 pub async fn content(r: &mut Request) -> Flow {
-    match ready(r).await {
+    let flow = match ready(r).await {
         Ok(ready) => tries::try_peers(r, ready).await,
-        Err(flow) => flow,
+        Err(flow) => return flow,
+    };
+    // What is done in its place stands under this in the error log.
+    if matches!(flow, Flow::Status(_)) {
+        r.action.set(Some("sending to client"));
     }
+    flow
 }
 
 /// What is known before the first peer is tried.

@@ -188,16 +188,28 @@ fn body_of(
 ) -> Option<ProxiedBody> {
     let finish = release(r, attempt);
     let exchange = &attempt.exchange;
+    let buffering = accel::buffering(r, head);
+    let reading = match buffering {
+        true => "reading upstream",
+        false => "reading response header from upstream",
+    };
+    let too_much = move |what| format!("upstream sent {what} while {reading}");
+    let excess = exchange.borrow_mut().take_excess();
+    if let Some(what) = excess {
+        log::error_at(r, LogLevel::Warn, &too_much(what), Some(&attempt.url()));
+    }
     let empty = exchange.borrow().has_no_body();
     if empty || r.method == Method::Head {
         finish(exchange, empty);
         return None;
     }
-    let buffering = accel::buffering(r, head);
     let pieces = pieces_of(r, head, &exchange.borrow(), buffering);
     let context = log::Context::of(r);
     let at = attempt.clone();
     let logged = move |exchange: &Shared, whole: bool| {
+        if let Some(what) = exchange.borrow_mut().take_excess() {
+            context.error_at(LogLevel::Warn, &too_much(what), Some(&at.url()));
+        }
         if let Some(failure) = exchange.borrow_mut().take_failure() {
             context.error_at(LogLevel::Error, &failure.to_string(), Some(&at.url()));
         }

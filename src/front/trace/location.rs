@@ -153,10 +153,12 @@ fn lost(
         LocationKind::Regex(regex)
             if level.tried.iter().any(|tried| Arc::ptr_eq(tried, location)) =>
         {
-            let anyhow = Regex::new(&regex.pattern, true).and_then(|same| same.captures(uri));
+            let anyhow = Regex::new(&regex.pattern, true)
+                .ok()
+                .and_then(|same| same.captures(uri).ok().flatten());
             match anyhow {
-                Ok(Some(_)) => "the pattern matches only without regard to capitals: `~*`",
-                _ => "the pattern does not match",
+                Some(_) => "the pattern matches only without regard to capitals: `~*`",
+                None => "the pattern does not match",
             }
             .to_owned()
         }

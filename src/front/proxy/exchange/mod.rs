@@ -149,6 +149,8 @@ pub struct Exchange {
     /// As the head says it, whatever was read since.
     chunked: bool,
     announced: Option<u64>,
+    /// What came behind the answer's end, as nginx calls it.
+    excess: Option<&'static str>,
     head_request: bool,
     upgrade: bool,
     limits: Limits,
@@ -223,6 +225,7 @@ impl Exchange {
             framing: Framing::Unknown,
             chunked: false,
             announced: None,
+            excess: None,
             head_request: start.head_request,
             upgrade: start.upgrade,
             limits: start.limits,
@@ -280,6 +283,11 @@ impl Exchange {
     /// The answer's body is empty by its head.
     pub fn has_no_body(&self) -> bool {
         matches!(self.framing, Framing::None)
+    }
+
+    /// What came behind the answer's end, once.
+    pub fn take_excess(&mut self) -> Option<&'static str> {
+        self.excess.take()
     }
 
     /// The answer's body comes in chunks.

@@ -188,6 +188,16 @@ impl Exchange {
                 None => Framing::Close,
             }
         };
+        let overlong = match (&self.framing, head.status) {
+            (Framing::Length(n), _) => self.input.len() as u64 > *n,
+            (Framing::None, 101) => false,
+            (Framing::None, _) => !self.input.is_empty(),
+            _ => false,
+        };
+        if overlong {
+            self.excess = Some("more data than specified in \"Content-Length\" header");
+        }
+        self.reusable &= !overlong;
         match self.framing {
             Framing::Close => self.reusable = false,
             Framing::Chunked(_) => self.chunked = true,
@@ -313,6 +323,9 @@ impl Exchange {
                     Chunk::Data(bytes) => Ok(Some(out.put(bytes))),
                     Chunk::More => Ok(None),
                     Chunk::End => {
+                        if !self.input.is_empty() {
+                            self.excess = Some("data after final chunk");
+                        }
                         self.framing = Framing::Done;
                         Ok(Some(0))
                     }
