@@ -102,10 +102,11 @@ impl AnswerState {
 
     /// Reads the status line. `Some(false)`: there is none.
     fn read_status_line(&mut self, data: &[u8]) -> Option<bool> {
-        if self.pos == 0 {
-            self.common_status_line(data);
-        }
-        let mut i = self.pos;
+        // `pos` moves only when the call is over: in an answer without a status line, what this call read is body.
+        let mut i = match self.pos {
+            0 => self.common_status_line(data).unwrap_or(0),
+            before => before,
+        };
         while let Some(&ch) = data.get(i) {
             if self.state == State::Text {
                 let rest = data.get(i..).unwrap_or_default();
@@ -135,8 +136,8 @@ impl AnswerState {
         None
     }
 
-    /// Takes the beginning that nearly every answer has at once: `HTTP/1.1 200 `.
-    fn common_status_line(&mut self, data: &[u8]) {
+    /// Takes the beginning that nearly every answer has at once, `HTTP/1.1 200 `; gives its length.
+    fn common_status_line(&mut self, data: &[u8]) -> Option<usize> {
         let Some(
             [
                 b'H',
@@ -153,10 +154,10 @@ impl AnswerState {
             ],
         ) = data.first_chunk::<13>()
         else {
-            return;
+            return None;
         };
         if !status.iter().all(u8::is_ascii_digit) {
-            return;
+            return None;
         }
         (self.major, self.minor) = (1, u32::from(minor - b'0'));
         let value = |status, digit: &u8| status * 10 + u16::from(digit - b'0');
@@ -164,7 +165,7 @@ impl AnswerState {
         self.digits = 3;
         self.status_line.start = 9;
         self.state = State::Text;
-        self.pos = 13;
+        Some(13)
     }
 
     fn step(&mut self, ch: u8, at: usize) -> Option<State> {
