@@ -80,7 +80,7 @@ fn file_of(prefix: &Path) -> PathBuf {
 pub fn look(root: &Path) -> Seen {
     let Ok(Some(answer)) = send(root, Order::Look) else {
         // Somebody listens and does not answer, or nobody does.
-        return match connect(root) {
+        return match reach(root) {
             Some(_) => Seen::NotYet,
             None => Seen::NoLab,
         };
@@ -116,7 +116,7 @@ pub fn ask(order: Order) -> Result<ExitCode, CliError> {
 
 /// The answer to an order; `None` where no lab runs.
 fn send(root: &Path, order: Order) -> std::io::Result<Option<String>> {
-    let Some((mut stream, token)) = connect(root) else {
+    let Some((mut stream, token)) = reach(root) else {
         return Ok(None);
     };
     stream.set_read_timeout(Some(PATIENCE))?;
@@ -127,7 +127,7 @@ fn send(root: &Path, order: Order) -> std::io::Result<Option<String>> {
 }
 
 /// A connection to the lab that runs, and its token.
-fn connect(root: &Path) -> Option<(TcpStream, String)> {
+fn reach(root: &Path) -> Option<(TcpStream, String)> {
     let note = std::fs::read_to_string(file_of(root)).ok()?;
     let mut words = note.split_whitespace();
     let port: u16 = words.next()?.parse().ok()?;
