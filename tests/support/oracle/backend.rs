@@ -121,6 +121,11 @@ impl Backends {
         })
     }
 
+    /// An exchange is under way.
+    pub fn are_busy(&self) -> bool {
+        self.shared.lock().busy > 0
+    }
+
     /// Waits until no exchange is under way; what was received since the last call.
     pub fn settle(&self) -> Result<Vec<Received>, OracleError> {
         self.wait("the backends to be done", |state| state.busy == 0)?;
