@@ -61,8 +61,9 @@ struct State {
     failure: Option<OracleError>,
 }
 
-/// As long as this nothing comes of a request that is read until nothing does.
-const MOMENT: Duration = Duration::from_millis(250);
+/// As long as this nothing comes of a request that is read until nothing does. The client's own moment is longer: what it
+/// waits for may be the answer to this.
+const QUIET: Duration = Duration::from_millis(80);
 
 /// What is answered where a case says nothing.
 const DEFAULT_ANSWER: &[u8] =
@@ -118,6 +119,11 @@ impl Backends {
         self.wait("requests at the backends", |state| {
             state.received.len() >= count
         })
+    }
+
+    /// An exchange is under way.
+    pub fn are_busy(&self) -> bool {
+        self.shared.lock().busy > 0
     }
 
     /// Waits until no exchange is under way; what was received since the last call.
@@ -293,7 +299,7 @@ fn serve(
         let head = incoming.request(answer.read == ReadUntil::Body)?;
         let whole = head.is_some();
         if answer.read == ReadUntil::Quiet {
-            incoming.until_quiet(MOMENT)?;
+            incoming.until_quiet(QUIET)?;
         }
         shared.note(Received {
             backend,

@@ -26,6 +26,8 @@ pub enum Seen {
 pub const FOLLOW_UP: &str = "follow-up";
 /// How long the answer to it is waited for before the client ends its side too.
 const MOMENT: Duration = Duration::from_millis(250);
+/// How many of them, where a backend is at work meanwhile.
+const MOMENTS: u32 = 4;
 
 /// Holds one conversation.
 pub fn converse(
@@ -39,7 +41,7 @@ pub fn converse(
     let mut client = Client::connect(port)?;
     for step in spec.steps() {
         if !client.open && step.send.is_some() {
-            client.fate()?;
+            client.fate(backends)?;
             // Raw sends mean one connection; plain requests go on with the next.
             if spec.request.is_empty() {
                 client.seen.push(Seen::Note(
@@ -69,7 +71,7 @@ pub fn converse(
             return Ok(client.seen);
         }
     }
-    client.fate()?;
+    client.fate(backends)?;
     Ok(client.seen)
 }
 
@@ -211,7 +213,7 @@ impl Client {
     }
 
     /// Finds out what becomes of the connection.
-    fn fate(&mut self) -> Result<(), OracleError> {
+    fn fate(&mut self, backends: &Backends) -> Result<(), OracleError> {
         if self.shut || !self.open || self.incoming.end.is_some() {
             self.incoming.drain()?;
             let note = match self.incoming.end {
@@ -226,7 +228,13 @@ impl Client {
             .stream
             .write_all(format!("{FOLLOW_UP}\r\n\r\n").as_bytes());
         // A server that is not yet done with the answer before could take the end that follows for a client that leaves.
-        self.incoming.glance(MOMENT)?;
+        for _ in 0..MOMENTS {
+            self.incoming.glance(MOMENT)?;
+            // The page for it may be a backend's.
+            if !self.incoming.bytes.is_empty() || !backends.are_busy() {
+                break;
+            }
+        }
         let _ = self.stream.shutdown(Shutdown::Write);
         self.incoming.drain()?;
         let answer = self.incoming.take();

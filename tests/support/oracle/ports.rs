@@ -9,6 +9,7 @@ use socket2::{Domain, Socket, Type};
 use std::collections::BTreeSet;
 use std::hash::{BuildHasher, RandomState};
 use std::net::{Ipv4Addr, SocketAddr, SocketAddrV4, TcpListener, TcpStream, UdpSocket};
+use std::sync::LazyLock;
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
 
@@ -110,12 +111,19 @@ pub fn numbers(text: &str) -> impl Iterator<Item = u16> {
 /// A port that nothing on this machine has bound, with the socket that proves it; none of `numbers`.
 fn free_port(numbers: &BTreeSet<u16>) -> Result<(Socket, u16), OracleError> {
     static NEXT: AtomicU32 = AtomicU32::new(0);
-    if NEXT.load(Ordering::Relaxed) == 0 {
-        let seed = RandomState::new().hash_one(std::process::id()) as u32 % COUNT;
-        let _ = NEXT.compare_exchange(0, seed + 1, Ordering::Relaxed, Ordering::Relaxed);
-    }
+    // Two programs that walk side by side would take each other's ports again and again: each has a stride of its own.
+    static STRIDE: LazyLock<u32> = LazyLock::new(|| {
+        let seed = RandomState::new().hash_one(std::process::id());
+        NEXT.store((seed >> 32) as u32 % COUNT, Ordering::Relaxed);
+        // Primes that do not divide `COUNT`: every port comes once a round.
+        let strides = [
+            1009, 1511, 2003, 2503, 3001, 3511, 4001, 4507, 5003, 5501, 6007, 6521, 7001, 7507,
+        ];
+        strides[(seed % strides.len() as u64) as usize]
+    });
+    let stride = *STRIDE;
     for _ in 0..2000 {
-        let port = FIRST + NEXT.fetch_add(1, Ordering::Relaxed) % COUNT;
+        let port = FIRST + NEXT.fetch_add(stride, Ordering::Relaxed) % COUNT;
         let port = u16::try_from(port).unwrap_or(u16::MAX);
         if numbers.contains(&port) {
             continue;

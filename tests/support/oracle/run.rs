@@ -203,7 +203,15 @@ pub fn frame(case: &Case) -> String {
 }
 
 fn make_dir(path: &Path) -> Result<(), OracleError> {
-    fs::create_dir_all(path).map_err(OracleError::io(format!("making {}", path.display())))
+    let mut made = fs::create_dir_all(path);
+    // The last case of another thread may just have removed the folder that all of them lie in.
+    for _ in 0..3 {
+        if made.as_ref().is_ok_and(|()| path.is_dir()) {
+            break;
+        }
+        made = fs::create_dir_all(path);
+    }
+    made.map_err(OracleError::io(format!("making {}", path.display())))
 }
 
 fn write(path: &Path, bytes: &[u8], modified: u64) -> Result<(), OracleError> {
