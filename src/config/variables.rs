@@ -15,6 +15,8 @@ pub enum Var {
     Cookie(Bytes),
     /// `$sent_http_NAME`
     SentHttp(Bytes),
+    /// `$sent_trailer_NAME`
+    SentTrailer(Bytes),
     /// `$upstream_http_NAME`
     UpstreamHttp(Bytes),
     /// `$upstream_cookie_NAME`
@@ -90,11 +92,6 @@ const fn empty(name: &'static str, module: &'static str) -> Variable {
 
 const fn refused(name: &'static str, module: &'static str) -> Variable {
     Variable::new(name, module, Means::Refused)
-}
-
-/// No trailers are known to the log.
-fn sent_trailer(name: Bytes) -> Var {
-    Var::Absent([b"sent_trailer_", &name[..]].concat().into())
 }
 
 const CORE: &str = "ngx_http_core_module";
@@ -222,8 +219,7 @@ const OTHERS: &[Variable] = &[
     absent("secure_link", SECURE_LINK),
     absent("secure_link_expires", SECURE_LINK),
     family("sent_http_", CORE, Var::SentHttp),
-    family("sent_trailer_", CORE, sent_trailer)
-        .differs("nginx has the trailers of `add_trailer` here; the lab has none"),
+    family("sent_trailer_", CORE, Var::SentTrailer),
     absent("slice_range", SLICE),
     absent("ssl_alpn_protocol", SSL),
     absent("ssl_cipher", SSL),
@@ -248,10 +244,14 @@ const OTHERS: &[Variable] = &[
     absent("ssl_server_name", SSL),
     absent("ssl_session_id", SSL),
     absent("ssl_session_reused", SSL),
-    refused("tcpinfo_rcv_space", CORE),
-    refused("tcpinfo_rtt", CORE),
-    refused("tcpinfo_rttvar", CORE),
-    refused("tcpinfo_snd_cwnd", CORE),
+    refused("tcpinfo_rcv_space", CORE)
+        .differs("Linux tells them of a socket; no safe interface reads them."),
+    refused("tcpinfo_rtt", CORE)
+        .differs("Linux tells them of a socket; no safe interface reads them."),
+    refused("tcpinfo_rttvar", CORE)
+        .differs("Linux tells them of a socket; no safe interface reads them."),
+    refused("tcpinfo_snd_cwnd", CORE)
+        .differs("Linux tells them of a socket; no safe interface reads them."),
     absent("uid_got", USERID),
     empty("uid_reset", USERID),
     absent("uid_set", USERID),
@@ -280,9 +280,7 @@ impl Known {
         match self {
             Self::Refused | Self::Var(Var::Builtin(_)) => false,
             Self::Var(Var::Absent(name) | Var::Empty(name)) => {
-                let prefixes: [&[u8]; 2] = [b"ssl_", b"sent_trailer_"];
-                prefixes.iter().any(|prefix| name.starts_with(prefix))
-                    || matches!(&name[..], b"invalid_referer" | b"uid_reset")
+                name.starts_with(b"ssl_") || matches!(&name[..], b"invalid_referer" | b"uid_reset")
             }
             Self::Var(_) => true,
         }

@@ -15,6 +15,7 @@ use bytes::Bytes;
 use crate::config::model::{HeadSettings, Model};
 use crate::wire::answer::{Answer, End, Outcome};
 use crate::wire::connection::Connection;
+use crate::wire::head::Method;
 use crate::wire::request_parser::HeadLimits;
 use crate::wire::serve::{Gone, Handler, Incoming, Unasked};
 
@@ -215,6 +216,7 @@ fn begin(front: FrontRequest) -> Request {
         limit_rate: Cell::new(None),
         status: Cell::new(0),
         sent_fields: RefCell::default(),
+        sent_trailers: RefCell::default(),
         bytes_sent: Cell::new(0),
         head_sent: Cell::new(0),
         complete: Cell::new(false),
@@ -285,6 +287,11 @@ fn finish(r: &Request, outcome: &Outcome, silent: bool) {
         r.status.set(499);
     } else if outcome.end == End::TimedOut && outcome.sent == 0 {
         r.status.set(408);
+    }
+    // They are what the body ended with, be it to a client that gets none (nginx adds them to any body's end).
+    let has_body = r.method != Method::Head && !matches!(r.status.get(), 204 | 304);
+    if r.expects_trailers.get() && has_body && r.sent_trailers.borrow().is_empty() {
+        filters::trailers(r, r.status.get());
     }
     r.is_over.set(true);
     r.action.set(Some("logging request"));

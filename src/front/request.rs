@@ -5,7 +5,7 @@ use std::rc::Rc;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use bytes::Bytes;
+use bytes::{Bytes, BytesMut};
 
 use crate::config::model::{Listen, Location, Model, Server};
 use crate::config::regex::Captures;
@@ -80,6 +80,8 @@ pub struct Request {
     pub status: Cell<u16>,
     /// The fields of the head as it was sent, for `$sent_http_…`.
     pub sent_fields: RefCell<Bytes>,
+    /// The trailers that the body ended with, as lines.
+    pub sent_trailers: RefCell<BytesMut>,
     pub bytes_sent: Cell<u64>,
     pub head_sent: Cell<u64>,
     pub complete: Cell<bool>,

@@ -220,6 +220,7 @@ impl Trace {
             Var::Http(name) => format!("http_{}", text(name)),
             Var::Cookie(name) => format!("cookie_{}", text(name)),
             Var::SentHttp(name) => format!("sent_http_{}", text(name)),
+            Var::SentTrailer(name) => format!("sent_trailer_{}", text(name)),
             Var::UpstreamHttp(name) => format!("upstream_http_{}", text(name)),
             Var::UpstreamCookie(name) => format!("upstream_cookie_{}", text(name)),
             Var::UpstreamTrailer(name) => format!("upstream_trailer_{}", text(name)),
@@ -274,7 +275,9 @@ fn builtin_name(builtin: Builtin) -> &'static str {
 /// Whether a value is the clock's, chance's, or that of something that did not happen yet.
 fn varies(var: &Var) -> bool {
     match var {
-        Var::UpstreamHttp(_) | Var::UpstreamCookie(_) | Var::SentHttp(_) => true,
+        Var::UpstreamHttp(_) | Var::UpstreamCookie(_) | Var::SentHttp(_) | Var::SentTrailer(_) => {
+            true
+        }
         Var::Builtin(builtin) => matches!(
             builtin,
             Builtin::BodyBytesSent

@@ -136,7 +136,9 @@ fn append_value(var: &Var, r: &Request, out: &mut BytesMut) -> bool {
 
 fn keeps_first_value(var: &Var) -> bool {
     match var {
-        Var::SentHttp(_) | Var::UpstreamHttp(_) | Var::UpstreamCookie(_) => true,
+        Var::SentHttp(_) | Var::SentTrailer(_) | Var::UpstreamHttp(_) | Var::UpstreamCookie(_) => {
+            true
+        }
         Var::Builtin(builtin) => matches!(
             builtin,
             Builtin::BodyBytesSent
@@ -163,6 +165,7 @@ fn compute(var: &Var, r: &Request, out: &mut BytesMut) -> bool {
         Var::Http(name) => append_http(name, r, out),
         Var::Cookie(name) => put(out, cookie(r, name)),
         Var::SentHttp(name) => append_sent(name, r, out),
+        Var::SentTrailer(name) => append_trailer(name, r, out),
         Var::UpstreamHttp(name) => append_upstream_http(name, r, out),
         Var::UpstreamCookie(name) => append_upstream_cookie(name, r, out),
         // nginx 1.22 keeps none of a proxied answer.
@@ -457,12 +460,9 @@ fn join<'a>(out: &mut BytesMut, values: impl Iterator<Item = &'a [u8]>, separato
     any
 }
 
-fn append_sent(name: &[u8], r: &Request, out: &mut BytesMut) -> bool {
-    let sent = r.sent_fields.borrow();
-    if sent.is_empty() {
-        return append_carried(name, r, out);
-    }
-    let fields = sent.split(|&b| b == b'\n').filter_map(|line| {
+/// The values of a field in lines as they are sent.
+fn values_of<'a>(lines: &'a [u8], name: &'a [u8]) -> impl Iterator<Item = &'a [u8]> {
+    let fields = lines.split(|&b| b == b'\n').filter_map(|line| {
         let line = line.strip_suffix(b"\r").unwrap_or(line);
         let colon = line.iter().position(|&b| b == b':')?;
         Some((
@@ -470,9 +470,22 @@ fn append_sent(name: &[u8], r: &Request, out: &mut BytesMut) -> bool {
             line.get(colon + 1..)?.trim_ascii_start(),
         ))
     });
-    let mut values = fields
-        .filter(|(field, _)| is_named(field, name))
-        .map(|(_, value)| value);
+    fields
+        .filter(move |(field, _)| is_named(field, name))
+        .map(|(_, value)| value)
+}
+
+/// A trailer, once the body has ended; the first of its name.
+fn append_trailer(name: &[u8], r: &Request, out: &mut BytesMut) -> bool {
+    put(out, values_of(&r.sent_trailers.borrow(), name).next())
+}
+
+fn append_sent(name: &[u8], r: &Request, out: &mut BytesMut) -> bool {
+    let sent = r.sent_fields.borrow();
+    if sent.is_empty() {
+        return append_carried(name, r, out);
+    }
+    let mut values = values_of(&sent, name);
     match name {
         // Its own field stands before all others; one that `add_header` made is not it.
         b"content_type" => {

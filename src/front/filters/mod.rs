@@ -11,7 +11,7 @@ mod gunzip;
 mod gzip;
 mod sub;
 
-use bytes::{BufMut, Bytes, BytesMut};
+use bytes::{BufMut, Bytes};
 
 use accepts::Noted;
 use body::BodyFilter;
@@ -91,18 +91,20 @@ pub fn varies(r: &Request) {
 /// The trailers' lines, at the end of the body.
 pub fn trailers(r: &Request, status: u16) -> Bytes {
     let safe = is_safe(status);
-    let mut out = BytesMut::new();
+    r.sent_trailers.borrow_mut().clear();
     for trailer in r.location.filters.trailers.iter() {
         if !safe && !trailer.always {
             continue;
         }
         let value = variables::evaluate(&trailer.value, r);
         if !value.is_empty() {
+            // A later one may say what an earlier one says.
+            let mut out = r.sent_trailers.borrow_mut();
             out.extend_from_slice(&trailer.name);
             out.extend_from_slice(b": ");
             out.extend_from_slice(&value);
             out.put_slice(b"\r\n");
         }
     }
-    out.freeze()
+    Bytes::copy_from_slice(&r.sent_trailers.borrow())
 }
