@@ -216,7 +216,21 @@ fn serving(bound: &[Bound], workers: usize, watched: &Watched) -> Result<Ready, 
         };
         builder = added.map_err(FrontError::Start)?;
     }
+    if bound.is_empty() {
+        builder = without_addresses(builder).map_err(FrontError::Start)?;
+    }
     Ok(Ready(builder))
+}
+
+/// A file without a `server` is a right one: nginx runs, and waits for a reload. actix-server wants a socket
+/// all the same, so it gets one that answers nobody.
+fn without_addresses(
+    builder: actix_server::ServerBuilder,
+) -> io::Result<actix_server::ServerBuilder> {
+    let socket = std::net::TcpListener::bind((std::net::Ipv4Addr::LOCALHOST, 0))?;
+    builder.listen("none", socket, || {
+        fn_service(|_: TcpStream| async { Ok::<(), ()>(()) })
+    })
 }
 
 impl Control {

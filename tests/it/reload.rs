@@ -211,6 +211,19 @@ fn addresses_come_and_go() {
 }
 
 #[test]
+fn a_file_without_a_server_waits_for_one() {
+    let program = Program::start("", |_| {});
+    assert!(TcpStream::connect(program.address()).is_err());
+    reload(&program, 1, "");
+    program.rewrite("");
+    program.signal(Signal::HUP);
+    until("the address is closed", || {
+        TcpStream::connect(program.address()).is_err()
+    });
+    reload(&program, 2, "");
+}
+
+#[test]
 fn an_address_that_is_taken_changes_nothing() {
     let program = Program::start(&version(1, ""), |_| {});
     let taken = std::net::TcpListener::bind(program.address_of(1)).expect("a port");

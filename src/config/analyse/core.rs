@@ -193,10 +193,63 @@ pub fn gzip_hash(analyser: &mut Analyser, directive: &Directive) -> Outcome {
     checked(analyser, directive, |size| sizes.contains(&size), expected)
 }
 
+/// `connection_pool_size SIZE`, `request_pool_size SIZE`: changes nothing here, but nginx has its bounds.
+pub fn pool_size(analyser: &mut Analyser, directive: &Directive) -> Outcome {
+    let message = match kept(analyser, directive)? {
+        Some(Value::Number(size)) if *size < 112 => "the pool size must be no less than 112",
+        Some(Value::Number(size)) if size % 16 != 0 => "the pool size must be a multiple of 16",
+        _ => return Ok(()),
+    };
+    Err(emerg(directive, message).at(directive.arg().span))
+}
+
+/// `aio off` and `aio threads`: what nginx has on Linux.
+pub fn aio(analyser: &mut Analyser, directive: &Directive) -> Outcome {
+    kept(analyser, directive)?;
+    let word = directive.arg();
+    match &*word.value {
+        b"off" | b"threads" => Ok(()),
+        b"on" => Err(
+            emerg(directive, "\"aio on\" is unsupported on this platform")
+                .at(word.span)
+                .label("`off` or `threads`"),
+        ),
+        value if value.starts_with(b"threads=") && value.len() > 8 => Ok(()),
+        _ => Err(bad(directive, "invalid value")
+            .at(word.span)
+            .label("`off` or `threads`")),
+    }
+}
+
+/// `directio SIZE` and `directio off`
+pub fn directio(analyser: &mut Analyser, directive: &Directive) -> Outcome {
+    kept(analyser, directive)?;
+    let word = directive.arg();
+    if &*word.value == b"off" || crate::config::values::offset(&word.value).is_some() {
+        return Ok(());
+    }
+    Err(bad(directive, "invalid value")
+        .at(word.span)
+        .label("expected a size, `4m`, or `off`"))
+}
+
 /// `http2_streams_index_size NUMBER`
 pub fn power_of_two(analyser: &mut Analyser, directive: &Directive) -> Outcome {
     let power = |number: u64| number.is_power_of_two();
     checked(analyser, directive, power, "must be a power of two")
+}
+
+/// Keeps the value of a row's own kind, and gives it.
+fn kept<'a>(
+    analyser: &'a mut Analyser,
+    directive: &Directive,
+) -> Result<Option<&'a Value>, Diagnostic> {
+    let Some(row) = table::find(&directive.name.value).first() else {
+        return Ok(None);
+    };
+    analyser.keep(row, directive)?;
+    let set = analyser.frame().level.values.get(row.name);
+    Ok(set.map(|set| &set.value))
 }
 
 /// Keeps the value of a row's own kind, and then asks one thing more of it.
@@ -206,12 +259,7 @@ fn checked(
     right: impl Fn(u64) -> bool,
     expected: &str,
 ) -> Outcome {
-    let Some(row) = table::find(&directive.name.value).first() else {
-        return Ok(());
-    };
-    analyser.keep(row, directive)?;
-    let set = analyser.frame().level.values.get(row.name);
-    match set.map(|set| &set.value) {
+    match kept(analyser, directive)? {
         Some(Value::Number(number)) if !right(*number) => {
             Err(bad(directive, expected).at(directive.arg().span))
         }

@@ -2,7 +2,9 @@
 
 use std::sync::Arc;
 
-use super::{Analyser, Outcome, duplicate, emerg, invalid_parameter};
+use super::{Analyser, Outcome, duplicate, emerg};
+use crate::config::diagnostics::Diagnostic;
+use crate::config::lexer::Word;
 use crate::config::model::{ListenAddress, Resolver};
 use crate::config::net::{self, Want};
 use crate::config::parser::Directive;
@@ -23,9 +25,8 @@ pub fn resolver(analyser: &mut Analyser, directive: &Directive) -> Outcome {
     };
     for word in &directive.args {
         if let Some(time) = word.value.strip_prefix(b"valid=") {
-            let time = values::sec(time).ok_or_else(|| {
-                invalid_parameter(directive, word).label("expected a time: `valid=30s`")
-            })?;
+            let time = values::sec(time)
+                .ok_or_else(|| parameter(directive, word).label("expected a time: `valid=30s`"))?;
             made.valid = Some(time);
             continue;
         }
@@ -34,8 +35,9 @@ pub fn resolver(analyser: &mut Analyser, directive: &Directive) -> Outcome {
                 b"on" => true,
                 b"off" => false,
                 _ => {
-                    return Err(invalid_parameter(directive, word)
-                        .label("expected `ipv6=on` or `ipv6=off`"));
+                    return Err(
+                        parameter(directive, word).label("expected `ipv6=on` or `ipv6=off`")
+                    );
                 }
             };
             continue;
@@ -65,4 +67,9 @@ pub fn resolver(analyser: &mut Analyser, directive: &Directive) -> Outcome {
     analyser.shared.resolvers += 1;
     analyser.frame().level.resolver = Some(Arc::new(made));
     Ok(())
+}
+
+/// nginx's words for a wrong parameter of this directive.
+fn parameter(directive: &Directive, word: &Word) -> Diagnostic {
+    emerg(directive, format!("invalid parameter: {}", word.text())).at(word.span)
 }

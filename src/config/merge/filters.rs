@@ -144,7 +144,7 @@ fn gzip(chain: &Chain<'_>, draft: &mut Draft, outer: Option<&Gzip>) -> Gzip {
         min_length: chain.number("gzip_min_length"),
         window_bits: size("gzip_window").map_or(15, bits),
         // 128k is level 9, and each half is one less.
-        memory_level: size("gzip_hash").map_or(8, |size| bits(size) - 8),
+        memory_level: size("gzip_hash").map_or(8, |size| bits(size).saturating_sub(8)),
         buffers: chain.buffers("gzip_buffers"),
         postpone: match chain.set("postpone_gzipping") {
             Some(_) => chain.size("postpone_gzipping"),

@@ -33,10 +33,10 @@ const HTTP_CORE_ROWS: &[Row] = &[
         .done(server::block),
     row("connection_pool_size", HTTP | SRV, ONE, Size)
         .default("512")
-        .accepted(),
+        .accepted_by(core::pool_size),
     row("request_pool_size", HTTP | SRV, ONE, Size)
         .default("4k")
-        .accepted(),
+        .accepted_by(core::pool_size),
     row("client_header_timeout", HTTP | SRV, ONE, Msec)
         .default("60s")
         .value(),
@@ -112,10 +112,14 @@ const HTTP_CORE_ROWS: &[Row] = &[
     row("subrequest_output_buffer_size", ALL, ONE, Size)
         .default("4k")
         .accepted(),
-    row("aio", ALL, ONE, Custom).default("off").accepted(),
+    row("aio", ALL, ONE, Text)
+        .default("off")
+        .accepted_by(core::aio),
     row("aio_write", ALL, ONE, Flag).default("off").accepted(),
     row("read_ahead", ALL, ONE, Size).default("0").accepted(),
-    row("directio", ALL, ONE, Custom).default("off").accepted(),
+    row("directio", ALL, ONE, Text)
+        .default("off")
+        .accepted_by(core::directio),
     row("directio_alignment", ALL, ONE, Offset)
         .default("512")
         .accepted(),
