@@ -75,6 +75,20 @@ fn files() -> Vec<Vec<u8>> {
     files
 }
 
+/// A backslash protects the `$` that would keep a `{` in its word.
+#[test]
+fn a_brace_behind_a_dollar_stays_in_its_word() {
+    for text in [
+        &b"a \\\\${};"[..],
+        b"a \\\\${b}c;",
+        b"a x\\\\$;",
+        b"a \\$b {}",
+    ] {
+        let (first, second) = round(text).expect("a file that nginx reads");
+        assert_eq!(first, second);
+    }
+}
+
 #[test]
 fn every_file_of_the_project_is_the_same_again() {
     let files = files();

@@ -36,8 +36,8 @@ pub struct Lesson {
 impl Lesson {
     /// Copies the tracked files that the servers read, and writes two free ports into them.
     pub fn copy() -> Self {
-        let ports = [0, 1].map(|_| free_port());
-        assert_ne!(ports[0], ports[1]);
+        let front = free_port(None);
+        let ports = [front.clone(), free_port(Some(&front))];
         let user = geteuid().is_root().then(nobody);
         let lesson = Self {
             folder: TempDir::new().expect("a folder"),
@@ -133,7 +133,7 @@ impl Lesson {
     /// Writes another free port into the file's `listen`; the front server is started there from now on.
     pub fn move_front(&mut self) {
         let text = fs::read_to_string(self.file()).expect("the copy's file");
-        let port = free_port();
+        let port = free_port(None);
         let [old, new] = [&self.ports[0], &port].map(|port| format!("listen {port};"));
         assert_eq!(text.matches(&old).count(), 1, "the file has once: {old}");
         self.write(&text.replace(&old, &new));
@@ -313,11 +313,11 @@ fn copy(from: &Path, to: &Path) {
 }
 
 /// A port of four digits that nobody listens on, neither on 127.0.0.1 nor on all addresses.
-fn free_port() -> String {
+fn free_port(other: Option<&str>) -> String {
     let start = RandomState::new().hash_one(std::process::id()) % 5000;
     (0..5000)
         .map(|step| 4000 + u16::try_from((start + step * 7) % 5000).unwrap_or(0))
-        .filter(|port| *port != 5000)
+        .filter(|port| *port != 5000 && other != Some(port.to_string().as_str()))
         .find(|&port| TcpListener::bind((Ipv4Addr::UNSPECIFIED, port)).is_ok())
         .map(|port| port.to_string())
         .expect("a free port")

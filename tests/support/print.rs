@@ -59,7 +59,7 @@ fn write_word(word: &Word, out: &mut Vec<u8>) {
                     b'"' | b'\'' => out.extend([b'\\', byte]),
                     // What a backslash protects, and what it does not stand for, it stays in front of.
                     b'\\' => match bytes.peek() {
-                        Some(b't' | b'r' | b'n' | b'"' | b'\'' | b'\\') | None => {
+                        Some(b't' | b'r' | b'n' | b'"' | b'\'' | b'\\' | b'$') | None => {
                             out.extend_from_slice(b"\\\\");
                         }
                         Some(next) => {
