@@ -233,7 +233,7 @@ fn end(relays: &mut [Running]) {
     for relay in relays {
         relay.stop.store(true, Ordering::Relaxed);
         // Wakes the thread that accepts, which then ends.
-        let woken = TcpStream::connect(relay.real).is_ok();
+        let woken = TcpStream::connect_timeout(&relay.real, PATIENCE).is_ok();
         if let (true, Some(accepting)) = (woken, relay.accepting.take()) {
             let _ = accepting.join();
         }
