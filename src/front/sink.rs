@@ -270,7 +270,7 @@ impl Remote {
         let mut socket = self.socket.lock().unwrap_or_else(PoisonError::into_inner);
         let connected = match socket.take() {
             Some(connected) => connected,
-            None => connect(&self.syslog.server).map_err(Unsent::Connect)?,
+            None => reach(&self.syslog.server).map_err(Unsent::Connect)?,
         };
         let sent = match &connected {
             Datagrams::Udp(socket) => socket.send(&text),
@@ -294,7 +294,7 @@ fn head(syslog: &Syslog, severity: u8) -> String {
 }
 
 /// Nobody waits for syslog: a line that cannot be sent at once is lost.
-fn connect(server: &ListenAddress) -> io::Result<Datagrams> {
+fn reach(server: &ListenAddress) -> io::Result<Datagrams> {
     if crate::wall::stands() {
         return Err(io::ErrorKind::PermissionDenied.into());
     }
