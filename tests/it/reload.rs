@@ -213,14 +213,20 @@ fn addresses_come_and_go() {
 #[test]
 fn a_file_without_a_server_waits_for_one() {
     let program = Program::start("", |_| {});
-    assert!(TcpStream::connect(program.address()).is_err());
-    reload(&program, 1, "");
-    program.rewrite("");
-    program.signal(Signal::HUP);
-    until("the address is closed", || {
-        TcpStream::connect(program.address()).is_err()
-    });
-    reload(&program, 2, "");
+    let is_open = || TcpStream::connect(program.address()).is_ok();
+    let load = |http: &str| {
+        program.rewrite(http);
+        program.signal(Signal::HUP);
+    };
+    assert!(!is_open());
+    load(&version(1, ""));
+    until("the address is open", is_open);
+    assert_eq!(program.get("/text").text(), "1");
+    load("");
+    until("the address is closed", || !is_open());
+    load(&version(2, ""));
+    until("the address is open again", is_open);
+    assert_eq!(program.get("/text").text(), "2");
 }
 
 #[test]
