@@ -80,7 +80,7 @@ fn judge(case: &Case) -> Result<Vec<String>, OracleError> {
 
 /// The requests of a connection, each as a connection of its own.
 fn requests(connection: &ConnectionSpec) -> Vec<ConnectionSpec> {
-    let mut all = Vec::new();
+    let mut all: Vec<ConnectionSpec> = Vec::new();
     let mut begun = String::new();
     // What goes to and fro in steps (a tunnel, say) cannot be sent at once.
     if connection.steps().iter().any(|step| step.release) {
@@ -88,7 +88,13 @@ fn requests(connection: &ConnectionSpec) -> Vec<ConnectionSpec> {
         return all;
     }
     for step in connection.steps() {
-        let Some(send) = &step.send else { continue };
+        let Some(send) = &step.send else {
+            // A backend that is still being asked would be taken for the next request's.
+            if let (Some(_), [only]) = (step.received, &mut all[..]) {
+                only.step.push(step.clone());
+            }
+            continue;
+        };
         begun.push_str(send);
         if step.methods().is_empty() && !step.eof && !step.close {
             // The rest of the request comes with a later step.

@@ -272,7 +272,8 @@ fn builtin_name(builtin: Builtin) -> &'static str {
         .map_or("", |variable| variable.name)
 }
 
-/// Whether a value is the clock's, chance's, or that of something that did not happen yet.
+/// Whether a value is the clock's, chance's, a count's that other requests share, or that of something that did not
+/// happen yet.
 fn varies(var: &Var) -> bool {
     match var {
         Var::UpstreamHttp(_) | Var::UpstreamCookie(_) | Var::SentHttp(_) | Var::SentTrailer(_) => {
@@ -291,6 +292,7 @@ fn varies(var: &Var) -> bool {
                 | Builtin::Pid
                 | Builtin::Pipe
                 | Builtin::RemotePort
+                | Builtin::RequestBodyFile
                 | Builtin::RequestCompletion
                 | Builtin::RequestId
                 | Builtin::RequestTime
