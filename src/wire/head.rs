@@ -187,6 +187,11 @@ pub struct Browser {
 }
 
 impl RequestHead {
+    /// A body follows, be it an empty one (RFC 9112, 6).
+    pub fn announces_body(&self) -> bool {
+        self.content_length.is_some() || self.chunked
+    }
+
     pub fn method_bytes(&self) -> &[u8] {
         self.method_name.of(&self.raw)
     }

@@ -7,22 +7,15 @@ use std::io::Read;
 use std::net::UdpSocket;
 use std::os::unix::net::UnixDatagram;
 use std::path::Path;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use flate2::read::MultiGzDecoder;
 use rustix::process::Signal;
 
 use crate::support::program::Program;
+use crate::support::until;
 
 const PATIENCE: Duration = Duration::from_secs(20);
-
-fn until(what: &str, mut done: impl FnMut() -> bool) {
-    let end = Instant::now() + PATIENCE;
-    while !done() {
-        assert!(Instant::now() < end, "never: {what}");
-        std::thread::yield_now();
-    }
-}
 
 /// A server that answers itself, with this `access_log`; `/now` is logged beside it, unbuffered.
 fn logging(to: &str) -> String {
@@ -62,7 +55,7 @@ fn a_buffered_log_is_written_when_its_buffer_is_full_and_at_the_end() {
     let long = format!("/{}", "x".repeat(900));
     ask(&program, &[&long, "/three", "/four"]);
     program.get(&format!("/{}", "y".repeat(900)));
-    until("the buffer is full", || {
+    until(PATIENCE, "the buffer is full", || {
         read(&log).starts_with("/one\n/two\n")
     });
     program.signal(Signal::TERM);
@@ -79,7 +72,7 @@ fn a_line_that_is_longer_than_the_buffer_does_not_wait() {
     ask(&program, &["/one"]);
     let long = format!("/{}", "x".repeat(300));
     program.get(&long);
-    until("both are written", || {
+    until(PATIENCE, "both are written", || {
         read(&log) == format!("/one\n{long}\n")
     });
 }
@@ -90,7 +83,7 @@ fn flush_bounds_how_long_a_line_waits() {
     let log = program.folder().join("b.log");
     for round in ["/one", "/two"] {
         program.get(round);
-        until("the line is written", || {
+        until(PATIENCE, "the line is written", || {
             read(&log).ends_with(&format!("{round}\n"))
         });
     }
@@ -105,7 +98,7 @@ fn a_compressed_log_is_whole_streams_of_whole_lines() {
         ask(&program, &["/one", "/two"]);
         assert_eq!(fs::metadata(&log).expect("a log").len(), 0);
         program.signal(Signal::USR1);
-        until("the first stream is written", || {
+        until(PATIENCE, "the first stream is written", || {
             fs::metadata(&log).is_ok_and(|file| file.len() > 0)
         });
         assert_eq!(unpacked(&log), "/one\n/two\n");
@@ -123,10 +116,10 @@ fn what_waits_is_written_into_the_file_that_it_was_for() {
     ask(&program, &["/one"]);
     fs::rename(file("b.log"), file("b.log.1")).expect("another name");
     program.signal(Signal::USR1);
-    until("the old file has its line", || {
+    until(PATIENCE, "the old file has its line", || {
         read(&file("b.log.1")) == "/one\n"
     });
-    until("the new file is there", || file("b.log").exists());
+    until(PATIENCE, "the new file is there", || file("b.log").exists());
     ask(&program, &["/two"]);
     assert_eq!(read(&file("b.log.1")), "/one\n");
 }
@@ -139,8 +132,8 @@ fn a_reload_writes_what_waits() {
     ask(&program, &["/one"]);
     program.rewrite(&http.replace("return 200", "return 204"));
     program.signal(Signal::HUP);
-    until("the line is written", || read(&log) == "/one\n");
-    until("the new file is served", || {
+    until(PATIENCE, "the line is written", || read(&log) == "/one\n");
+    until(PATIENCE, "the new file is served", || {
         program.get("/two").status() == 204
     });
     program.signal(Signal::QUIT);

@@ -9,23 +9,16 @@ use std::os::unix::fs::{FileTypeExt, PermissionsExt};
 use std::os::unix::net::UnixStream;
 use std::path::Path;
 use std::process::{Command, Stdio};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use rustix::process::Signal;
 
 use crate::support::client;
 use crate::support::program::{Program, command, free_ports, is_nginx, write_configuration};
+use crate::support::until;
 use crate::support::upstream::Recorder;
 
 const PATIENCE: Duration = Duration::from_secs(20);
-
-fn until(what: &str, mut done: impl FnMut() -> bool) {
-    let end = Instant::now() + PATIENCE;
-    while !done() {
-        assert!(Instant::now() < end, "never: {what}");
-        std::thread::yield_now();
-    }
-}
 
 /// A server whose requests wait for the backend at `{port2}`, and one that answers itself.
 const WAITING: &str = "server { listen 127.0.0.1:{port}; location / { return 200 here; }\n\
@@ -68,7 +61,7 @@ fn quit_ends_after_what_is_under_way_and_accepts_nothing_new() {
     let mut program = Program::start(WAITING, |_| {});
     let request = UnderWay::begin(&program);
     program.signal(Signal::QUIT);
-    until("nothing new is accepted", || refuses(&program));
+    until(PATIENCE, "nothing new is accepted", || refuses(&program));
     assert!(program.is_running(), "a request is under way");
     let answer = request.end();
     assert_eq!((answer.status(), answer.text()), (200, "late".to_owned()));
@@ -96,7 +89,7 @@ fn term_ends_a_graceful_end() {
     let mut program = Program::start(WAITING, |_| {});
     let _request = UnderWay::begin(&program);
     program.signal(Signal::QUIT);
-    until("nothing new is accepted", || refuses(&program));
+    until(PATIENCE, "nothing new is accepted", || refuses(&program));
     program.signal(Signal::TERM);
     assert_eq!(program.ended().code(), Some(0));
 }
@@ -118,10 +111,10 @@ fn usr1_opens_the_logs_anew() {
     program.get("/second");
     program.wait_for_log("access.log.1", "/second");
     program.signal(Signal::USR1);
-    until("the new files are there", || {
+    until(PATIENCE, "the new files are there", || {
         file("access.log").exists() && file("error.log").exists()
     });
-    until("the new file is written", || {
+    until(PATIENCE, "the new file is written", || {
         program.get("/third");
         let log = fs::read_to_string(file("access.log")).unwrap_or_default();
         log.contains("/third")
@@ -206,13 +199,17 @@ fn a_unix_socket_is_a_file_while_it_is_served() {
     let both = format!("{one}{two}");
     program.rewrite(&http(&both));
     program.signal(Signal::HUP);
-    until("both are served", || {
+    until(PATIENCE, "both are served", || {
         says("one.sock", &both) && says("two.sock", &both)
     });
     program.rewrite(&http(two));
     program.signal(Signal::HUP);
-    until("the other one is served", || says("two.sock", two));
-    until("the first one is gone", || !path("one.sock").exists());
+    until(PATIENCE, "the other one is served", || {
+        says("two.sock", two)
+    });
+    until(PATIENCE, "the first one is gone", || {
+        !path("one.sock").exists()
+    });
     assert!(says("two.sock", two));
     let two = path("two.sock");
     program.signal(Signal::QUIT);
@@ -257,7 +254,7 @@ fn there_are_as_many_workers_as_the_file_says() {
     };
     let http = "server { listen 127.0.0.1:{port}; return 204; }";
     let one = Program::start(http, |_| {});
-    until("one worker", || workers(&one) == 1);
+    until(PATIENCE, "one worker", || workers(&one) == 1);
     for (given, wanted) in [
         ("3", 3),
         (
@@ -277,7 +274,9 @@ fn there_are_as_many_workers_as_the_file_says() {
         )
         .expect("a file");
         one.signal(Signal::HUP);
-        until(&format!("{given} workers"), || workers(&one) == wanted);
+        until(PATIENCE, &format!("{given} workers"), || {
+            workers(&one) == wanted
+        });
     }
 }
 
@@ -307,7 +306,7 @@ fn a_daemon_is_told_what_to_do_by_its_pid_file() {
     let ports = started.expect("a daemon");
     let pid_file = folder.path().join("pid");
     // nginx's command ends a moment before its daemon writes the file.
-    until("a pid file", || {
+    until(PATIENCE, "a pid file", || {
         fs::read_to_string(&pid_file).is_ok_and(|pid| pid.ends_with('\n'))
     });
     let pid = fs::read_to_string(&pid_file).expect("a pid");
@@ -329,13 +328,13 @@ fn a_daemon_is_told_what_to_do_by_its_pid_file() {
     assert_eq!(text(), "one");
     change(folder.path(), "200 one", "200 two");
     tell("reload");
-    until("the new version answers", || text() == "two");
+    until(PATIENCE, "the new version answers", || text() == "two");
     let log = folder.path().join("error.log");
     fs::remove_file(&log).expect("a log");
     tell("reopen");
-    until("the log is opened anew", || log.exists());
+    until(PATIENCE, "the log is opened anew", || log.exists());
     tell("quit");
-    until("it ends", || !is_there());
+    until(PATIENCE, "it ends", || !is_there());
     assert!(!pid_file.exists());
     // Nobody is left to be told anything.
     let mut command = command(folder.path());
@@ -387,7 +386,9 @@ fn workers_are_the_users() {
     );
     let mut child = command(folder.path()).spawn().expect("a process");
     let address = ([127, 0, 0, 1], ports[0]).into();
-    until("it serves", || TcpStream::connect(address).is_ok());
+    until(PATIENCE, "it serves", || {
+        TcpStream::connect(address).is_ok()
+    });
     let get = |path: &str| {
         let request = format!("GET {path} HTTP/1.1\r\nHost: h\r\nConnection: close\r\n\r\n");
         client::exchange(address, request.as_bytes(), false).expect("an answer")
@@ -458,7 +459,7 @@ fn directives_of_the_process_are_taken() {
     let mut child = command(folder.path()).spawn().expect("a process");
     let address = ([127, 0, 0, 1], ports[0]).into();
     let request = b"GET / HTTP/1.1\r\nHost: h\r\nConnection: close\r\n\r\n";
-    until("it serves", || {
+    until(PATIENCE, "it serves", || {
         client::exchange(address, request, false).is_ok_and(|answer| answer.status() == 204)
     });
     let pid = process(i32::try_from(child.id()).expect("a pid"));

@@ -2,12 +2,13 @@
 
 use std::net::{SocketAddr, TcpStream};
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use rustix::process::Signal;
 
 use crate::support::client::{self, Answer};
 use crate::support::program::Program;
+use crate::support::until;
 
 const PATIENCE: Duration = Duration::from_secs(30);
 
@@ -19,20 +20,12 @@ fn version(n: usize, more: &str) -> String {
     )
 }
 
-fn until(what: &str, mut done: impl FnMut() -> bool) {
-    let end = Instant::now() + PATIENCE;
-    while !done() {
-        assert!(Instant::now() < end, "never: {what}");
-        std::thread::yield_now();
-    }
-}
-
 /// Writes a version, sends HUP, and waits until it answers.
 fn reload(program: &Program, n: usize, more: &str) {
     program.rewrite(&version(n, more));
     program.signal(Signal::HUP);
     let wanted = n.to_string();
-    until("the new version answers", || {
+    until(PATIENCE, "the new version answers", || {
         program.get("/text").text() == wanted
     });
 }
@@ -148,7 +141,7 @@ fn ten_thousand_requests_and_fifty_reloads() {
                 };
                 reload(&program, n, more);
             }
-            until("the replaced servers have ended", || {
+            until(PATIENCE, "the replaced servers have ended", || {
                 threads_of(&program) <= threads
             });
         });
@@ -199,7 +192,7 @@ fn addresses_come_and_go() {
         "2"
     );
     reload(&program, 3, "");
-    until("the address is closed", || {
+    until(PATIENCE, "the address is closed", || {
         TcpStream::connect(second).is_err()
     });
     std::io::Write::write_all(&mut early, request).expect("a request sent");
@@ -220,12 +213,12 @@ fn a_file_without_a_server_waits_for_one() {
     };
     assert!(!is_open());
     load(&version(1, ""));
-    until("the address is open", is_open);
+    until(PATIENCE, "the address is open", is_open);
     assert_eq!(program.get("/text").text(), "1");
     load("");
-    until("the address is closed", || !is_open());
+    until(PATIENCE, "the address is closed", || !is_open());
     load(&version(2, ""));
-    until("the address is open again", is_open);
+    until(PATIENCE, "the address is open again", is_open);
     assert_eq!(program.get("/text").text(), "2");
 }
 

@@ -286,32 +286,8 @@ pub const SETTINGS: &[Setting] = &[
     ("gzip_disable", false, &["msie6", "Mozilla", "\"^$\""]),
     ("gzip_static", false, &["on", "off", "always"]),
     ("gunzip", false, ON_OFF),
-    (
-        "sub_filter",
-        true,
-        &[
-            "hell {}",
-            "hello 'good day, $host'",
-            "<b> <i>",
-            "'index of' \"\"",
-            "ab$arg_x x",
-            "'0123' 45",
-            "'of three' THREE",
-        ],
-    ),
-    (
-        "sub_filter",
-        true,
-        &[
-            "hell {}",
-            "hello 'good day, $host'",
-            "<b> <i>",
-            "'index of' \"\"",
-            "ab$arg_x x",
-            "'0123' 45",
-            "'of three' THREE",
-        ],
-    ),
+    ("sub_filter", true, SUBSTITUTIONS),
+    ("sub_filter", true, SUBSTITUTIONS),
     ("sub_filter_once", false, ON_OFF),
     (
         "sub_filter_types",
@@ -351,6 +327,16 @@ pub const SETTINGS: &[Setting] = &[
     ("allow", true, &["127.0.0.1", "all", "10.0.0.0/8", "::1"]),
     ("deny", true, &["10.0.0.0/8", "127.0.0.2", "unix:"]),
     ("output_buffers", false, &["1 512", "2 4k"]),
+];
+
+const SUBSTITUTIONS: &[&str] = &[
+    "hell {}",
+    "hello 'good day, $host'",
+    "<b> <i>",
+    "'index of' \"\"",
+    "ab$arg_x x",
+    "'0123' 45",
+    "'of three' THREE",
 ];
 
 const ERROR_PAGES: &[&str] = &[

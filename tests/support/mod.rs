@@ -10,3 +10,14 @@ pub mod lesson;
 pub mod program;
 pub mod upstream;
 pub mod words;
+
+use std::time::{Duration, Instant};
+
+/// Waits until something is so; a failure names what never came.
+pub fn until(bound: Duration, what: &str, mut done: impl FnMut() -> bool) {
+    let end = Instant::now() + bound;
+    while !done() {
+        assert!(Instant::now() < end, "never: {what}");
+        std::thread::yield_now();
+    }
+}

@@ -107,15 +107,11 @@ async fn ready(r: &mut Request) -> Result<Ready, Flow> {
         && proxy.set_body.is_none()
         && proxy.pass_request_body
         && (!r.head.chunked || proxy.http_version == ProxyVersion::Http11);
-    r.body.set_rules(
-        r.location.core.client_body_timeout,
-        r.location.core.client_max_body_size,
-    );
-    let has_body = r.head.content_length.is_some() || r.head.chunked;
+    set_body_rules(r);
     if live {
         std::future::poll_fn(|cx| r.body.poll_begin(cx)).await;
         begin_body(r)?;
-    } else if has_body || !r.body.is_done() || r.body.is_expected() {
+    } else if r.head.announces_body() || !r.body.is_done() || r.body.is_expected() {
         // Boxed, as all that few requests need: a future is as large as the largest way through it.
         Box::pin(read_body(r)).await?;
     }
@@ -163,14 +159,18 @@ fn head_for(r: &mut Request, target: &Target, live: bool) -> UpstreamHead {
     head
 }
 
+/// The location's time and size for the client's body.
+fn set_body_rules(r: &Request) {
+    let core = &r.location.core;
+    r.body
+        .set_rules(core.client_body_timeout, core.client_max_body_size);
+}
+
 /// An `if` without `proxy_pass` led away from one that has it: there is nobody to ask.
 async fn nobody(r: &mut Request) -> Flow {
     r.proxy_host = Some(Bytes::new());
     r.proxy_port = Some(Bytes::new());
-    r.body.set_rules(
-        r.location.core.client_body_timeout,
-        r.location.core.client_max_body_size,
-    );
+    set_body_rules(r);
     if let Err(flow) = read_body(r).await {
         return flow;
     }
@@ -255,9 +255,8 @@ fn begin_body(r: &mut Request) -> Result<(), Flow> {
 /// Takes the whole body: memory up to `client_body_buffer_size`, then a temporary file.
 async fn read_body(r: &mut Request) -> Result<(), Flow> {
     std::future::poll_fn(|cx| r.body.poll_begin(cx)).await;
-    let has_body = r.head.content_length.is_some() || r.head.chunked;
     let in_file = r.location.core.client_body_in_file_only != InFileOnly::Off
-        && has_body
+        && r.head.announces_body()
         && r.buffered_body.is_none();
     if r.body.is_done() && !in_file {
         return Ok(());
