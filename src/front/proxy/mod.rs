@@ -7,6 +7,7 @@ mod answer;
 mod connecting;
 mod cookies;
 mod exchange;
+mod groups;
 mod head;
 mod notes;
 mod passing;
