@@ -192,22 +192,26 @@ fn parameter(directive: &Directive, word: &Word, asked: &mut Asked) -> Outcome {
         })?;
         asked.options.keepalive = Some(keepalive);
     } else if !word.is("bind") && !word.is("deferred") {
-        const KNOWN: [&str; 6] = [
-            "default_server",
-            "backlog",
-            "reuseport",
-            "ipv6only",
-            "so_keepalive",
-            "deferred",
-        ];
-        let found = invalid_parameter(directive, word);
-        return Err(match nearest(&word.text(), KNOWN) {
-            Some(guess) => found.help(format!("did you mean `{guess}`?")),
-            None => found,
-        });
+        return Err(unknown_parameter(directive, word));
     }
     asked.set = true;
     Ok(())
+}
+
+fn unknown_parameter(directive: &Directive, word: &Word) -> Diagnostic {
+    const KNOWN: [&str; 6] = [
+        "default_server",
+        "backlog",
+        "reuseport",
+        "ipv6only",
+        "so_keepalive",
+        "deferred",
+    ];
+    let found = invalid_parameter(directive, word);
+    match nearest(&word.text(), KNOWN) {
+        Some(guess) => found.help(format!("did you mean `{guess}`?")),
+        None => found,
+    }
 }
 
 /// `on`, `off` or `IDLE:INTERVAL:COUNT` with at least one of the three.
