@@ -201,7 +201,13 @@ fn finish(r: &mut Request, mut reply: Reply, mut plan: Plan) -> Answer {
     let has_trailers = framed && plan.trailers;
     let body = match head_only && !must_run(&reply) {
         true => Body::None,
-        false => body_of(r, reply, plan, has_trailers, &mut framed),
+        false => body_of(
+            r,
+            (reply.status, reply.body),
+            plan,
+            has_trailers,
+            &mut framed,
+        ),
     };
     let interim = interim(r);
     Answer {
@@ -225,20 +231,26 @@ fn must_run(reply: &Reply) -> bool {
 }
 
 /// The body as it is sent; `framed` is taken back where it comes with its own chunk around it.
-fn body_of(r: &Request, reply: Reply, plan: Plan, has_trailers: bool, framed: &mut bool) -> Body {
+fn body_of(
+    r: &Request,
+    (status, content): (u16, ReplyBody),
+    plan: Plan,
+    has_trailers: bool,
+    framed: &mut bool,
+) -> Body {
     if has_trailers && plan.filters.is_empty() && r.location.core.sendfile {
-        return match reply.body {
+        return match content {
             ReplyBody::File(..) | ReplyBody::Pieces(..) => {
                 *framed = false;
-                in_one_chunk(body(reply.body), &filters::trailers(r, reply.status))
+                in_one_chunk(body(content), &filters::trailers(r, status))
             }
             other => body(other),
         };
     }
     if plan.filters.is_empty() && !has_trailers {
-        return body(reply.body);
+        return body(content);
     }
-    filtered(r, reply.body, plan.filters)
+    filtered(r, content, plan.filters)
 }
 
 /// A body of unknown length goes in chunks to HTTP/1.1, and to the end of the connection for others.
