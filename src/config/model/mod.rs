@@ -2,7 +2,7 @@
 //!
 //! Inheritance is merged, regexes are compiled, templates are split into constant and variable pieces,
 //! locations stand in a tree. The front server only reads it (`Arc<Model>`); a reload makes a new one.
-//! Each part keeps the [`Span`] of the directive it came from, so that stories and diagnostics can name a line.
+//! Each part keeps the [`Span`](super::source::Span) of the directive it came from, so that stories and diagnostics can name a line.
 
 use std::net::SocketAddr;
 use std::path::PathBuf;
