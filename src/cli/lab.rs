@@ -15,7 +15,7 @@ use crate::config::LoadOptions;
 use crate::config::model::ListenAddress;
 use crate::course::client::quoted;
 use crate::front::log::{LogError, Logs};
-use crate::front::server::{self, Bound, FrontError, FrontOptions, Stop};
+use crate::front::server::{self, Bound, Control, FrontError, FrontOptions, Stop};
 use crate::front::worker::Product;
 
 use super::beside::{self, Beside};
@@ -91,21 +91,22 @@ pub fn run(
         };
         first_of(&mut interrupt, &mut terminate).await;
         drop((kept, ask));
-        // What is under way ends within a bound; a second signal ends it at once.
-        let gentle = async {
-            let bound = Some(server::FAREWELL);
-            control.stop(Stop::After { bound }).await;
-            switch.stop_all(true).await;
-        };
-        match select(
-            Box::pin(gentle),
-            Box::pin(first_of(&mut interrupt, &mut terminate)),
-        )
-        .await
-        {
-            Either::Left(_) | Either::Right(_) => Ok(ExitCode::SUCCESS),
-        }
+        let again = first_of(&mut interrupt, &mut terminate);
+        end(&control, &switch, again).await;
+        Ok(ExitCode::SUCCESS)
     })
+}
+
+/// Ends what is under way within a bound; a second signal ends it at once.
+async fn end(control: &Control, switch: &BackendSwitch, again: impl Future<Output = ()>) {
+    let gentle = async {
+        let bound = Some(server::FAREWELL);
+        control.stop(Stop::After { bound }).await;
+        switch.stop_all(true).await;
+    };
+    match select(Box::pin(gentle), Box::pin(again)).await {
+        Either::Left(_) | Either::Right(_) => {}
+    }
 }
 
 /// How the front runs in a mode, but for stories.
@@ -279,24 +280,7 @@ fn announce(
         };
         text.push_str(&format!("  front    {:<28} {what}\n", shown(&at.address)));
     }
-    for (name, listener) in backends {
-        let address = listener
-            .local_addr()
-            .map(|a| a.to_string())
-            .unwrap_or_default();
-        let what = name.as_ref().map_or_else(
-            || "the demo application behind it".to_owned(),
-            |n| format!("a backend called {n}"),
-        );
-        text.push_str(&format!("  backend  http://{address:<21} {what}\n"));
-    }
-    for (wanted, _) in further {
-        text.push_str(&format!(
-            "  backend  http://{:<21} of this exercise: {}\n",
-            wanted.address.to_string(),
-            beside::what(wanted)
-        ));
-    }
+    text.push_str(&backends_shown(backends, further));
     let wildcard = model.listens.iter().any(|l| l.options.wildcard);
     if wildcard && !arguments.public {
         text.push_str(
@@ -316,23 +300,7 @@ fn announce(
              Back to the lesson: proxy-lab start lesson\n"
         ));
     } else if let Some(port) = ports.next() {
-        text.push_str("\nTry, in another terminal:\n");
-        text.push_str(&format!(
-            "  curl http://localhost:{port}/api/users     through the proxy\n"
-        ));
-        text.push_str(&format!(
-            "  curl http://localhost:{port}/api/          the headers that the backend saw\n"
-        ));
-        let own = backends.first().and_then(|(_, l)| l.local_addr().ok());
-        match own {
-            Some(backend) => text.push_str(&format!(
-                "  curl http://localhost:{}/users         the backend itself\n",
-                backend.port()
-            )),
-            None => text.push_str(&format!(
-                "  curl -i http://localhost:{port}/            a file\n"
-            )),
-        }
+        text.push_str(&to_try(port, backends));
     }
     if !arguments.no_reload {
         text.push_str("\nSave the file, and it is served at once.");
@@ -340,4 +308,46 @@ fn announce(
     text.push_str("\nCtrl-C stops the lab. Each request tells its story here:\n");
     let mut out = std::io::stdout().lock();
     let _ = out.write_all(text.as_bytes()).and_then(|()| out.flush());
+}
+
+/// A line for each backend.
+fn backends_shown(backends: &[(Option<String>, TcpListener)], further: &beside::Taken) -> String {
+    let mut text = String::new();
+    for (name, listener) in backends {
+        let address = listener
+            .local_addr()
+            .map(|a| a.to_string())
+            .unwrap_or_default();
+        let what = name.as_ref().map_or_else(
+            || "the demo application behind it".to_owned(),
+            |n| format!("a backend called {n}"),
+        );
+        text.push_str(&format!("  backend  http://{address:<21} {what}\n"));
+    }
+    for (wanted, _) in further {
+        text.push_str(&format!(
+            "  backend  http://{:<21} of this exercise: {}\n",
+            wanted.address.to_string(),
+            beside::what(wanted)
+        ));
+    }
+    text
+}
+
+/// Three requests of the lesson.
+fn to_try(port: u16, backends: &[(Option<String>, TcpListener)]) -> String {
+    let mut text = format!(
+        "\nTry, in another terminal:\n\
+         \x20 curl http://localhost:{port}/api/users     through the proxy\n\
+         \x20 curl http://localhost:{port}/api/          the headers that the backend saw\n"
+    );
+    let own = backends.first().and_then(|(_, l)| l.local_addr().ok());
+    text.push_str(&match own {
+        Some(backend) => format!(
+            "  curl http://localhost:{}/users         the backend itself\n",
+            backend.port()
+        ),
+        None => format!("  curl -i http://localhost:{port}/            a file\n"),
+    });
+    text
 }

@@ -114,32 +114,7 @@ fn finish(mut analyser: Analyser, file: PathBuf) -> Result<Model, LoadError> {
             upstreams: Vec::new(),
         },
     };
-    if analyser.shared.events.is_none() {
-        let found = Diagnostic::emerg("no \"events\" section in configuration")
-            .help("add `events { }` to the main context: nginx wants one, even an empty one");
-        let order = Order {
-            phase: 2,
-            ..Order::default()
-        };
-        analyser.found.push(Diagnostic { order, ..found });
-    }
-    if let Some((masks, span)) = analyser.shared.affinity {
-        let workers = analyser.shared.workers.unwrap_or(1);
-        if masks != 1 && masks != workers {
-            let found = Diagnostic::warn(
-                "the number of \"worker_processes\" is not equal to the number of \"worker_cpu_affinity\" masks, \
-                 using last mask for remaining worker processes",
-            );
-            let order = Order {
-                phase: 2,
-                ..Order::default()
-            };
-            analyser.found.push(Diagnostic {
-                order,
-                ..found.at(span)
-            });
-        }
-    }
+    check_main(&mut analyser);
     too_few_connections(
         &mut analyser,
         merged.listens.iter().filter(|at| at.bound).count(),
@@ -171,6 +146,32 @@ fn finish(mut analyser: Analyser, file: PathBuf) -> Result<Model, LoadError> {
         stub: analyser.stub,
         warnings: analyser.found,
     })
+}
+
+/// What nginx looks at once the whole file was read: that there are `events`, and as many masks as workers.
+fn check_main(analyser: &mut Analyser) {
+    let order = Order {
+        phase: 2,
+        ..Order::default()
+    };
+    if analyser.shared.events.is_none() {
+        let found = Diagnostic::emerg("no \"events\" section in configuration")
+            .help("add `events { }` to the main context: nginx wants one, even an empty one");
+        let order = order.clone();
+        analyser.found.push(Diagnostic { order, ..found });
+    }
+    let workers = analyser.shared.workers.unwrap_or(1);
+    if let Some((masks, span)) = analyser.shared.affinity
+        && masks != 1
+        && masks != workers
+    {
+        let found = Diagnostic::warn(
+            "the number of \"worker_processes\" is not equal to the number of \"worker_cpu_affinity\" masks, \
+             using last mask for remaining worker processes",
+        );
+        let found = found.at(span);
+        analyser.found.push(Diagnostic { order, ..found });
+    }
 }
 
 /// Each listening socket takes one of `worker_connections`, and one more must be left.

@@ -132,7 +132,7 @@ impl SplitClients {
 }
 
 /// MurmurHash2 of 32 bits, seeded with zero (public domain, Austin Appleby).
-pub fn murmur2(data: &[u8]) -> u32 {
+fn murmur2(data: &[u8]) -> u32 {
     const M: u32 = 0x5bd1_e995;
     let mut hash = u32::try_from(data.len()).unwrap_or(u32::MAX);
     let mut words = data.chunks_exact(4);

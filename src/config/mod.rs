@@ -21,7 +21,6 @@ pub mod net;
 pub mod parser;
 mod paths;
 pub mod prefix;
-pub mod proxying;
 pub mod quick_map;
 pub mod reach;
 pub mod regex;

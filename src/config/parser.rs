@@ -86,21 +86,12 @@ pub fn parse(text: &[u8], file: u16, command_line: bool) -> Parsed {
             }
             Stop::Open(end) => {
                 if command_line {
-                    errors.push(
-                        Diagnostic::emerg("block directives are not supported in -g option")
-                            .at(end)
-                            .line(end)
-                            .met_at(end.end),
-                    );
+                    let message = "block directives are not supported in -g option";
+                    errors.push(stopped_at(end, message));
                 }
                 if stack.len() >= MAX_DEPTH {
                     if skipped == 0 {
-                        errors.push(
-                            Diagnostic::emerg("blocks are nested too deeply")
-                                .at(end)
-                                .line(end)
-                                .met_at(end.end),
-                        );
+                        errors.push(stopped_at(end, "blocks are nested too deeply"));
                     }
                     skipped += 1;
                 } else {
@@ -118,10 +109,7 @@ pub fn parse(text: &[u8], file: u16, command_line: bool) -> Parsed {
                     close_block(open, close, &mut current);
                 } else {
                     errors.push(
-                        Diagnostic::emerg("unexpected \"}\"")
-                            .at(close)
-                            .line(close)
-                            .met_at(close.end)
+                        stopped_at(close, "unexpected \"}\"")
                             .label("no block is open here")
                             .help("remove it, or look for a block above that was closed too early"),
                     );
@@ -141,6 +129,14 @@ pub fn parse(text: &[u8], file: u16, command_line: bool) -> Parsed {
             }
         }
     }
+}
+
+/// An error at the byte that nginx would have stopped at.
+fn stopped_at(span: Span, message: &str) -> Diagnostic {
+    Diagnostic::emerg(message)
+        .at(span)
+        .line(span)
+        .met_at(span.end)
 }
 
 fn close_block(open: Open, close: Span, current: &mut Vec<Directive>) {

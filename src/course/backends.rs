@@ -3,20 +3,23 @@
 //! In front of the demo backend stands a relay that reads a request, notes it, and passes it on as it came; so what
 //! is asserted is what went over the socket, and the answers are those that a learner sees in the lab.
 
-use std::io::{self, BufReader, Write};
+use std::io;
 use std::net::{Ipv4Addr, SocketAddr, TcpListener, TcpStream};
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError, mpsc};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::thread::JoinHandle;
 use std::time::Duration;
 
 use super::checks::Scripted;
-use super::message::{Kind, Message};
+use super::message::Message;
+
+mod demos;
+mod relay;
+
+use demos::Demos;
 
 /// How long a connection may stay silent.
 const PATIENCE: Duration = Duration::from_secs(10);
-/// More requests at once than this, from the graded server to itself, are a loop.
-const LOOP: usize = 20;
 
 /// A backend as a check.toml asks for it, its texts filled in.
 #[derive(Debug, Clone)]
@@ -208,7 +211,7 @@ impl Backends {
                     return;
                 }
                 let (part, shared) = (part.clone(), shared.clone());
-                std::thread::spawn(move || serve(&stream, &part, delay, &shared));
+                std::thread::spawn(move || relay::serve(&stream, &part, delay, &shared));
             }
         });
         self.running.push(Running {
@@ -269,172 +272,4 @@ fn refusing() -> io::Result<socket2::Socket> {
 
 fn local(socket: &socket2::Socket) -> Option<SocketAddr> {
     socket.local_addr().ok()?.as_socket()
-}
-
-/// Serves one connection, request by request.
-fn serve(stream: &TcpStream, part: &Part, delay: Duration, shared: &Shared) {
-    let _ = stream.set_read_timeout(Some(PATIENCE));
-    let _ = stream.set_nodelay(true);
-    if let Part::Hop { to } = part {
-        hop(stream, *to, shared);
-        return;
-    }
-    let mut reader = BufReader::new(stream);
-    while let Ok(request) = Message::read(&mut reader, Kind::Request) {
-        let alive = request.keeps_alive();
-        let head = request.request_line().0 == "HEAD";
-        let (Part::Demo { name, .. } | Part::HangsUp { name } | Part::Scripted { name, .. }) = part
-        else {
-            return;
-        };
-        if !shared.deaf {
-            shared.arrived().push(Arrived {
-                backend: name.clone(),
-                request: request.clone(),
-            });
-        }
-        std::thread::sleep(delay);
-        let goes_on = match part {
-            Part::Demo { demo, .. } => pass_on(stream, *demo, &request, head),
-            Part::Scripted { name, answer } => scripted(stream, name, answer, head, alive),
-            Part::HangsUp { .. } | Part::Hop { .. } => return,
-        };
-        if !alive || !goes_on.unwrap_or(false) {
-            return;
-        }
-    }
-}
-
-/// Asks the demo backend the same and gives its answer back; true if the connection may go on.
-fn pass_on(
-    mut to: &TcpStream,
-    demo: SocketAddr,
-    request: &Message,
-    head: bool,
-) -> io::Result<bool> {
-    let mut demo = TcpStream::connect(demo)?;
-    demo.set_read_timeout(Some(PATIENCE))?;
-    demo.write_all(&[&request.raw_head[..], &request.raw_body].concat())?;
-    let kind = if head {
-        Kind::AnswerWithoutBody
-    } else {
-        Kind::Answer
-    };
-    let answer = Message::read(&mut BufReader::new(demo), kind).map_err(io::Error::other)?;
-    to.write_all(&[&answer.raw_head[..], &answer.raw_body].concat())?;
-    Ok(answer.keeps_alive())
-}
-
-fn scripted(
-    mut to: &TcpStream,
-    name: &str,
-    answer: &Scripted,
-    head: bool,
-    alive: bool,
-) -> io::Result<bool> {
-    let connection = if alive { "keep-alive" } else { "close" };
-    let mut text = format!(
-        "HTTP/1.1 {} Scripted\r\nX-Backend: {name}\r\nContent-Length: {}\r\nConnection: {connection}\r\n",
-        answer.status,
-        answer.body.len()
-    );
-    for line in &answer.headers {
-        text.push_str(line);
-        text.push_str("\r\n");
-    }
-    text.push_str("\r\n");
-    if !head {
-        text.push_str(&answer.body);
-    }
-    to.write_all(text.as_bytes())?;
-    Ok(alive)
-}
-
-/// Bytes both ways, to the graded server itself; too many at once are cut, which unwinds the whole circle.
-fn hop(from: &TcpStream, to: SocketAddr, shared: &Shared) {
-    let under_way = shared.hops.fetch_add(1, Ordering::Relaxed);
-    if under_way >= LOOP {
-        shared.looped.store(true, Ordering::Relaxed);
-    } else {
-        let _ = both_ways(from, to);
-    }
-    shared.hops.fetch_sub(1, Ordering::Relaxed);
-}
-
-fn both_ways(from: &TcpStream, to: SocketAddr) -> io::Result<()> {
-    let to = TcpStream::connect(to)?;
-    to.set_read_timeout(Some(PATIENCE))?;
-    let (mut up, mut upper) = (from.try_clone()?, to.try_clone()?);
-    let upward = std::thread::spawn(move || {
-        let _ = io::copy(&mut up, &mut upper);
-        let _ = upper.shutdown(std::net::Shutdown::Write);
-    });
-    let (mut down, mut downer) = (&to, from);
-    let _ = io::copy(&mut down, &mut downer);
-    let _ = from.shutdown(std::net::Shutdown::Both);
-    let _ = upward.join();
-    Ok(())
-}
-
-/// The demo backends, in a thread of their own with its own event loop.
-struct Demos {
-    names: Vec<String>,
-    addresses: Vec<SocketAddr>,
-    /// Dropping it ends them.
-    _stop: tokio::sync::oneshot::Sender<()>,
-}
-
-impl Demos {
-    fn start(names: Vec<String>) -> io::Result<Self> {
-        let (stop, stopped) = tokio::sync::oneshot::channel::<()>();
-        let (tell, told) = mpsc::channel();
-        let wanted = names.clone();
-        std::thread::spawn(move || {
-            actix_rt::System::new().block_on(async move {
-                let started: Result<Vec<_>, _> = wanted.iter().map(|name| demo(name)).collect();
-                let Ok(started) =
-                    started.inspect_err(|error| drop(tell.send(Err(error.to_string()))))
-                else {
-                    return;
-                };
-                let addresses = started.iter().map(|demo| demo.address).collect();
-                let handles: Vec<_> = started.iter().map(|demo| demo.handle.clone()).collect();
-                for demo in started {
-                    actix_rt::spawn(demo.server);
-                }
-                let _ = tell.send(Ok(addresses));
-                let _ = stopped.await;
-                for handle in handles {
-                    handle.stop(false).await;
-                }
-            });
-        });
-        let addresses: Vec<SocketAddr> = told
-            .recv()
-            .map_err(io::Error::other)?
-            .map_err(io::Error::other)?;
-        Ok(Self {
-            names,
-            addresses,
-            _stop: stop,
-        })
-    }
-
-    fn address(&self, name: &str) -> io::Result<SocketAddr> {
-        let at = self.names.iter().position(|known| known == name);
-        let address = at.and_then(|at| self.addresses.get(at));
-        address
-            .copied()
-            .ok_or_else(|| io::Error::other("a demo backend is missing"))
-    }
-}
-
-fn demo(name: &str) -> Result<crate::backend::Backend, crate::backend::BackendError> {
-    let listener = crate::backend::bind(SocketAddr::from((Ipv4Addr::LOCALHOST, 0)))?;
-    let options = crate::backend::Options {
-        // The lesson's own backend says no name.
-        name: (name != "demo").then(|| name.to_owned()),
-        ..crate::backend::Options::default()
-    };
-    crate::backend::start(listener, options)
 }

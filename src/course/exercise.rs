@@ -138,7 +138,7 @@ impl Exercise {
     }
 
     /// The name without its number.
-    pub fn short_name(&self) -> &str {
+    fn short_name(&self) -> &str {
         self.name
             .split_once('-')
             .map_or(&self.name, |(_, rest)| rest)

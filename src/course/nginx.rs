@@ -3,6 +3,7 @@
 //! Only for exercises of one's own: real nginx has no wall around it.
 
 use std::fs;
+use std::io;
 use std::net::{Ipv4Addr, SocketAddr, TcpListener, TcpStream};
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
@@ -19,6 +20,42 @@ const START: Duration = Duration::from_secs(10);
 /// Another program may take a port between its choice and its use.
 const ATTEMPTS: usize = 5;
 
+/// A program that is not nginx 1.22.1.
+#[derive(Debug, thiserror::Error)]
+pub enum NotNginx {
+    #[error(transparent)]
+    NotRun(#[from] io::Error),
+    #[error("says {0:?}, and not nginx/1.22.1")]
+    Says(String),
+}
+
+/// Asks `program` for its version, by `-v`.
+///
+/// # Errors
+/// It is not nginx 1.22.1.
+pub fn check_version(program: &mut Command) -> Result<(), NotNginx> {
+    const VERSION: &str = "nginx version: nginx/1.22.1";
+    let output = program.arg("-v").output()?;
+    let said = String::from_utf8_lossy(&output.stderr).trim().to_owned();
+    // Builds of distributions may add their name in brackets.
+    match said.strip_prefix(VERSION) {
+        Some(rest) if rest.is_empty() || rest.starts_with(' ') => Ok(()),
+        _ => Err(NotNginx::Says(said)),
+    }
+}
+
+/// Every `nginx` of `PATH`, and of the folders where servers are usually put: an ordinary user's `PATH` often lacks them.
+pub fn candidates() -> impl Iterator<Item = PathBuf> {
+    let path = std::env::var_os("PATH").unwrap_or_default();
+    let folders: Vec<_> = std::env::split_paths(&path).collect();
+    let usual = ["/usr/sbin", "/usr/local/sbin"].map(PathBuf::from);
+    folders
+        .into_iter()
+        .chain(usual)
+        .map(|folder| folder.join("nginx"))
+        .filter(|program| program.is_file())
+}
+
 /// nginx 1.22.1.
 #[derive(Debug, Clone)]
 pub struct Nginx {
@@ -31,28 +68,21 @@ impl Nginx {
     /// # Errors
     /// What it says instead.
     pub fn at(path: &Path) -> Result<Self, String> {
-        let output = Command::new(path).arg("-v").output();
-        let output = output.map_err(|error| format!("{}: {error}", path.display()))?;
-        let said = String::from_utf8_lossy(&output.stderr).trim().to_owned();
-        if said.starts_with("nginx version: nginx/1.22.1") {
-            let path = path.to_owned();
-            return Ok(Self { path });
+        let shown = path.display();
+        match check_version(&mut Command::new(path)) {
+            Ok(()) => Ok(Self {
+                path: path.to_owned(),
+            }),
+            Err(NotNginx::NotRun(error)) => Err(format!("{shown}: {error}")),
+            Err(NotNginx::Says(said)) => {
+                Err(format!("{shown} is no nginx 1.22.1: it says \"{said}\""))
+            }
         }
-        Err(format!(
-            "{} is no nginx 1.22.1: it says \"{said}\"",
-            path.display()
-        ))
     }
 
-    /// The first in `PATH` and where servers are usually put.
+    /// The first of [`candidates`].
     pub fn find() -> Option<Self> {
-        let path = std::env::var_os("PATH").unwrap_or_default();
-        let usual = ["/usr/sbin", "/usr/local/sbin"].map(PathBuf::from);
-        std::env::split_paths(&path)
-            .chain(usual)
-            .map(|folder| folder.join("nginx"))
-            .filter(|candidate| candidate.is_file())
-            .find_map(|candidate| Self::at(&candidate).ok())
+        candidates().find_map(|candidate| Self::at(&candidate).ok())
     }
 
     /// Serves the folder's nginx.conf.

@@ -1,25 +1,26 @@
 //! The filters an answer passes on its way out: conditions, added headers, ranges, chunks, and at last the head's bytes.
 
-use std::cell::RefCell;
-use std::fmt::Write as _;
+use bytes::Bytes;
 
-use bytes::{Bytes, BytesMut};
-
-use crate::config::model::{LingeringClose, ListenAddress, LogLevel, ServerTokens};
-use crate::config::net;
 use crate::config::template::{Part, Template};
 use crate::config::variables::Var;
-use crate::wire::answer::{Answer, Body, Lingering, PieceOf, Rate, SendPolicy};
+use crate::wire::answer::{Answer, Body, PieceOf};
 use crate::wire::body::CONTINUE;
 use crate::wire::date;
-use crate::wire::digits::put_decimal;
 use crate::wire::head::Method;
 
 use super::filters::body::{BodyFilter, Filtered, Source};
 use super::filters::{self, Plan};
 use super::reply::{Reply, ReplyBody};
 use super::request::Request;
-use super::{conditional, log, pages, ranges, variables};
+use super::{conditional, ranges, variables};
+
+mod head;
+mod policy;
+
+pub use head::product;
+use head::{Head, Stage, head_bytes};
+pub use policy::policy;
 
 /// What a filter puts in the place of a reply.
 pub enum Instead {
@@ -34,6 +35,40 @@ pub enum Instead {
 /// # Errors
 /// What takes the reply's place.
 pub fn apply(r: &mut Request, mut reply: Reply) -> Result<Answer, Instead> {
+    carry_over(r, &mut reply);
+    r.status.set(reply.status);
+    if let Err(status) = conditional::apply(r, &mut reply) {
+        r.filter_finalized = true;
+        // nginx forgets all that it knew of the answer.
+        r.override_charset = None;
+        r.promise_continue();
+        return Err(Instead::Status(status));
+    }
+    r.status.set(reply.status);
+    let mut plan = Plan {
+        trailers: r.expects_trailers.get(),
+        ..Plan::default()
+    };
+    if r.location.filters.active || reply.override_charset.is_some() {
+        let before = filters::before_headers(r, &mut reply);
+        add_headers(r, &mut reply);
+        plan = filters::after_headers(r, before, &mut reply)
+            .map_err(|filters::GivenUp| given_up(r, &reply))?;
+    } else {
+        add_headers(r, &mut reply);
+    }
+    if let Err(status) = ranges::apply(r, &mut reply) {
+        // What the answer was to say stays, and the body was thrown away for it.
+        r.redirect_to = reply.location.take();
+        (r.carries_server, r.carries_date) = (reply.has_server, reply.has_date);
+        r.promise_continue();
+        return Err(Instead::Status(status));
+    }
+    Ok(finish(r, reply, plan))
+}
+
+/// What was set before the reply was made, by a redirect inside or an answer that another one replaces, stays with it.
+fn carry_over(r: &mut Request, reply: &mut Reply) {
     let is_proxied = reply.status_line.is_some();
     if r.err_status != 0 {
         reply.status = r.err_status;
@@ -69,35 +104,6 @@ pub fn apply(r: &mut Request, mut reply: Reply) -> Result<Answer, Instead> {
     reply.has_server |= r.carries_server;
     reply.has_date |= r.carries_date;
     reply.override_charset = r.override_charset.clone();
-    r.status.set(reply.status);
-    if let Err(status) = conditional::apply(r, &mut reply) {
-        r.filter_finalized = true;
-        // nginx forgets all that it knew of the answer.
-        r.override_charset = None;
-        r.promise_continue();
-        return Err(Instead::Status(status));
-    }
-    r.status.set(reply.status);
-    let mut plan = Plan {
-        trailers: r.expects_trailers.get(),
-        ..Plan::default()
-    };
-    if r.location.filters.active || reply.override_charset.is_some() {
-        let before = filters::before_headers(r, &mut reply);
-        add_headers(r, &mut reply);
-        plan = filters::after_headers(r, before, &mut reply)
-            .map_err(|filters::GivenUp| given_up(r, &reply))?;
-    } else {
-        add_headers(r, &mut reply);
-    }
-    if let Err(status) = ranges::apply(r, &mut reply) {
-        // What the answer was to say stays, and the body was thrown away for it.
-        r.redirect_to = reply.location.take();
-        (r.carries_server, r.carries_date) = (reply.has_server, reply.has_date);
-        r.promise_continue();
-        return Err(Instead::Status(status));
-    }
-    Ok(finish(r, reply, plan))
 }
 
 /// The log tells of the head as far as it was made.
@@ -193,24 +199,17 @@ fn finish(r: &mut Request, mut reply: Reply, mut plan: Plan) -> Answer {
     for filter in &mut plan.filters {
         filter.head_made(r);
     }
-    let stream_must_run = matches!(reply.body, ReplyBody::Stream(_)) && reply.upgrade;
     let mut framed = chunked && !head_only;
     let has_trailers = framed && plan.trailers;
-    let body = if head_only && !stream_must_run {
-        Body::None
-    } else if has_trailers && plan.filters.is_empty() && r.location.core.sendfile {
-        let trailers = || filters::trailers(r, reply.status);
-        match reply.body {
-            ReplyBody::File(..) | ReplyBody::Pieces(..) => {
-                framed = false;
-                in_one_chunk(body(reply.body), &trailers())
-            }
-            other => body(other),
-        }
-    } else if plan.filters.is_empty() && !has_trailers {
-        body(reply.body)
-    } else {
-        filtered(r, reply.body, plan.filters)
+    let body = match head_only && !must_run(&reply) {
+        true => Body::None,
+        false => body_of(
+            r,
+            (reply.status, reply.body),
+            plan,
+            has_trailers,
+            &mut framed,
+        ),
     };
     let interim = interim(r);
     Answer {
@@ -229,6 +228,34 @@ fn finish(r: &mut Request, mut reply: Reply, mut plan: Plan) -> Answer {
         silent: false,
         reset: false,
     }
+}
+
+/// A connection that was handed over runs on without a body, too.
+fn must_run(reply: &Reply) -> bool {
+    matches!(reply.body, ReplyBody::Stream(_)) && reply.upgrade
+}
+
+/// The body as it is sent; `framed` is taken back where it comes with its own chunk around it.
+fn body_of(
+    r: &Request,
+    (status, content): (u16, ReplyBody),
+    plan: Plan,
+    has_trailers: bool,
+    framed: &mut bool,
+) -> Body {
+    if has_trailers && plan.filters.is_empty() && r.location.core.sendfile {
+        return match content {
+            ReplyBody::File(..) | ReplyBody::Pieces(..) => {
+                *framed = false;
+                in_one_chunk(body(content), &filters::trailers(r, status))
+            }
+            other => body(other),
+        };
+    }
+    if plan.filters.is_empty() && !has_trailers {
+        return body(content);
+    }
+    filtered(r, content, plan.filters)
 }
 
 /// A body of unknown length goes in chunks to HTTP/1.1, and to the end of the connection for others.
@@ -302,231 +329,4 @@ fn body(body: ReplyBody) -> Body {
         },
         ReplyBody::Stream(stream) => Body::Stream(stream),
     }
-}
-
-/// How this location wants answers sent.
-pub fn policy(r: &Request) -> SendPolicy {
-    let core = &r.location.core;
-    SendPolicy {
-        send_timeout: core.send_timeout,
-        keepalive_timeout: core.keepalive_timeout,
-        lingering: match core.lingering_close {
-            LingeringClose::Off => Lingering::Off,
-            LingeringClose::On => Lingering::On,
-            LingeringClose::Always => Lingering::Always,
-        },
-        lingers_for_body: r.lingering,
-        lingering_time: core.lingering_time,
-        lingering_timeout: core.lingering_timeout,
-        body_timeout: core.client_body_timeout,
-        sendfile: core.sendfile,
-        tcp_nopush: core.tcp_nopush,
-        reset_timedout: core.reset_timedout_connection,
-        rate: rate(r),
-    }
-}
-
-/// `limit_rate`, where it limits.
-fn rate(r: &Request) -> Option<Rate> {
-    let rules = &r.location.filters.rate;
-    if r.limit_rate.get().is_none() && rules.limit.is_none() {
-        return None;
-    }
-    let bytes = r.limit_rate.get().unwrap_or_else(|| size(r, &rules.limit));
-    r.limit_rate.set(Some(bytes));
-    (bytes > 0).then(|| Rate {
-        bytes,
-        after: size(r, &rules.after),
-        since: variables::started(r),
-    })
-}
-
-/// A size with variables; one that is none counts as 0, and the log has it.
-fn size(r: &Request, template: &Option<Template>) -> u64 {
-    let Some(template) = template else { return 0 };
-    let text = variables::evaluate(template, r);
-    crate::config::size(&text).unwrap_or_else(|| {
-        let message = [b"invalid size \"", &text[..], b"\""].concat();
-        log::error_bytes(r, LogLevel::Error, &message);
-        0
-    })
-}
-
-/// A head, ready to be sent.
-#[derive(Default)]
-struct Head {
-    bytes: Bytes,
-    /// Where the fields begin that variables can read: behind the status line and our own `Server` and `Date`.
-    fields_at: usize,
-}
-
-impl Head {
-    fn fields(&self) -> Bytes {
-        self.bytes.slice(self.fields_at..)
-    }
-}
-
-/// How far a head came.
-#[derive(Clone, Copy, PartialEq, Eq)]
-enum Stage {
-    /// Filters still look at it: a `Location` is what it was given.
-    Filtered,
-    /// As it is sent.
-    Sent { chunked: bool },
-}
-
-/// Status line and fields in nginx's order.
-fn head_bytes(r: &Request, reply: &Reply, stage: Stage) -> Head {
-    let mut out = BytesMut::with_capacity(256 + 48 * reply.headers.len());
-    out.extend_from_slice(b"HTTP/1.1 ");
-    match (&reply.status_line, pages::status_line(reply.status)) {
-        (Some(line), _) => out.extend_from_slice(line),
-        (None, Some(line)) => out.extend_from_slice(line.as_bytes()),
-        (None, None) => print(&mut out, format_args!("{:03} ", reply.status)),
-    }
-    out.extend_from_slice(b"\r\n");
-    if !reply.has_server {
-        field(&mut out, b"Server", product(r).as_bytes());
-    }
-    if !reply.has_date {
-        date_field(&mut out);
-    }
-    let fields_at = out.len();
-    if !reply.content_type.is_empty() {
-        out.extend_from_slice(b"Content-Type: ");
-        out.extend_from_slice(&reply.content_type);
-        let charset = reply.charset_to_add();
-        if !charset.is_empty() {
-            out.extend_from_slice(b"; charset=");
-            out.extend_from_slice(charset);
-        }
-        out.extend_from_slice(b"\r\n");
-    }
-    if let Some(length) = reply.content_length {
-        out.extend_from_slice(b"Content-Length: ");
-        put_decimal(&mut out, length);
-        out.extend_from_slice(b"\r\n");
-    }
-    if let Some(time) = reply.last_modified
-        && !reply.last_modified_in_headers
-    {
-        field(&mut out, b"Last-Modified", date::http_time(time).as_bytes());
-    }
-    let location = location_value(reply);
-    let absolute = location.filter(|l| {
-        l.starts_with(b"/") && r.location.core.absolute_redirect && stage != Stage::Filtered
-    });
-    if let Some(path) = absolute {
-        absolute_location(&mut out, r, path);
-    }
-    if stage == (Stage::Sent { chunked: true }) {
-        out.extend_from_slice(b"Transfer-Encoding: chunked\r\n");
-    }
-    connection_fields(&mut out, r, reply);
-    if r.location.filters.gzip.vary && r.accepts.get().vary {
-        out.extend_from_slice(b"Vary: Accept-Encoding\r\n");
-    }
-    if absolute.is_none()
-        && let Some(location) = &reply.location
-    {
-        field(&mut out, b"Location", location);
-    }
-    for (i, (name, value)) in reply.headers.iter().enumerate() {
-        if absolute.is_some() && reply.location_at == Some(i) {
-            continue;
-        }
-        field(&mut out, name, value);
-    }
-    out.extend_from_slice(b"\r\n");
-    Head {
-        bytes: out.freeze(),
-        fields_at,
-    }
-}
-
-fn location_value(reply: &Reply) -> Option<&Bytes> {
-    reply.location.as_ref().or_else(|| {
-        reply
-            .headers
-            .get(reply.location_at?)
-            .map(|(_, value)| value)
-    })
-}
-
-fn connection_fields(out: &mut BytesMut, r: &Request, reply: &Reply) {
-    if reply.status == 101 {
-        out.extend_from_slice(b"Connection: upgrade\r\n");
-    } else if r.keep_alive {
-        out.extend_from_slice(b"Connection: keep-alive\r\n");
-        if r.location.core.keepalive_header > 0 {
-            print(
-                out,
-                format_args!(
-                    "Keep-Alive: timeout={}\r\n",
-                    r.location.core.keepalive_header
-                ),
-            );
-        }
-    } else {
-        out.extend_from_slice(b"Connection: close\r\n");
-    }
-}
-
-/// The product's name as `server_tokens` lets it be told.
-pub fn product(r: &Request) -> &str {
-    match r.location.core.server_tokens {
-        ServerTokens::Off => &r.worker.product.short,
-        ServerTokens::On | ServerTokens::Build => &r.worker.product.full,
-    }
-}
-
-fn absolute_location(out: &mut BytesMut, r: &Request, path: &[u8]) {
-    let core = &r.location.core;
-    out.extend_from_slice(b"Location: http://");
-    if core.server_name_in_redirect {
-        out.extend_from_slice(&r.server.name);
-    } else if !r.head.host.is_empty() {
-        out.extend_from_slice(&r.head.host);
-    } else if let Some(local) = r.connection.local {
-        print(out, format_args!("{}", local.ip()));
-    } else if let Some(listen) = r.listen() {
-        print(out, format_args!("{}", net::text(&listen.address)));
-    }
-    let port = match r.listen().map(|l| &l.address) {
-        Some(ListenAddress::Inet(address)) => address.port(),
-        _ => 0,
-    };
-    if core.port_in_redirect && port != 80 && port != 0 {
-        print(out, format_args!(":{port}"));
-    }
-    out.extend_from_slice(path);
-    out.extend_from_slice(b"\r\n");
-}
-
-fn field(out: &mut BytesMut, name: &[u8], value: &[u8]) {
-    out.extend_from_slice(name);
-    out.extend_from_slice(b": ");
-    out.extend_from_slice(value);
-    out.extend_from_slice(b"\r\n");
-}
-
-fn print(out: &mut BytesMut, text: std::fmt::Arguments<'_>) {
-    // Writing to memory does not fail.
-    let _ = out.write_fmt(text);
-}
-
-/// `Date`, formatted once a second.
-fn date_field(out: &mut BytesMut) {
-    thread_local! {
-        static CACHE: RefCell<(i64, Bytes)> = const { RefCell::new((-1, Bytes::new())) };
-    }
-    let now = variables::now();
-    CACHE.with_borrow_mut(|(second, line)| {
-        if *second != now {
-            let mut text = BytesMut::new();
-            field(&mut text, b"Date", date::http_time(now).as_bytes());
-            (*second, *line) = (now, text.freeze());
-        }
-        out.extend_from_slice(line);
-    });
 }

@@ -5,10 +5,11 @@ use std::task::Poll;
 
 use bytes::{Bytes, BytesMut};
 
-use crate::config::model::{ErrorPage, Location, LocationKind, LogLevel, Overwrite};
+use crate::config::model::{Location, LocationKind, LogLevel};
+use crate::config::regex::MatchError;
 use crate::wire::answer::Answer;
 use crate::wire::escape::{Escape, escape_uri};
-use crate::wire::head::{Method, Reading};
+use crate::wire::head::Reading;
 use crate::wire::serve::Gone;
 
 use super::choose::{self, Chosen, Matched};
@@ -16,7 +17,13 @@ use super::reply::{Flow, Reply, ReplyBody};
 use super::request::Request;
 use super::rewrite::{self, Rewritten};
 use super::trace::{self, LocationSearch, Step};
-use super::{access, files, filter, log, pages, proxy, variables};
+use super::{access, files, filter, log, proxy};
+
+mod inside;
+mod special;
+
+use inside::{internal_redirect, named_location, split_args};
+use special::special;
 
 /// Answers a request: the phases again and again until one gives an answer.
 pub async fn run(r: &mut Request) -> Answer {
@@ -26,15 +33,8 @@ pub async fn run(r: &mut Request) -> Answer {
         log::error(r, LogLevel::Alert, &message);
         return silent(r, 500);
     }
-    let mut flow = match &r.head.bad {
-        Some(bad) => {
-            let (status, linger) = (bad.status, bad.linger);
-            let reading = bad.reading.of(r.connection.pipelined.get());
-            let message = [&bad.message, reading.context().as_bytes()].concat();
-            log::error_bytes(r, LogLevel::Info, &message);
-            r.lingering = linger;
-            Flow::Status(status)
-        }
+    let mut flow = match refused_head(r) {
+        Some(status) => Flow::Status(status),
         None => {
             log_ignored_fields(r);
             from_the_start(r).await
@@ -79,6 +79,17 @@ pub async fn run(r: &mut Request) -> Answer {
             }
         };
     }
+}
+
+/// The status for a head that cannot be served.
+fn refused_head(r: &mut Request) -> Option<u16> {
+    let bad = r.head.bad.as_ref()?;
+    let (status, linger) = (bad.status, bad.linger);
+    let reading = bad.reading.of(r.connection.pipelined.get());
+    let message = [&bad.message, reading.context().as_bytes()].concat();
+    log::error_bytes(r, LogLevel::Info, &message);
+    r.lingering = linger;
+    Some(status)
 }
 
 /// Fields with invalid names were left out; the log says which.
@@ -212,33 +223,14 @@ async fn at_once(r: &mut Request) -> Flow {
 fn find_location(r: &mut Request) -> Flow {
     r.uri_changed = false;
     r.is_proxied = false;
-    let mut matched: Option<Matched> = None;
-    let scope = r.server.scope.clone();
-    let found = match r.worker.effects.trace() {
-        None => choose::location(&scope, &r.uri, &mut matched, &mut ()),
-        Some(trace) => {
-            let mut search = LocationSearch::default();
-            let found = choose::location(&scope, &r.uri, &mut matched, &mut search);
-            if let Ok(chosen) = &found {
-                trace.push(search.step(r, chosen));
-            }
-            found
-        }
-    };
-    let chosen = match found {
+    let chosen = match search_location(r) {
         Ok(chosen) => chosen,
         Err(error) => {
-            log::error(
-                r,
-                LogLevel::Alert,
-                &format!("pcre2_match() failed: {error}"),
-            );
+            let message = format!("pcre2_match() failed: {error}");
+            log::error(r, LogLevel::Alert, &message);
             return Flow::Status(500);
         }
     };
-    if let Some(matched) = matched {
-        r.set_captures(matched);
-    }
     let slash = match chosen {
         Chosen::Final(location) | Chosen::Prefix(location) => {
             r.location = location;
@@ -259,32 +251,57 @@ fn find_location(r: &mut Request) -> Flow {
         return Flow::Status(404);
     }
     r.apply_location_limits();
-    let limit = r.location.core.client_max_body_size;
-    if let Some(length) = r
-        .head
-        .content_length
-        .filter(|&n| limit > 0 && n > limit && !r.discarding)
-    {
-        r.note(|| Step::Refused {
-            directive: trace::place(&r.model, r.location.span),
-            reason: format!(
-                "the body has {length} bytes, and `client_max_body_size` is {limit} bytes here"
-            ),
-            status: 413,
-        });
-        log::error(
-            r,
-            LogLevel::Error,
-            &format!("client intended to send too large body: {length} bytes"),
-        );
-        r.body.forget_expect();
-        r.discarding = true;
+    if is_too_large(r) {
         return Flow::Status(413);
     }
     match slash {
         Some(location) => add_slash(r, &location),
         None => Flow::Declined,
     }
+}
+
+/// Searches for the location of the URI; where it is a regex, its groups are kept.
+fn search_location(r: &mut Request) -> Result<Chosen, MatchError> {
+    let mut matched: Option<Matched> = None;
+    let scope = r.server.scope.clone();
+    let found = match r.worker.effects.trace() {
+        None => choose::location(&scope, &r.uri, &mut matched, &mut ()),
+        Some(trace) => {
+            let mut search = LocationSearch::default();
+            let found = choose::location(&scope, &r.uri, &mut matched, &mut search);
+            if let Ok(chosen) = &found {
+                trace.push(search.step(r, chosen));
+            }
+            found
+        }
+    };
+    if found.is_ok()
+        && let Some(matched) = matched
+    {
+        r.set_captures(matched);
+    }
+    found
+}
+
+/// `client_max_body_size`, as far as the head announces the body.
+fn is_too_large(r: &mut Request) -> bool {
+    let limit = r.location.core.client_max_body_size;
+    let announced = r.head.content_length;
+    let Some(length) = announced.filter(|&n| limit > 0 && n > limit && !r.discarding) else {
+        return false;
+    };
+    r.note(|| Step::Refused {
+        directive: trace::place(&r.model, r.location.span),
+        reason: format!(
+            "the body has {length} bytes, and `client_max_body_size` is {limit} bytes here"
+        ),
+        status: 413,
+    });
+    let message = format!("client intended to send too large body: {length} bytes");
+    log::error(r, LogLevel::Error, &message);
+    r.body.forget_expect();
+    r.discarding = true;
+    true
 }
 
 /// `/api` → `/api/`, where the latter is proxied.
@@ -302,188 +319,6 @@ fn add_slash(r: &mut Request, location: &Location) -> Flow {
 pub fn redirect(r: &mut Request, status: u16, location: Bytes) -> Flow {
     r.redirect_to = Some(location);
     Flow::Status(status)
-}
-
-/// The URI and what stands behind its first `?` (nginx's `ngx_http_split_args`).
-fn split_args(target: Bytes) -> (Bytes, Bytes) {
-    match target.iter().position(|&b| b == b'?') {
-        Some(at) => (target.slice(..at), target.slice(at + 1..)),
-        None => (target, Bytes::new()),
-    }
-}
-
-/// Another URI from the start (nginx's `ngx_http_internal_redirect`).
-fn internal_redirect(r: &mut Request, uri: Bytes, args: Bytes) -> Result<(), u16> {
-    r.uri_changes -= 1;
-    if r.uri_changes == 0 {
-        let message = format!(
-            "rewrite or internal redirection cycle while internally redirecting to \"{}\"",
-            text(&uri)
-        );
-        log::error(r, LogLevel::Error, &message);
-        return Err(500);
-    }
-    r.note(|| Step::Internal {
-        uri: trace::text(&uri),
-        args: trace::text(&args),
-    });
-    r.uri = uri;
-    r.args = args;
-    r.internal = true;
-    r.uri_as_received = false;
-    r.action.set(None);
-    r.accepts.take();
-    r.valid_location = true;
-    r.uri_changed = false;
-    r.add_uri_to_alias = false;
-    r.forget_contexts();
-    // The server's own level counts here, if only for what it says about connections.
-    r.location = r.server.scope.clone();
-    r.apply_location_limits();
-    Ok(())
-}
-
-fn named_location(r: &mut Request, name: &Bytes) -> Result<(), u16> {
-    r.uri_changes -= 1;
-    if r.uri_changes == 0 {
-        let message = format!(
-            "rewrite or internal redirection cycle while redirect to named location \"{}\"",
-            text(name)
-        );
-        log::error(r, LogLevel::Error, &message);
-        return Err(500);
-    }
-    let Some(location) = r.server.named.get(name).cloned() else {
-        log::error(
-            r,
-            LogLevel::Error,
-            &format!("could not find named location \"{}\"", text(name)),
-        );
-        return Err(500);
-    };
-    r.note(|| Step::Named {
-        location: trace::text(name),
-        place: trace::place(&r.model, location.span),
-    });
-    r.internal = true;
-    r.is_proxied = false;
-    r.forget_contexts();
-    r.location = location;
-    r.apply_location_limits();
-    Ok(())
-}
-
-/// A status without content: the `error_page` for it, or the standard page.
-fn special(r: &mut Request, status: u16) -> Flow {
-    // Another error on the way to a page counts instead of the first.
-    r.err_status = status;
-    r.carried_type = None;
-    if matches!(status, 400 | 413 | 414 | 497 | 495 | 496 | 500 | 501) {
-        r.keep_alive = false;
-    }
-    if matches!(status, 400 | 495 | 496 | 497) {
-        r.lingering = false;
-    }
-    let pages = r.location.core.error_pages.clone();
-    if !r.error_page
-        && r.uri_changes != 0
-        && let Some(page) = pages.iter().find(|page| page.status == status)
-    {
-        r.error_page = !r.location.core.recursive_error_pages;
-        return error_page(r, page);
-    }
-    r.body.forget_expect();
-    standard_page(r, status)
-}
-
-/// Follows an `error_page`: inside, to a named location, or by a redirect.
-fn error_page(r: &mut Request, page: &ErrorPage) -> Flow {
-    match page.overwrite {
-        Overwrite::Keep => {}
-        Overwrite::FromTarget => r.err_status = 0,
-        Overwrite::Status(other) => r.err_status = other,
-    }
-    if !matches!(
-        page.overwrite,
-        Overwrite::FromTarget | Overwrite::Status(200)
-    ) {
-        r.body.forget_expect();
-    }
-    let target = variables::evaluate(&page.target, r);
-    r.note(|| Step::ErrorPage {
-        status: page.status,
-        directive: trace::place(&r.model, page.span),
-        target: trace::text(&target),
-    });
-    if target.starts_with(b"/") {
-        if r.method != Method::Head {
-            r.method = Method::Get;
-            r.method_name = Bytes::from_static(b"GET");
-        }
-        return Flow::Internal(target);
-    }
-    if target.starts_with(b"@") {
-        return Flow::Named(target);
-    }
-    r.body.forget_expect();
-    if !matches!(
-        page.overwrite,
-        Overwrite::Status(301 | 302 | 303 | 307 | 308)
-    ) {
-        r.err_status = 302;
-    }
-    r.redirect_to = Some(target);
-    standard_page(r, r.err_status)
-}
-
-/// A redirect as a page that sends the browser on (nginx's `ngx_http_send_refresh`, for `msie_refresh`).
-fn refresh_page(r: &mut Request) -> Flow {
-    let location = r.redirect_to.take().unwrap_or_default();
-    let mut body = BytesMut::with_capacity(location.len() + 96);
-    body.extend_from_slice(b"<html><head><meta http-equiv=\"Refresh\" content=\"0; URL=");
-    escape_uri(&location, &mut body, Escape::Refresh);
-    body.extend_from_slice(b"\"></head><body></body></html>\r\n");
-    r.err_status = 200;
-    let content_type = Bytes::from_static(b"text/html");
-    Reply::text(200, content_type, body.freeze()).into_flow()
-}
-
-/// The small page of a status (nginx's `ngx_http_send_special_response`).
-fn standard_page(r: &mut Request, status: u16) -> Flow {
-    if r.location.filters.browsers.msie_refresh
-        && r.head.browser.msie
-        && r.redirect_to.is_some()
-        && (matches!(status, 301 | 302) || r.error_page)
-    {
-        return refresh_page(r);
-    }
-    let shown = match status {
-        494..=497 => 400,
-        other => other,
-    };
-    r.err_status = shown;
-    let padded = r.location.core.msie_padding
-        && r.head.version >= 1000
-        && (r.head.browser.msie || r.head.browser.chrome);
-    let body = pages::standard(status, filter::product(r), padded);
-    let content_type = if body.is_empty() {
-        Bytes::new()
-    } else {
-        Bytes::from_static(b"text/html")
-    };
-    // The page is not the file whose tag and time were noted before a 416.
-    for of_file in [&b"etag"[..], b"last-modified", b"accept-ranges"] {
-        let same = |(name, _): &(Bytes, Bytes)| name.eq_ignore_ascii_case(of_file);
-        if let Some(at) = r.carried.iter().rposition(same) {
-            r.carried.remove(at);
-        }
-    }
-    let mut reply = Reply::text(shown, content_type, body);
-    reply.standard = true;
-    if reply.content_length == Some(0) {
-        reply.body = ReplyBody::None;
-    }
-    reply.into_flow()
 }
 
 /// Nothing is sent, the connection ends.
@@ -504,6 +339,7 @@ pub fn silent(r: &mut Request, status: u16) -> Answer {
     }
 }
 
+/// For messages.
 pub fn text(bytes: &[u8]) -> std::borrow::Cow<'_, str> {
     String::from_utf8_lossy(bytes)
 }

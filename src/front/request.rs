@@ -228,8 +228,4 @@ impl Request {
             self.continues.set(true);
         }
     }
-
-    pub fn is_get_or_head(&self) -> bool {
-        matches!(self.method, Method::Get | Method::Head)
-    }
 }

@@ -29,9 +29,6 @@ impl AnswerError {
     }
 }
 
-/// What nginx logs (level error) where an answer begins without a status line.
-pub const NO_STATUS_LINE: &str = "upstream sent no valid HTTP/1.0 header";
-
 /// What came of the bytes so far.
 #[derive(Debug)]
 #[allow(clippy::large_enum_variant)] // made once an answer and taken apart at once
@@ -40,7 +37,7 @@ pub enum AnswerStep {
     /// The head was split off the buffer; the body follows.
     Done(AnswerHead),
     Bad(AnswerError),
-    /// No status line: nginx logs [`NO_STATUS_LINE`] and takes what there is for the body of an HTTP/0.9 answer: it is given to the client without any
+    /// No status line: nginx logs an error and takes what there is for the body of an HTTP/0.9 answer: it is given to the client without any
     /// head (`$upstream_status` 200, the connection to the upstream not kept). What is left in the buffer is that body; bytes
     /// that an earlier call took for the beginning of a status line are lost, as they are in nginx.
     NoStatusLine,

@@ -50,7 +50,6 @@ pub struct RequestBody {
     /// The body goes on to somebody as it comes (nginx's `reading_body`).
     live: Cell<bool>,
     failed: Cell<bool>,
-    present: bool,
 }
 
 enum Framing {
@@ -68,9 +67,7 @@ impl RequestBody {
             None | Some(0) => Framing::Done,
             Some(n) => Framing::Length(n),
         };
-        let present = !matches!(framing, Framing::Done);
         Self {
-            present,
             connection,
             framing: RefCell::new(framing),
             expect: Cell::new(head.expect_continue),
@@ -93,11 +90,6 @@ impl RequestBody {
     /// Everything was read (or there is no body).
     pub fn is_done(&self) -> bool {
         matches!(*self.framing.borrow(), Framing::Done)
-    }
-
-    /// The request came with a body.
-    pub fn was_present(&self) -> bool {
-        self.present
     }
 
     /// Reading failed: the connection cannot be used any more.

@@ -181,11 +181,6 @@ impl ChunkDecoder {
             State::Ended => 0,
         }
     }
-
-    /// `End` was given.
-    pub fn is_ended(&self) -> bool {
-        self.state == State::Ended
-    }
 }
 
 fn hex(ch: u8) -> Option<u64> {

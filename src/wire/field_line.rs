@@ -76,32 +76,10 @@ impl FieldLine {
                 break LineStep::More;
             };
             match self.state {
-                State::Start => {
-                    self.name.start = i as u32;
-                    self.invalid_name = false;
-                    match ch {
-                        CR => {
-                            self.error_at = i as u32;
-                            self.state = State::HeadAlmostDone;
-                            i += 1;
-                        }
-                        LF => {
-                            i += 1;
-                            break LineStep::HeadDone;
-                        }
-                        b':' => break self.invalid(i),
-                        _ => match name_byte(ch) {
-                            NameByte::Control => break self.invalid(i),
-                            NameByte::Plain => self.state = State::Name,
-                            NameByte::Underscore if rules.underscores => self.state = State::Name,
-                            _ => {
-                                self.invalid_name = true;
-                                self.state = State::Name;
-                                i += 1;
-                            }
-                        },
-                    }
-                }
+                State::Start => match self.at_start(ch, &mut i, rules) {
+                    Some(step) => break step,
+                    None => continue,
+                },
                 State::Name => match self.in_name(data, &mut i, rules) {
                     Some(step) => break step,
                     None => continue,
@@ -118,26 +96,10 @@ impl FieldLine {
                     }
                     i += 1;
                 }
-                State::Value => {
-                    let rest = data.get(i..).unwrap_or_default();
-                    let Some(found) = memchr::memchr3(CR, LF, 0, rest) else {
-                        i = data.len();
-                        break LineStep::More;
-                    };
-                    i += found;
-                    match data.get(i) {
-                        Some(&0) => break self.invalid(i),
-                        Some(&end) => {
-                            self.value_ends(data, i);
-                            i += 1;
-                            if end == LF {
-                                break LineStep::Field;
-                            }
-                            self.state = State::AlmostDone;
-                        }
-                        None => break LineStep::More,
-                    }
-                }
+                State::Value => match self.in_value(data, &mut i) {
+                    Some(step) => break step,
+                    None => continue,
+                },
                 State::IgnoreLine => {
                     if ch == LF {
                         self.state = State::Start;
@@ -200,6 +162,59 @@ impl FieldLine {
         self.error_at = end;
         *pos += value + length + 2;
         Some(())
+    }
+
+    /// The first byte of a line.
+    #[inline]
+    fn at_start(&mut self, ch: u8, i: &mut usize, rules: Rules) -> Option<LineStep> {
+        self.name.start = *i as u32;
+        self.invalid_name = false;
+        match ch {
+            CR => {
+                self.error_at = *i as u32;
+                self.state = State::HeadAlmostDone;
+                *i += 1;
+            }
+            LF => {
+                *i += 1;
+                return Some(LineStep::HeadDone);
+            }
+            b':' => return Some(self.invalid(*i)),
+            _ => match name_byte(ch) {
+                NameByte::Control => return Some(self.invalid(*i)),
+                NameByte::Plain => self.state = State::Name,
+                NameByte::Underscore if rules.underscores => self.state = State::Name,
+                _ => {
+                    self.invalid_name = true;
+                    self.state = State::Name;
+                    *i += 1;
+                }
+            },
+        }
+        None
+    }
+
+    #[inline]
+    fn in_value(&mut self, data: &[u8], i: &mut usize) -> Option<LineStep> {
+        let rest = data.get(*i..).unwrap_or_default();
+        let Some(found) = memchr::memchr3(CR, LF, 0, rest) else {
+            *i = data.len();
+            return Some(LineStep::More);
+        };
+        *i += found;
+        match data.get(*i) {
+            Some(&0) => return Some(self.invalid(*i)),
+            Some(&end) => {
+                self.value_ends(data, *i);
+                *i += 1;
+                if end == LF {
+                    return Some(LineStep::Field);
+                }
+                self.state = State::AlmostDone;
+            }
+            None => return Some(LineStep::More),
+        }
+        None
     }
 
     fn in_name(&mut self, data: &[u8], i: &mut usize, rules: Rules) -> Option<LineStep> {

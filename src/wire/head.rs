@@ -198,18 +198,24 @@ impl RequestHead {
 
     /// The first field of a kind.
     pub fn field(&self, known: Known) -> Option<&[u8]> {
-        self.fields
-            .iter()
-            .find(|f| f.known == known)
-            .map(|f| f.value.of(&self.raw))
+        first_of(&self.fields, &self.raw, known)
     }
 
     /// Name and value of each field, in the order received.
     pub fn pairs(&self) -> impl Iterator<Item = (&[u8], &[u8])> {
-        self.fields
-            .iter()
-            .map(|f| (f.name.of(&self.raw), f.value.of(&self.raw)))
+        pairs_of(&self.fields, &self.raw)
     }
+}
+
+fn first_of<'a>(fields: &[Field], raw: &'a Bytes, known: Known) -> Option<&'a [u8]> {
+    let field = fields.iter().find(|field| field.known == known)?;
+    Some(field.value.of(raw))
+}
+
+fn pairs_of<'a>(fields: &'a [Field], raw: &'a Bytes) -> impl Iterator<Item = (&'a [u8], &'a [u8])> {
+    fields
+        .iter()
+        .map(|field| (field.name.of(raw), field.value.of(raw)))
 }
 
 /// The head of an upstream's answer.
@@ -233,15 +239,10 @@ pub struct AnswerHead {
 
 impl AnswerHead {
     pub fn field(&self, known: Known) -> Option<&[u8]> {
-        self.fields
-            .iter()
-            .find(|f| f.known == known)
-            .map(|f| f.value.of(&self.raw))
+        first_of(&self.fields, &self.raw, known)
     }
 
     pub fn pairs(&self) -> impl Iterator<Item = (&[u8], &[u8])> {
-        self.fields
-            .iter()
-            .map(|f| (f.name.of(&self.raw), f.value.of(&self.raw)))
+        pairs_of(&self.fields, &self.raw)
     }
 }

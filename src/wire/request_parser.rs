@@ -4,15 +4,18 @@
 //! ones (`large_client_header_buffers`), moving the line that was begun. What is refused as too long (414, 494) depends on where the buffers end,
 //! so their ends are reckoned here though nothing is stored in them.
 
-use bytes::{Bytes, BytesMut};
+use bytes::BytesMut;
 
 use super::chars::{CR, LF};
 use super::field_line::{FieldLine, LineStep, Rules};
 use super::head::{BadHead, Piece, Reading, RequestHead};
 use super::host::validate_host;
 use super::request_fields::{Refusal, RequestFields};
-use super::request_line::{LineError, RequestLine};
+use super::request_line::RequestLine;
 use super::uri::normalise;
+
+mod refusals;
+mod whole;
 
 /// The directives that concern a head.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -248,6 +251,7 @@ impl HeadReader {
         Ok(())
     }
 
+    /// The fields, and the empty line that ends them.
     fn advance_fields(
         &mut self,
         buf: &mut BytesMut,
@@ -272,41 +276,57 @@ impl HeadReader {
                     }
                 }
                 LineStep::Field => {
-                    self.received += self.pos - self.field.name.start as usize;
-                    if self.field.invalid_name && limits.ignore_invalid_headers {
-                        self.fields.ignored.push(Piece {
-                            start: self.field.name.start,
-                            end: self.field.error_at,
-                        });
-                        continue;
-                    }
-                    if self.fields.list.len() >= limits.max_headers {
-                        let refusal = Refusal::new(494, "client sent too many header lines");
-                        return self.refuse(buf, refusal, false, true);
-                    }
-                    let known_host = self.fields.host.is_some();
-                    if let Err(refusal) = self.fields.take(buf, self.field.name, self.field.value) {
-                        return self.refuse(buf, refusal, false, false);
-                    }
-                    if !known_host
-                        && let Some(host) = self.fields.host
-                        && let Some(chosen) = choose(host.of(buf))
-                    {
-                        *limits = chosen;
+                    if let Some(step) = self.take_field(buf, limits, choose) {
+                        return step;
                     }
                 }
-                LineStep::HeadDone => {
-                    self.received += self.pos - self.field.name.start as usize;
-                    let (version, method) = (self.line.version(), self.line.method);
-                    return match self.fields.finish(buf, version, method) {
-                        Ok(()) => self.done(buf),
-                        Err(refusal) => {
-                            let bad = self.bad(buf, refusal, false);
-                            self.refused(buf, BadHead { whole: true, ..bad })
-                        }
-                    };
-                }
+                LineStep::HeadDone => return self.end_fields(buf),
                 LineStep::Invalid => return self.refuse_field(buf),
+            }
+        }
+    }
+
+    /// A whole field. `None`: it is taken or ignored, others may follow.
+    fn take_field(
+        &mut self,
+        buf: &mut BytesMut,
+        limits: &mut HeadLimits,
+        choose: &mut dyn FnMut(&[u8]) -> Option<HeadLimits>,
+    ) -> Option<Step> {
+        self.received += self.pos - self.field.name.start as usize;
+        if self.field.invalid_name && limits.ignore_invalid_headers {
+            self.fields.ignored.push(Piece {
+                start: self.field.name.start,
+                end: self.field.error_at,
+            });
+            return None;
+        }
+        if self.fields.list.len() >= limits.max_headers {
+            let refusal = Refusal::new(494, "client sent too many header lines");
+            return Some(self.refuse(buf, refusal, false, true));
+        }
+        let known_host = self.fields.host.is_some();
+        if let Err(refusal) = self.fields.take(buf, self.field.name, self.field.value) {
+            return Some(self.refuse(buf, refusal, false, false));
+        }
+        if !known_host
+            && let Some(host) = self.fields.host
+            && let Some(chosen) = choose(host.of(buf))
+        {
+            *limits = chosen;
+        }
+        None
+    }
+
+    /// The empty line behind the fields.
+    fn end_fields(&mut self, buf: &mut BytesMut) -> Step {
+        self.received += self.pos - self.field.name.start as usize;
+        let (version, method) = (self.line.version(), self.line.method);
+        match self.fields.finish(buf, version, method) {
+            Ok(()) => self.done(buf),
+            Err(refusal) => {
+                let bad = self.bad(buf, refusal, false);
+                self.refused(buf, BadHead { whole: true, ..bad })
             }
         }
     }
@@ -334,220 +354,6 @@ impl HeadReader {
         window.size = size;
         window.end = size + if between { self.pos } else { start };
         true
-    }
-
-    /// A line that cannot be read. What nginx calls the request is what it has, up to a line's end.
-    fn refuse_line(&mut self, buf: &mut BytesMut, error: LineError) -> Step {
-        let status = match error {
-            LineError::Version => 505,
-            _ => 400,
-        };
-        // Of all these only the wrong method of HTTP/0.9 is noticed after the version was.
-        if error != LineError::Method09 {
-            self.line.forget_version();
-        }
-        let visible = self.visible(buf);
-        let data = buf.get(..visible).unwrap_or_default();
-        let end = memchr::memchr2(CR, LF, data).unwrap_or(visible);
-        self.line.end = end as u32;
-        self.pos = self.pos.max(end);
-        self.refuse(buf, Refusal::new(status, &error.to_string()), true, true)
-    }
-
-    fn refuse_field(&mut self, buf: &mut BytesMut) -> Step {
-        let shown = Piece {
-            start: self.field.name.start,
-            end: self.field.error_at,
-        };
-        let mut refusal = Refusal::new(400, "client sent invalid header line: \"");
-        refusal.message.extend_from_slice(shown.of(buf));
-        let wrong = buf.get(self.field.error_at as usize).copied();
-        let wrong = format!("\\x{:02x}...\"", wrong.unwrap_or_default());
-        refusal.message.extend_from_slice(wrong.as_bytes());
-        self.pos = self.pos.max(self.field.error_at as usize + 1);
-        self.refuse(buf, refusal, false, true)
-    }
-
-    fn refuse_long_field(&mut self, buf: &mut BytesMut) -> Step {
-        // nginx's longest log line, less what surrounds this.
-        const LONGEST: usize = 2048 - 300;
-        let start = self.field.name.start as usize;
-        let refusal = if start < self.fields_start {
-            Refusal::new(494, "client sent too large request")
-        } else {
-            let end = self.pos.min(start + LONGEST);
-            let mut refusal = Refusal::new(494, "client sent too long header line: \"");
-            let mut shown = buf.get(start..end).unwrap_or_default().to_vec();
-            self.mark_ends(&mut shown, start);
-            refusal.message.append(&mut shown);
-            refusal.message.extend_from_slice(b"...\"");
-            refusal
-        };
-        self.refuse(buf, refusal, false, true)
-    }
-
-    /// Where it is the last whole field that is shown, nginx has already written a zero behind its name and its value.
-    fn mark_ends(&self, shown: &mut [u8], start: usize) {
-        let Some(last) = self.fields.list.last() else {
-            return;
-        };
-        if self.field.is_start() && last.name.start as usize == start {
-            for end in [last.name.end, last.value.end] {
-                if let Some(byte) = shown.get_mut((end as usize).saturating_sub(start)) {
-                    *byte = 0;
-                }
-            }
-        }
-    }
-
-    fn refuse(
-        &mut self,
-        buf: &mut BytesMut,
-        refusal: Refusal,
-        in_request_line: bool,
-        linger: bool,
-    ) -> Step {
-        let reading = match in_request_line {
-            true => Reading::RequestLine,
-            false => Reading::Fields,
-        };
-        let bad = BadHead {
-            in_request_line,
-            reading,
-            ..self.bad(buf, refusal, linger)
-        };
-        self.refused(buf, bad)
-    }
-
-    fn bad(&self, buf: &BytesMut, refusal: Refusal, linger: bool) -> BadHead {
-        BadHead {
-            status: refusal.status,
-            message: refusal.message,
-            reading: Reading::Fields,
-            in_request_line: false,
-            whole: false,
-            linger: linger || self.pos < buf.len(),
-        }
-    }
-
-    fn refused(&mut self, buf: &mut BytesMut, bad: BadHead) -> Step {
-        let raw = buf.split_to(self.pos.min(buf.len())).freeze();
-        let reader = std::mem::take(self);
-        Step::Done(reader.head(raw, Some(bad)))
-    }
-
-    fn done(&mut self, buf: &mut BytesMut) -> Step {
-        let raw = buf.split_to(self.pos).freeze();
-        let reader = std::mem::take(self);
-        // A pipelined request goes on in the same buffer, if there is one already.
-        if let Some(window) = reader.window
-            && !buf.is_empty()
-            && window.end > reader.pos
-        {
-            self.carried = Some(Window {
-                end: window.end - reader.pos,
-                size: window.size,
-                large: window.large.min(1),
-            });
-        }
-        Step::Done(reader.head(raw, None))
-    }
-
-    /// What is known so far, for the log line of a client that closes or takes too long (400, 408).
-    pub fn partial(&self, buf: &BytesMut) -> RequestHead {
-        let raw = Bytes::copy_from_slice(buf);
-        let mut line = self.line.clone();
-        if !self.line_done {
-            let end = memchr::memchr2(CR, LF, &raw).unwrap_or(raw.len());
-            line.end = end as u32;
-            line.forget_version();
-        }
-        let reader = HeadReader {
-            line,
-            fields: self.fields.clone(),
-            path: self.path.clone(),
-            line_done: self.line_done,
-            args: self.args,
-            received: self.received,
-            ..HeadReader::new()
-        };
-        let mut head = reader.head(raw, None);
-        head.keep_alive = false;
-        head
-    }
-
-    fn host(&self, raw: &Bytes) -> Bytes {
-        match self.fields.host {
-            None => Bytes::new(),
-            Some(host) if host.of(raw).iter().any(u8::is_ascii_uppercase) => {
-                Bytes::from(host.of(raw).to_ascii_lowercase())
-            }
-            Some(host) => host.share(raw),
-        }
-    }
-
-    fn head(self, raw: Bytes, bad: Option<BadHead>) -> RequestHead {
-        let host = self.host(&raw);
-        let whole = self.line_done;
-        let line = self.line;
-        // After a failed URI there is none; its method and its version are known.
-        let has_uri =
-            whole && !(self.path.is_none() && (line.complex || line.quoted || line.empty_path));
-        let unparsed_uri = if has_uri { line.uri } else { Piece::default() };
-        let path_end = if line.args_start != 0 {
-            line.args_start - 1
-        } else {
-            unparsed_uri.end
-        };
-        let uri_rewritten = self.path.is_some();
-        let uri = match self.path {
-            Some(path) => Bytes::from(path),
-            None if has_uri => Piece {
-                start: unparsed_uri.start,
-                end: path_end,
-            }
-            .share(&raw),
-            None => Bytes::new(),
-        };
-        let version = line.version();
-        RequestHead {
-            method: line.method,
-            method_name: Piece {
-                start: 0,
-                end: if whole { line.method_end } else { 0 },
-            },
-            line: Piece {
-                start: 0,
-                end: line.end,
-            },
-            version,
-            protocol: Piece {
-                start: line.protocol_start,
-                end: if whole && line.protocol_start != 0 {
-                    line.end
-                } else {
-                    line.protocol_start
-                },
-            },
-            unparsed_uri,
-            args: self.args,
-            uri,
-            valid_unparsed_uri: has_uri && !line.empty_path,
-            uri_rewritten,
-            quoted_uri: line.quoted,
-            has_host: self.fields.host.is_some(),
-            host,
-            content_length: self.fields.content_length,
-            chunked: self.fields.chunked,
-            keep_alive: bad.is_none() && self.fields.keep_alive.unwrap_or(version > 1000),
-            expect_continue: self.fields.expect_continue,
-            browser: self.fields.browser,
-            received: self.received,
-            fields: self.fields.list,
-            ignored: self.fields.ignored,
-            bad,
-            raw,
-        }
     }
 }
 

@@ -10,9 +10,9 @@ use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
+use proxy_lab::course::nginx::{NotNginx, candidates, check_version};
 use rustix::fs::{FlockOperation, flock};
 
-const VERSION: &str = "nginx version: nginx/1.22.1";
 /// nginx and the libraries that Debian's build of it needs.
 const PACKAGES: [&str; 5] = ["nginx", "libpcre2-8-0", "libssl3", "zlib1g", "libcrypt1"];
 
@@ -43,7 +43,7 @@ impl Nginx {
             }
             Some(_) => {}
             None => {
-                for binary in in_path() {
+                for binary in candidates() {
                     let nginx = Self::of_the_system(binary);
                     match nginx.check_version() {
                         Ok(()) => return Ok(nginx),
@@ -106,28 +106,9 @@ impl Nginx {
     }
 
     /// Checks that `nginx -v` says 1.22.1.
-    fn check_version(&self) -> Result<(), String> {
-        let output = self.command().arg("-v").output();
-        let output = output.map_err(|error| error.to_string())?;
-        let said = String::from_utf8_lossy(&output.stderr).trim().to_string();
-        // Debian's own builds may add their name in brackets.
-        match said == VERSION || said.starts_with(&format!("{VERSION} ")) {
-            true => Ok(()),
-            false => Err(format!("says {said:?}, and the oracle is nginx/1.22.1")),
-        }
+    fn check_version(&self) -> Result<(), NotNginx> {
+        check_version(&mut self.command())
     }
-}
-
-/// Every `nginx` of `PATH`, and of the folders where Debian puts servers: an ordinary user's `PATH` often lacks them.
-fn in_path() -> impl Iterator<Item = PathBuf> {
-    let path = std::env::var_os("PATH").unwrap_or_default();
-    let folders: Vec<_> = std::env::split_paths(&path).collect();
-    let servers = ["/usr/sbin", "/usr/local/sbin"].map(PathBuf::from);
-    folders
-        .into_iter()
-        .chain(servers)
-        .map(|folder| folder.join("nginx"))
-        .filter(|binary| binary.is_file())
 }
 
 /// Debian's package under `target/`, downloaded if it is not there yet.

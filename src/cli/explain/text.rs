@@ -58,69 +58,29 @@ impl Page<'_> {
                 received,
                 uri,
                 args,
-            } => {
-                if received.is_empty() {
-                    self.line("uri", "none: the request line is refused");
-                    return;
-                }
-                let whole = if args.is_empty() {
-                    uri.clone()
-                } else {
-                    format!("{uri}?{args}")
-                };
-                if whole == *received {
-                    self.line("uri", &whole);
-                } else {
-                    self.line(
-                        "uri",
-                        &format!("{uri}   decoded and normalised, from {received}"),
-                    );
-                    if !args.is_empty() {
-                        self.line("uri", &format!("arguments: {args}"));
-                    }
-                }
-            }
+            } => self.uri(received, uri, args),
             Step::Location { candidates, .. } => self.candidates("location", candidates),
-            Step::Rewrite { directive, outcome } => {
-                self.rows(
-                    "rewrite",
-                    vec![vec![
-                        directive.text.clone(),
-                        short(directive),
-                        outcome.clone(),
-                    ]],
-                );
-            }
+            Step::Rewrite { directive, outcome } => self.row("rewrite", directive, outcome),
             Step::Variable { .. } => {}
             Step::Refused {
                 directive,
                 reason,
                 status,
-            } => {
-                let outcome = format!("{reason}: {status}");
-                self.rows(
-                    "refused",
-                    vec![vec![directive.text.clone(), short(directive), outcome]],
-                );
-            }
+            } => self.row("refused", directive, &format!("{reason}: {status}")),
             Step::File {
                 directive,
                 wanted,
                 path,
                 result,
                 ..
-            } => {
-                self.file(directive.as_ref(), *wanted, path, result);
-            }
+            } => self.file(directive.as_ref(), *wanted, path, result),
             Step::Internal { uri, args } => {
                 let mark = if args.is_empty() { "" } else { "?" };
                 self.line("again", &format!("from the start, as {uri}{mark}{args}"));
             }
             Step::Named { location, place } => {
-                self.line(
-                    "again",
-                    &format!("in location {location}   {}", short(place)),
-                );
+                let text = format!("in location {location}   {}", short(place));
+                self.line("again", &text);
             }
             Step::ErrorPage {
                 status,
@@ -128,10 +88,7 @@ impl Page<'_> {
                 target,
             } => {
                 let outcome = format!("{status} leads to {target}");
-                self.rows(
-                    "error page",
-                    vec![vec![directive.text.clone(), short(directive), outcome]],
-                );
+                self.row("error page", directive, &outcome);
             }
             Step::Upstream {
                 pass,
@@ -139,28 +96,52 @@ impl Page<'_> {
                 lines,
                 left_out,
                 body,
-            } => {
-                self.upstream(pass, target, lines, left_out, *body);
-            }
+            } => self.upstream(pass, target, lines, left_out, *body),
             Step::Peer {
                 upstream,
                 address,
                 others,
-            } if !others.is_empty() || upstream != address => {
-                self.line("peer", &format!("{address}   of upstream {upstream}"));
-                let rows = others.iter().map(|other| {
-                    vec![
-                        other.name.clone(),
-                        short(&other.place),
-                        other.reason.clone(),
-                    ]
-                });
-                self.rows("peer", rows.collect());
-            }
-            Step::Peer { .. } => {}
+            } => self.peer(upstream, address, others),
             Step::Message { level, text } => self.line("log", &format!("[{level}] {text}")),
             Step::End { lost, .. } => self.lost(lost),
         }
+    }
+
+    fn uri(&mut self, received: &str, uri: &str, args: &str) {
+        if received.is_empty() {
+            self.line("uri", "none: the request line is refused");
+            return;
+        }
+        let mark = if args.is_empty() { "" } else { "?" };
+        let whole = format!("{uri}{mark}{args}");
+        if whole == received {
+            self.line("uri", &whole);
+            return;
+        }
+        let text = format!("{uri}   decoded and normalised, from {received}");
+        self.line("uri", &text);
+        if !args.is_empty() {
+            self.line("uri", &format!("arguments: {args}"));
+        }
+    }
+
+    /// Where there is no choice, the target has said it all.
+    fn peer(&mut self, upstream: &str, address: &str, others: &[Candidate]) {
+        if others.is_empty() && upstream == address {
+            return;
+        }
+        self.line("peer", &format!("{address}   of upstream {upstream}"));
+        let rows = others.iter().map(|other| {
+            let place = short(&other.place);
+            vec![other.name.clone(), place, other.reason.clone()]
+        });
+        self.rows("peer", rows.collect());
+    }
+
+    /// A directive and what came of it.
+    fn row(&mut self, label: &'static str, directive: &Place, outcome: &str) {
+        let row = vec![directive.text.clone(), short(directive), outcome.to_owned()];
+        self.rows(label, vec![row]);
     }
 
     fn candidates(&mut self, label: &'static str, candidates: &[Candidate]) {

@@ -68,15 +68,7 @@ impl Analyser {
         Ok(match row.kind {
             Kind::Flag => Value::Flag(flag(directive)?),
             Kind::Text => Value::Text(word.clone()),
-            Kind::Path => {
-                let levels = directive.args.iter().skip(1).map(|level| {
-                    let number = values::number(&level.value).and_then(|n| usize::try_from(n).ok());
-                    number
-                        .filter(|&n| n > 0)
-                        .ok_or_else(|| invalid(directive, level, "a level is a digit from 1 to 9"))
-                });
-                Value::Path(word.clone(), levels.collect::<Result<_, _>>()?)
-            }
+            Kind::Path => Value::Path(word.clone(), levels(directive)?),
             Kind::Texts => {
                 let mut all = match before {
                     Some(Value::Texts(all)) => all,
@@ -90,25 +82,15 @@ impl Analyser {
                     Some(Value::Pairs(all)) => all,
                     _ => Vec::new(),
                 };
-                if let [name, value, ..] = &*directive.args {
-                    let place = Directive {
-                        args: Vec::new(),
-                        block: None,
-                        ..directive.clone()
-                    };
-                    all.push((name.clone(), value.clone(), place));
-                }
+                all.extend(pair(directive));
                 Value::Pairs(all)
             }
             Kind::Number => Value::Number(number(directive)?),
             Kind::Bounded(low, high) => {
                 let value = number(directive)?;
                 if !(low..=high).contains(&value) {
-                    return Err(emerg(
-                        directive,
-                        format!("value must be between {low} and {high}"),
-                    )
-                    .at(word.span));
+                    let message = format!("value must be between {low} and {high}");
+                    return Err(emerg(directive, message).at(word.span));
                 }
                 Value::Number(value)
             }
@@ -116,35 +98,14 @@ impl Analyser {
             Kind::Offset => Value::Number(values::offset(text).ok_or_else(|| bad_size(directive))?),
             Kind::Msec => Value::Time(values::msec(text).ok_or_else(|| bad_time(directive))?),
             Kind::Sec => Value::Time(values::sec(text).ok_or_else(|| bad_time(directive))?),
-            Kind::Buffers => {
-                let [count, size, ..] = &*directive.args else {
-                    return Ok(Value::Seen);
-                };
-                let count = values::number(&count.value)
-                    .filter(|&n| n > 0)
-                    .ok_or_else(|| bad_buffers(directive))?;
-                let size = values::size(&size.value)
-                    .filter(|&n| n > 0)
-                    .ok_or_else(|| bad_buffers(directive))?;
-                Value::Buffers(count, size)
-            }
+            Kind::Buffers => buffers(directive)?,
             Kind::Enum(words) => Value::Enum(one_of(directive, word, words)?),
             Kind::Mask(words) => {
-                let mut all = match before {
+                let all = match before {
                     Some(Value::Mask(all)) => all,
                     _ => Vec::new(),
                 };
-                for word in &directive.args {
-                    let value = one_of(directive, word, words)?;
-                    if all.contains(&value) {
-                        let found = warn(directive, format!("duplicate value \"{}\"", word.text()))
-                            .at(word.span);
-                        self.report(found, directive.end);
-                    } else {
-                        all.push(value);
-                    }
-                }
-                Value::Mask(all)
+                Value::Mask(self.mask(directive, words, all)?)
             }
             Kind::Template => Value::Template(self.template(directive, word)?),
             Kind::TemplateSize => {
@@ -163,6 +124,61 @@ impl Analyser {
             Kind::Custom => Value::Seen,
         })
     }
+
+    /// Adds a line's words to those before; one that is there already is only warned of.
+    fn mask(
+        &mut self,
+        directive: &Directive,
+        words: &'static [&'static str],
+        mut all: Vec<&'static str>,
+    ) -> Result<Vec<&'static str>, Diagnostic> {
+        for word in &directive.args {
+            let value = one_of(directive, word, words)?;
+            if all.contains(&value) {
+                let message = format!("duplicate value \"{}\"", word.text());
+                let found = warn(directive, message).at(word.span);
+                self.report(found, directive.end);
+            } else {
+                all.push(value);
+            }
+        }
+        Ok(all)
+    }
+}
+
+/// The levels of folders behind a path.
+fn levels(directive: &Directive) -> Result<Vec<usize>, Diagnostic> {
+    let level = |word: &Word| {
+        let number = values::number(&word.value).and_then(|n| usize::try_from(n).ok());
+        number
+            .filter(|&n| n > 0)
+            .ok_or_else(|| invalid(directive, word, "a level is a digit from 1 to 9"))
+    };
+    directive.args.iter().skip(1).map(level).collect()
+}
+
+/// Two words, with the place of their line.
+fn pair(directive: &Directive) -> Option<(Word, Word, Directive)> {
+    let [name, value, ..] = &*directive.args else {
+        return None;
+    };
+    let place = Directive {
+        args: Vec::new(),
+        block: None,
+        ..directive.clone()
+    };
+    Some((name.clone(), value.clone(), place))
+}
+
+/// A number and a size, both above 0.
+fn buffers(directive: &Directive) -> Result<Value, Diagnostic> {
+    let [count, size, ..] = &*directive.args else {
+        return Ok(Value::Seen);
+    };
+    let above_zero = |n: Option<u64>| n.filter(|&n| n > 0).ok_or_else(|| bad_buffers(directive));
+    let count = above_zero(values::number(&count.value))?;
+    let size = above_zero(values::size(&size.value))?;
+    Ok(Value::Buffers(count, size))
 }
 
 /// The value that a row has where no line gives one.

@@ -106,35 +106,20 @@ pub fn access_log(analyser: &mut Analyser, directive: &Directive) -> Outcome {
         let message = format!("no buffer is defined for access_log \"{name}\"");
         return Err(emerg(directive, message).at(path.span));
     }
-    if buffer.is_some() {
-        let what = match (&named, &syslog) {
-            (Some(_), _) => Some("buffered logs cannot have variables in name"),
-            (None, Some(_)) => Some("logs to syslog cannot be buffered"),
-            (None, None) => None,
-        };
-        if let Some(what) = what {
-            return Err(emerg(directive, what).at(path.span));
-        }
+    let unbuffered = match (&named, &syslog) {
+        (Some(_), _) => Some("buffered logs cannot have variables in name"),
+        (None, Some(_)) => Some("logs to syslog cannot be buffered"),
+        (None, None) => None,
+    };
+    if let Some(what) = unbuffered.filter(|_| buffer.is_some()) {
+        return Err(emerg(directive, what).at(path.span));
     }
     let file = match (named, syslog) {
         (Some(template), _) => AccessFile::Named(template),
-        (None, syslog) => {
-            let target = match syslog {
-                Some(syslog) => LogTarget::Syslog(syslog),
-                None => LogTarget::File(analyser.paths.absolute(&path.value)),
-            };
-            let log = LogFile { target, buffer };
-            let index = analyser.shared.buffered_log(log).map_err(|Conflict| {
-                let message = format!(
-                    "access_log \"{}\" already defined with conflicting parameters",
-                    path.text()
-                );
-                emerg(directive, message)
-                    .at(path.span)
-                    .label("another line buffers this file otherwise")
-                    .help("give `buffer=`, `flush=` and `gzip=` the same values everywhere")
-            })?;
-            AccessFile::Opened(index)
+        (None, Some(syslog)) => opened(analyser, directive, LogTarget::Syslog(syslog), buffer)?,
+        (None, None) => {
+            let file = LogTarget::File(analyser.paths.absolute(&path.value));
+            opened(analyser, directive, file, buffer)?
         }
     };
     let log = AccessLog {
@@ -145,6 +130,28 @@ pub fn access_log(analyser: &mut Analyser, directive: &Directive) -> Outcome {
     };
     analyser.frame().level.access_logs.push(log);
     Ok(())
+}
+
+/// A log that is opened once, however many lines name it; they all buffer it alike.
+fn opened(
+    analyser: &mut Analyser,
+    directive: &Directive,
+    target: LogTarget,
+    buffer: Option<LogBuffer>,
+) -> Result<AccessFile, Diagnostic> {
+    let log = LogFile { target, buffer };
+    let index = analyser.shared.buffered_log(log).map_err(|Conflict| {
+        let path = directive.arg();
+        let message = format!(
+            "access_log \"{}\" already defined with conflicting parameters",
+            path.text()
+        );
+        emerg(directive, message)
+            .at(path.span)
+            .label("another line buffers this file otherwise")
+            .help("give `buffer=`, `flush=` and `gzip=` the same values everywhere")
+    })?;
+    Ok(AccessFile::Opened(index))
 }
 
 /// `open_log_file_cache max=N [inactive=TIME] [valid=TIME] [min_uses=N]`, or `off`
@@ -265,7 +272,7 @@ pub fn combined(analyser: &mut Analyser) -> Result<Arc<LogFormat>, Diagnostic> {
 }
 
 /// A text that stands in no file.
-pub fn builtin_word(text: &'static str) -> Word {
+fn builtin_word(text: &'static str) -> Word {
     use crate::config::lexer::Quote;
     use crate::config::source::Span;
     Word {

@@ -13,6 +13,7 @@ mod generic;
 pub mod geo;
 pub mod http;
 pub mod include;
+pub mod listen;
 pub mod location;
 pub mod log;
 pub mod main;

@@ -1,27 +1,18 @@
-//! `server`, `listen` and `server_name`.
+//! `server` and `server_name`.
 
-use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::sync::Arc;
 
 use bytes::Bytes;
 
-use super::frame::{Frame, ListenDraft, NameDraft, ServerDraft};
+use super::frame::{Frame, NameDraft, ServerDraft};
 use super::http::close_of;
 use super::template::Piece;
-use super::{Analyser, Outcome, emerg, invalid_parameter, not_implemented, warn};
+use super::{Analyser, Outcome, emerg, listen, warn};
 use crate::config::diagnostics::Diagnostic;
-use crate::config::lexer::Word;
-use crate::config::model::{ListenAddress, ListenOptions, SlotSource, TcpKeepalive};
-use crate::config::names::nearest;
-use crate::config::net::{self, Want};
+use crate::config::model::SlotSource;
 use crate::config::parser::Directive;
 use crate::config::regex::{Regex, RegexError};
-use crate::config::source::Span;
 use crate::config::table::Contexts;
-use crate::config::values;
-
-/// `NGX_LISTEN_BACKLOG` of Linux.
-const BACKLOG: u32 = 511;
 
 /// `server { … }`
 pub fn block(analyser: &mut Analyser, directive: &Directive) -> Outcome {
@@ -46,262 +37,18 @@ pub fn block(analyser: &mut Analyser, directive: &Directive) -> Outcome {
         *place = server;
     }
     if !listens {
-        // Without `listen`: port 80, or 8000 for an ordinary user.
-        let port = if rustix::process::getuid().is_root() {
-            80
-        } else {
-            8000
-        };
-        let address = ListenAddress::Inet(SocketAddr::new(IpAddr::V4(Ipv4Addr::UNSPECIFIED), port));
-        let asked = Asked::default();
         let close = Directive {
             end: close_of(directive),
             ..directive.clone()
         };
-        let found = analyser.add_listen(&close, id, address, &asked, directive.name.span);
-        if let Err(found) = found {
+        if let Err(found) = listen::by_default(analyser, id, &close) {
             analyser.report(found, close.end);
         }
     }
     Ok(())
 }
 
-/// The parameters of a `listen`.
-#[derive(Clone)]
-struct Asked {
-    default_server: Option<Span>,
-    set: bool,
-    options: ListenOptions,
-    /// Something that nginx takes no notice of.
-    ignored: Option<Diagnostic>,
-}
-
-impl Default for Asked {
-    fn default() -> Self {
-        Self {
-            default_server: None,
-            set: false,
-            ignored: None,
-            options: ListenOptions {
-                backlog: BACKLOG,
-                reuseport: false,
-                ipv6only: true,
-                wildcard: false,
-                rcvbuf: None,
-                sndbuf: None,
-                keepalive: None,
-            },
-        }
-    }
-}
-
-/// `listen ADDRESS [PARAMETERS]`
-pub fn listen(analyser: &mut Analyser, directive: &Directive) -> Outcome {
-    let Some(server) = &mut analyser.frame().server else {
-        return Ok(());
-    };
-    server.listens = true;
-    let id = server.id;
-    let word = directive.arg();
-    let want = Want {
-        listen: true,
-        default_port: 80,
-        ..Want::default()
-    };
-    let url = net::parse(&word.value, want).map_err(|reason| {
-        let found = emerg(directive, format!("{reason} in \"{}\" of the \"listen\" directive", word.text()));
-        if reason == "invalid port" {
-            return found.at(word.span).label("a port is a number from 1 to 65535");
-        }
-        found
-            .at(word.span)
-            .label("expected a port, an address, or both: `3000`, `127.0.0.1:3000`, `[::1]:3000`, `unix:/path`")
-    })?;
-    let mut asked = Asked::default();
-    for word in directive.args.iter().skip(1) {
-        parameter(directive, word, &mut asked)?;
-    }
-    if let Some(found) = asked.ignored.take() {
-        analyser.report(found, directive.end);
-    }
-    for (address, _) in url.addresses {
-        analyser.add_listen(directive, id, address, &asked, word.span)?;
-    }
-    Ok(())
-}
-
-fn parameter(directive: &Directive, word: &Word, asked: &mut Asked) -> Outcome {
-    let text = &word.value;
-    let invalid = |what: &str| {
-        Err(emerg(directive, format!("invalid {what} \"{}\"", word.text())).at(word.span))
-    };
-    if word.is("default_server") || word.is("default") {
-        asked.default_server = Some(word.span);
-        return Ok(());
-    }
-    if text.starts_with(b"accept_filter=") {
-        // nginx calls it an emergency, and goes on.
-        let message = format!(
-            "accept filters \"{}\" are not supported on this platform, ignored",
-            word.text()
-        );
-        asked.ignored = Some(warn(directive, message).at(word.span));
-        return Ok(());
-    }
-    if word.is("ssl") || word.is("http2") || word.is("proxy_protocol") {
-        let what = format!("the parameter \"{}\" of \"listen\"", word.text());
-        return Err(not_implemented(directive, word.span, &what));
-    }
-    if let Some(rest) = text.strip_prefix(b"backlog=") {
-        match values::number(rest).and_then(|n| u32::try_from(n).ok()) {
-            Some(backlog @ 1..) => asked.options.backlog = backlog,
-            _ => return invalid("backlog"),
-        }
-    } else if let Some(rest) = text.strip_prefix(b"ipv6only=o") {
-        asked.options.ipv6only = match rest {
-            b"n" => true,
-            b"ff" => false,
-            rest => {
-                let flags = String::from_utf8_lossy(rest).into_owned();
-                return Err(
-                    emerg(directive, format!("invalid ipv6only flags \"o{flags}\"")).at(word.span),
-                );
-            }
-        };
-    } else if word.is("reuseport") {
-        asked.options.reuseport = true;
-    } else if let Some(rest) = text.strip_prefix(b"rcvbuf=") {
-        match values::size(rest).map(usize::try_from) {
-            Some(Ok(size)) => asked.options.rcvbuf = Some(size),
-            _ => return invalid("rcvbuf"),
-        }
-    } else if let Some(rest) = text.strip_prefix(b"sndbuf=") {
-        match values::size(rest).map(usize::try_from) {
-            Some(Ok(size)) => asked.options.sndbuf = Some(size),
-            _ => return invalid("sndbuf"),
-        }
-    } else if let Some(rest) = text.strip_prefix(b"fastopen=") {
-        if values::number(rest).is_none() {
-            return invalid("fastopen");
-        }
-    } else if let Some(rest) = text.strip_prefix(b"so_keepalive=") {
-        let keepalive = keepalive(rest).ok_or_else(|| {
-            let value = String::from_utf8_lossy(rest).into_owned();
-            let message = format!("invalid so_keepalive value: \"{value}\"");
-            emerg(directive, message).at(word.span)
-        })?;
-        asked.options.keepalive = Some(keepalive);
-    } else if !word.is("bind") && !word.is("deferred") {
-        const KNOWN: [&str; 6] = [
-            "default_server",
-            "backlog",
-            "reuseport",
-            "ipv6only",
-            "so_keepalive",
-            "deferred",
-        ];
-        let found = invalid_parameter(directive, word);
-        return Err(match nearest(&word.text(), KNOWN) {
-            Some(guess) => found.help(format!("did you mean `{guess}`?")),
-            None => found,
-        });
-    }
-    asked.set = true;
-    Ok(())
-}
-
-/// `on`, `off` or `IDLE:INTERVAL:COUNT` with at least one of the three.
-fn keepalive(text: &[u8]) -> Option<TcpKeepalive> {
-    let mut read = TcpKeepalive {
-        on: text != b"off",
-        ..TcpKeepalive::default()
-    };
-    if text == b"on" || text == b"off" {
-        return Some(read);
-    }
-    let mut parts = text.splitn(3, |&b| b == b':');
-    let mut next = || parts.next().filter(|part| !part.is_empty());
-    let (idle, interval, count) = (next(), next(), next());
-    if let Some(text) = idle {
-        read.idle = Some(values::sec(text)?).filter(|time| !time.is_zero());
-    }
-    if let Some(text) = interval {
-        read.interval = Some(values::sec(text)?).filter(|time| !time.is_zero());
-    }
-    if let Some(text) = count {
-        let count = u32::try_from(values::number(text)?).ok()?;
-        read.count = Some(count).filter(|&count| count > 0);
-    }
-    let some = read.idle.is_some() || read.interval.is_some() || read.count.is_some();
-    some.then_some(read)
-}
-
 impl Analyser {
-    /// Adds a server to an address, as nginx's `ngx_http_add_listen`.
-    fn add_listen(
-        &mut self,
-        directive: &Directive,
-        server: usize,
-        address: ListenAddress,
-        asked: &Asked,
-        span: Span,
-    ) -> Outcome {
-        let text = net::text(&address);
-        let wildcard = matches!(&address, ListenAddress::Inet(a) if a.ip().is_unspecified());
-        let options = ListenOptions {
-            wildcard,
-            ..asked.options.clone()
-        };
-        let Some(known) = self
-            .shared
-            .listens
-            .iter_mut()
-            .find(|known| known.address == address)
-        else {
-            self.shared.listens.push(ListenDraft {
-                address,
-                text,
-                options,
-                set: asked.set.then_some(span),
-                bind: asked.set,
-                default_server: asked.default_server.map(|span| (server, span)),
-                servers: vec![(server, span)],
-                span,
-            });
-            return Ok(());
-        };
-        if let Some((_, first)) = known.servers.iter().find(|(id, _)| *id == server) {
-            return Err(emerg(directive, format!("a duplicate listen {text}"))
-                .at(span)
-                .label("this server listens there already")
-                .note(*first, "first here"));
-        }
-        known.servers.push((server, span));
-        if asked.set {
-            if let Some(first) = known.set {
-                return Err(emerg(directive, format!("duplicate listen options for {text}"))
-                    .at(span)
-                    .label("options of a socket are given once, in any one of the servers that share it")
-                    .note(first, "first here"));
-            }
-            known.set = Some(span);
-            known.bind = true;
-            known.options = options;
-        }
-        if let Some(place) = asked.default_server {
-            if let Some((_, first)) = known.default_server {
-                return Err(
-                    emerg(directive, format!("a duplicate default server for {text}"))
-                        .at(place)
-                        .label("only one server can be the default of an address")
-                        .note(first, "first here"),
-                );
-            }
-            known.default_server = Some((server, place));
-        }
-        Ok(())
-    }
-
     /// Compiles a pattern; named groups become variables.
     pub fn regex(
         &mut self,

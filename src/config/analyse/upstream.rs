@@ -8,6 +8,7 @@ use super::frame::{Frame, UpstreamDraft};
 use super::http::close_of;
 use super::{Analyser, Outcome, duplicate, emerg, invalid_parameter, not_implemented, warn};
 use crate::config::diagnostics::{Diagnostic, Place};
+use crate::config::lexer::Word;
 use crate::config::model::Peer;
 use crate::config::names::nearest;
 use crate::config::net::{self, Url, Want};
@@ -158,43 +159,7 @@ pub fn server(analyser: &mut Analyser, directive: &Directive) -> Outcome {
         span: word.span,
     };
     for word in directive.args.iter().skip(1) {
-        let value = |prefix: &str| word.value.strip_prefix(prefix.as_bytes());
-        let small = |text| values::number(text).map(|n| u32::try_from(n).unwrap_or(u32::MAX));
-        let invalid = || invalid_parameter(directive, word);
-        if let Some(text) = value("weight=") {
-            peer.weight = small(text).filter(|&n| n > 0).ok_or_else(invalid)?;
-        } else if let Some(text) = value("max_conns=") {
-            if small(text).ok_or_else(invalid)? > 0 {
-                return Err(not_implemented(
-                    directive,
-                    word.span,
-                    "the parameter \"max_conns\"",
-                ));
-            }
-        } else if let Some(text) = value("max_fails=") {
-            peer.max_fails = small(text).ok_or_else(invalid)?;
-        } else if let Some(text) = value("fail_timeout=") {
-            peer.fail_timeout = values::sec(text).ok_or_else(invalid)?;
-        } else if word.is("backup") {
-            peer.backup = true;
-        } else if word.is("down") {
-            peer.down = true;
-        } else {
-            const KNOWN: [&str; 6] = [
-                "weight",
-                "max_conns",
-                "max_fails",
-                "fail_timeout",
-                "backup",
-                "down",
-            ];
-            let text = word.text();
-            let name = text.split('=').next().unwrap_or_default();
-            return Err(match nearest(name, KNOWN) {
-                Some(guess) if guess != name => invalid().help(format!("did you mean `{guess}`?")),
-                _ => invalid(),
-            });
-        }
+        peer_parameter(directive, word, &mut peer)?;
     }
     let want = Want {
         default_port: 80,
@@ -219,29 +184,7 @@ pub fn server(analyser: &mut Analyser, directive: &Directive) -> Outcome {
         Some(address) => Bytes::from(address.to_string()),
         None => word.value.clone(),
     };
-    let url = net::parse(&text, want).map_err(|reason| {
-        let found = emerg(
-            directive,
-            format!("{reason} in upstream \"{}\"", word.text()),
-        )
-        .at(word.span);
-        if word.value.starts_with(b"http://") || word.value.starts_with(b"https://") {
-            let bare = word
-                .text()
-                .splitn(2, "//")
-                .last()
-                .unwrap_or_default()
-                .to_owned();
-            let bare = bare.trim_end_matches('/').to_owned();
-            found
-                .label("an address has no scheme: `proxy_pass` gives it")
-                .help(format!("write `server {bare};`"))
-        } else if reason == "host not found" {
-            found.label("this name has no address")
-        } else {
-            found.label("expected a host, with a port if need be: `127.0.0.1:5000`")
-        }
-    })?;
+    let url = net::parse(&text, want).map_err(|reason| no_address(directive, reason))?;
     let Some(index) = analyser.frame().upstream else {
         return Ok(());
     };
@@ -255,6 +198,66 @@ pub fn server(analyser: &mut Analyser, directive: &Directive) -> Outcome {
         }
     }
     Ok(())
+}
+
+/// One word behind the address.
+fn peer_parameter(directive: &Directive, word: &Word, peer: &mut Peer) -> Outcome {
+    let value = |prefix: &str| word.value.strip_prefix(prefix.as_bytes());
+    let small = |text| values::number(text).map(|n| u32::try_from(n).unwrap_or(u32::MAX));
+    let invalid = || invalid_parameter(directive, word);
+    if let Some(text) = value("weight=") {
+        peer.weight = small(text).filter(|&n| n > 0).ok_or_else(invalid)?;
+    } else if let Some(text) = value("max_conns=") {
+        if small(text).ok_or_else(invalid)? > 0 {
+            return Err(not_implemented(
+                directive,
+                word.span,
+                "the parameter \"max_conns\"",
+            ));
+        }
+    } else if let Some(text) = value("max_fails=") {
+        peer.max_fails = small(text).ok_or_else(invalid)?;
+    } else if let Some(text) = value("fail_timeout=") {
+        peer.fail_timeout = values::sec(text).ok_or_else(invalid)?;
+    } else if word.is("backup") {
+        peer.backup = true;
+    } else if word.is("down") {
+        peer.down = true;
+    } else {
+        const KNOWN: [&str; 6] = [
+            "weight",
+            "max_conns",
+            "max_fails",
+            "fail_timeout",
+            "backup",
+            "down",
+        ];
+        let text = word.text();
+        let name = text.split('=').next().unwrap_or_default();
+        return Err(match nearest(name, KNOWN) {
+            Some(guess) if guess != name => invalid().help(format!("did you mean `{guess}`?")),
+            _ => invalid(),
+        });
+    }
+    Ok(())
+}
+
+/// What is said of a server whose address is none.
+fn no_address(directive: &Directive, reason: &str) -> Diagnostic {
+    let word = directive.arg();
+    let message = format!("{reason} in upstream \"{}\"", word.text());
+    let found = emerg(directive, message).at(word.span);
+    if word.value.starts_with(b"http://") || word.value.starts_with(b"https://") {
+        let text = word.text();
+        let bare = text.splitn(2, "//").last().unwrap_or_default();
+        return found
+            .label("an address has no scheme: `proxy_pass` gives it")
+            .help(format!("write `server {};`", bare.trim_end_matches('/')));
+    }
+    found.label(match reason {
+        "host not found" => "this name has no address",
+        _ => "expected a host, with a port if need be: `127.0.0.1:5000`",
+    })
 }
 
 /// `keepalive CONNECTIONS`

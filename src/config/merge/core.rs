@@ -84,28 +84,8 @@ impl Merge<'_> {
         let max_ranges = chain.set("max_ranges").map(|_| chain.number("max_ranges"));
         let keepalive = own.keepalive;
         let header = keepalive.and_then(|(_, header)| header);
-        let makes_types = own.types.is_some() || outer.is_none();
-        let types = match own.types {
-            Some(types) => Arc::new(types),
-            None => outer.map_or_else(|| Arc::new(default_types()), |outer| outer.types.clone()),
-        };
-        if makes_types
-            && let Some(found) = chain
-                .hash("types_hash")
-                .check(types.keys().map(|extension| &extension[..]))
-        {
-            self.report(RANK_CORE, found);
-        }
-        let access_logs = match (own.access_logs, outer) {
-            (Some(logs), _) => Arc::<[AccessLog]>::from(logs),
-            (None, None) => {
-                self.default_log = true;
-                Arc::new([])
-            }
-            // nginx opens its default log only where a server uses it.
-            (None, Some(_)) if self.default_log && head.is_none() => self.default_access_log(),
-            (None, Some(outer)) => outer.access_logs.clone(),
-        };
+        let types = self.types(chain, own.types, outer);
+        let access_logs = self.access_logs(own.access_logs, outer, head);
         Core {
             root: self.root(own.root, outer),
             try_files: own.try_files,
@@ -180,6 +160,44 @@ impl Merge<'_> {
             chunked_transfer_encoding: chain.flag("chunked_transfer_encoding"),
             reset_timedout_connection: chain.flag("reset_timedout_connection"),
             msie_padding: chain.flag("msie_padding"),
+        }
+    }
+
+    fn types(
+        &mut self,
+        chain: &Chain<'_>,
+        own: Option<MimeTypes>,
+        outer: Option<&Core>,
+    ) -> Arc<MimeTypes> {
+        let types = match (own, outer) {
+            (None, Some(outer)) => return outer.types.clone(),
+            (Some(types), _) => Arc::new(types),
+            (None, None) => Arc::new(default_types()),
+        };
+        if let Some(found) = chain
+            .hash("types_hash")
+            .check(types.keys().map(|extension| &extension[..]))
+        {
+            self.report(RANK_CORE, found);
+        }
+        types
+    }
+
+    fn access_logs(
+        &mut self,
+        own: Option<Vec<AccessLog>>,
+        outer: Option<&Core>,
+        head: Option<&LocationHead>,
+    ) -> Arc<[AccessLog]> {
+        match (own, outer) {
+            (Some(logs), _) => logs.into(),
+            (None, None) => {
+                self.default_log = true;
+                Arc::new([])
+            }
+            // nginx opens its default log only where a server uses it.
+            (None, Some(_)) if self.default_log && head.is_none() => self.default_access_log(),
+            (None, Some(outer)) => outer.access_logs.clone(),
         }
     }
 

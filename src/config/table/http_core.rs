@@ -3,7 +3,7 @@
 use super::Row;
 use super::prelude::*;
 use crate::config::analyse::{
-    access, core, files, filters, location, log, resolver, server, types,
+    access, core, files, filters, listen, location, log, resolver, server, types,
 };
 
 pub const MODULES: &[Module] = &[
@@ -60,7 +60,7 @@ const HTTP_CORE_ROWS: &[Row] = &[
         .done(location::block),
     row("listen", SRV, SOME, Custom)
         .default("*:80")
-        .done(server::listen)
+        .done(listen::listen)
         .differs("`ssl`, `http2` and `proxy_protocol` are refused."),
     row("server_name", SRV, SOME, Custom)
         .default("\"\"")

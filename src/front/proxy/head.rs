@@ -2,7 +2,7 @@
 
 use bytes::{Bytes, BytesMut};
 
-use crate::config::model::{ProxyVersion, SetHeader};
+use crate::config::model::{Proxy, ProxyVersion, SetHeader};
 use crate::front::request::Request;
 use crate::front::trace::Origin;
 use crate::front::variables;
@@ -79,36 +79,11 @@ pub fn build(
         set_header(&mut out, header, r);
         notes.line(&out, start, || Notes::set(r, header));
     }
-    let is_set = |name: &[u8]| proxy.set_headers.iter().any(|h| *h.lower == *name);
     let start = out.len();
-    match framing {
-        BodyFraming::Length(n) if !is_set(b"content-length") => {
-            out.extend_from_slice(format!("Content-Length: {n}\r\n").as_bytes());
-        }
-        BodyFraming::Chunked if !is_set(b"transfer-encoding") => {
-            out.extend_from_slice(b"Transfer-Encoding: chunked\r\n");
-        }
-        _ => {}
-    }
+    body_field(&mut out, proxy, framing);
     notes.line(&out, start, || Origin::Body);
     if proxy.pass_request_headers {
-        for (name, value) in r.head.pairs() {
-            if OWN.iter().any(|own| own.eq_ignore_ascii_case(name))
-                || proxy
-                    .set_headers
-                    .iter()
-                    .any(|h| h.lower.eq_ignore_ascii_case(name))
-            {
-                notes.left_out(r, name);
-                continue;
-            }
-            let start = out.len();
-            out.extend_from_slice(name);
-            out.extend_from_slice(b": ");
-            out.extend_from_slice(value);
-            out.extend_from_slice(b"\r\n");
-            notes.line(&out, start, || Origin::Client);
-        }
+        clients_fields(&mut out, r, &mut notes);
     }
     notes.finish(r, target, framing);
     out.extend_from_slice(b"\r\n");
@@ -120,6 +95,39 @@ pub fn build(
         uri: bytes.slice(uri_at),
         bytes,
         is_head: method.eq_ignore_ascii_case(b"head"),
+    }
+}
+
+/// What announces the body, but where the file says it otherwise.
+fn body_field(out: &mut BytesMut, proxy: &Proxy, framing: BodyFraming) {
+    let is_set = |name: &[u8]| proxy.set_headers.iter().any(|h| *h.lower == *name);
+    match framing {
+        BodyFraming::Length(n) if !is_set(b"content-length") => {
+            out.extend_from_slice(format!("Content-Length: {n}\r\n").as_bytes());
+        }
+        BodyFraming::Chunked if !is_set(b"transfer-encoding") => {
+            out.extend_from_slice(b"Transfer-Encoding: chunked\r\n");
+        }
+        _ => {}
+    }
+}
+
+/// The client's fields, but those that the file sets and those of the connection itself.
+fn clients_fields(out: &mut BytesMut, r: &Request, notes: &mut Notes) {
+    let set = &r.location.proxy.set_headers;
+    for (name, value) in r.head.pairs() {
+        if OWN.iter().any(|own| own.eq_ignore_ascii_case(name))
+            || set.iter().any(|h| h.lower.eq_ignore_ascii_case(name))
+        {
+            notes.left_out(r, name);
+            continue;
+        }
+        let start = out.len();
+        out.extend_from_slice(name);
+        out.extend_from_slice(b": ");
+        out.extend_from_slice(value);
+        out.extend_from_slice(b"\r\n");
+        notes.line(out, start, || Origin::Client);
     }
 }
 

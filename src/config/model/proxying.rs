@@ -6,9 +6,9 @@ use std::time::Duration;
 
 use bytes::Bytes;
 
-use super::regex::Regex;
-use super::source::Span;
-use super::template::Template;
+use crate::config::regex::Regex;
+use crate::config::source::Span;
+use crate::config::template::Template;
 
 /// A rule of `proxy_cookie_domain` or `proxy_cookie_path`.
 #[derive(Debug, Clone)]

@@ -1,0 +1,86 @@
+//! QUIT, TERM and INT.
+
+use std::io::{Read, Write};
+use std::net::TcpStream;
+
+use rustix::process::Signal;
+
+use crate::support::client;
+use crate::support::program::Program;
+use crate::support::until;
+
+use super::PATIENCE;
+
+/// A server whose requests wait for the backend at `{port2}`, and one that answers itself.
+const WAITING: &str = "server { listen 127.0.0.1:{port}; location / { return 200 here; }\n\
+                       location /wait { proxy_pass http://127.0.0.1:{port2}; } }";
+
+/// A request to the program that its backend has got and not answered.
+struct UnderWay {
+    client: TcpStream,
+    backend: TcpStream,
+}
+
+impl UnderWay {
+    fn begin(program: &Program) -> Self {
+        let listener = std::net::TcpListener::bind(program.address_of(1)).expect("the port");
+        let mut client = client::connect(program.address()).expect("a connection");
+        client
+            .write_all(b"GET /wait HTTP/1.1\r\nHost: h\r\n\r\n")
+            .expect("a request sent");
+        let (mut backend, _) = listener.accept().expect("a request");
+        let mut first = [0];
+        backend.read_exact(&mut first).expect("a byte of it");
+        Self { client, backend }
+    }
+
+    /// Lets the backend answer, and reads the answer.
+    fn end(mut self) -> client::Answer {
+        self.backend
+            .write_all(b"HTTP/1.0 200 OK\r\nContent-Length: 4\r\n\r\nlate")
+            .expect("an answer");
+        client::read_answer(&mut self.client, false).expect("an answer")
+    }
+}
+
+fn refuses(program: &Program) -> bool {
+    TcpStream::connect(program.address()).is_err()
+}
+
+#[test]
+fn quit_ends_after_what_is_under_way_and_accepts_nothing_new() {
+    let mut program = Program::start(WAITING, |_| {});
+    let request = UnderWay::begin(&program);
+    program.signal(Signal::QUIT);
+    until(PATIENCE, "nothing new is accepted", || refuses(&program));
+    assert!(program.is_running(), "a request is under way");
+    let answer = request.end();
+    assert_eq!((answer.status(), answer.text()), (200, "late".to_owned()));
+    assert_eq!(program.ended().code(), Some(0));
+    assert!(!program.folder().join("pid").exists());
+}
+
+#[test]
+fn term_and_int_end_at_once() {
+    for signal in [Signal::TERM, Signal::INT] {
+        let mut program = Program::start(WAITING, |_| {});
+        let mut request = UnderWay::begin(&program);
+        program.signal(signal);
+        assert_eq!(program.ended().code(), Some(0));
+        let mut rest = Vec::new();
+        let _ = request.client.read_to_end(&mut rest);
+        assert!(rest.is_empty(), "{}", String::from_utf8_lossy(&rest));
+        assert!(!program.folder().join("pid").exists());
+    }
+}
+
+/// An end that takes too long can be cut short.
+#[test]
+fn term_ends_a_graceful_end() {
+    let mut program = Program::start(WAITING, |_| {});
+    let _request = UnderWay::begin(&program);
+    program.signal(Signal::QUIT);
+    until(PATIENCE, "nothing new is accepted", || refuses(&program));
+    program.signal(Signal::TERM);
+    assert_eq!(program.ended().code(), Some(0));
+}
