@@ -19,7 +19,7 @@ mod head;
 mod policy;
 
 pub use head::product;
-use head::{Head, Stage, head_bytes};
+use head::{Stage, head_bytes};
 pub use policy::policy;
 
 /// What a filter puts in the place of a reply.
