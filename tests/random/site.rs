@@ -174,7 +174,6 @@ impl Maker<'_> {
             "ignore_invalid_headers off;",
             "large_client_header_buffers 2 1k;",
             "server_name_in_redirect on;",
-            "client_header_buffer_size 300;",
         ];
         for option in options {
             if self.rng.chance(6) {

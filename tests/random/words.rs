@@ -379,7 +379,7 @@ pub const SETTINGS: &[Setting] = &[
         &["part.inc", "parts/*.inc", "none*.inc", "p?rts/[a-b].inc"],
     ),
     ("reset_timedout_connection", false, ON_OFF),
-    ("proxy_limit_rate", false, &["0", "1m"]),
+    ("proxy_limit_rate", false, &["0"]),
 ];
 
 /// What may stand behind the address of an upstream's server.
