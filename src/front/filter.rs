@@ -19,7 +19,7 @@ mod head;
 mod policy;
 
 pub use head::product;
-use head::{Head, Stage, head_bytes};
+use head::{Stage, head_bytes};
 pub use policy::policy;
 
 /// What a filter puts in the place of a reply.
@@ -188,11 +188,13 @@ fn finish(r: &mut Request, mut reply: Reply, mut plan: Plan) -> Answer {
     }
     let chunked = chooses_chunked(r, &mut reply, plan.trailers);
     r.status.set(reply.status);
-    let head = if r.head.version < 1000 || r.answer_bare {
-        Head::default()
-    } else {
-        head_bytes(r, &reply, Stage::Sent { chunked })
+    // HTTP/0.9 has no head; the log's `$sent_http_…` has its fields all the same.
+    let headless = r.head.version < 1000 || r.answer_bare;
+    let stage = match headless {
+        true => Stage::Filtered,
+        false => Stage::Sent { chunked },
     };
+    let head = head_bytes(r, &reply, stage);
     *r.sent_fields.borrow_mut() = head.fields();
     for filter in &mut plan.filters {
         filter.head_made(r);
@@ -211,7 +213,10 @@ fn finish(r: &mut Request, mut reply: Reply, mut plan: Plan) -> Answer {
     };
     let interim = interim(r);
     Answer {
-        head: head.bytes,
+        head: match headless {
+            true => Bytes::new(),
+            false => head.bytes,
+        },
         interim,
         body,
         chunked: framed,

@@ -53,6 +53,10 @@ impl BodyStream for Part {
         self.whole.apart()
     }
 
+    fn is_over(&self) -> bool {
+        self.whole.is_over()
+    }
+
     fn watches_client(&self) -> bool {
         self.whole.watches_client()
     }

@@ -498,11 +498,27 @@ fn append_sent(name: &[u8], r: &Request, out: &mut BytesMut) -> bool {
     }
 }
 
-/// Before there is a head: what an earlier answer left for it.
+/// Before there is a head: what the connection's fate is so far, and what an earlier answer left for it.
 fn append_carried(name: &[u8], r: &Request, out: &mut BytesMut) -> bool {
     match name {
         b"content_type" => put(out, r.carried_type.as_deref().map(|(value, ..)| &**value)),
         b"location" => put(out, r.redirect_to.as_deref()),
+        b"connection" => put(
+            out,
+            Some(if r.keep_alive {
+                b"keep-alive"
+            } else {
+                b"close"
+            }),
+        ),
+        b"keep_alive" => {
+            let seconds = r.location.core.keepalive_header;
+            if !r.keep_alive || seconds == 0 {
+                return false;
+            }
+            out.extend_from_slice(b"timeout=");
+            number(out, seconds)
+        }
         _ => {
             let mut carried = r.carried.iter().filter(|(field, _)| is_named(field, name));
             put(out, carried.next().map(|(_, value)| &**value))

@@ -147,6 +147,10 @@ pub trait BodyStream {
     fn apart(&self) -> bool {
         false
     }
+    /// Its source ended: what it still gives is the rest.
+    fn is_over(&self) -> bool {
+        false
+    }
     /// A client that leaves ends the whole.
     fn watches_client(&self) -> bool;
     /// What was taken ahead needed its temporary file: told once.

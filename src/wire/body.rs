@@ -43,6 +43,8 @@ pub struct RequestBody {
     limit: Cell<u64>,
     /// Bytes of body received so far, framing left out.
     received: Cell<u64>,
+    /// Bytes of body thrown away before anybody read them, framing left out.
+    discarded: Cell<u64>,
     /// Bytes taken from the connection, framing included: `$request_length` adds them.
     consumed: Cell<u64>,
     /// Those of the read under way: nginx counts a read's bytes only when all of them were in order.
@@ -74,6 +76,7 @@ impl RequestBody {
             timeout: Cell::new(Duration::from_secs(60)),
             limit: Cell::new(0),
             received: Cell::new(0),
+            discarded: Cell::new(0),
             consumed: Cell::new(0),
             consuming: Cell::new(0),
             live: Cell::new(false),
@@ -99,6 +102,11 @@ impl RequestBody {
 
     pub fn received(&self) -> u64 {
         self.received.get()
+    }
+
+    /// Bytes of body that no reader will see.
+    pub fn discarded(&self) -> u64 {
+        self.discarded.get()
     }
 
     /// Bytes taken from the connection for a reader, framing included.
@@ -162,7 +170,10 @@ impl RequestBody {
         self.limit.set(0);
         loop {
             match self.take() {
-                Ok(Taken::Bytes(_)) => {}
+                Ok(Taken::Bytes(bytes)) => {
+                    let discarded = self.discarded.get() + bytes.len() as u64;
+                    self.discarded.set(discarded);
+                }
                 Ok(Taken::More | Taken::End) => {
                     // `$request_length` knows only of what was read for somebody.
                     self.consuming.set(0);

@@ -113,6 +113,11 @@ impl ChunkDecoder {
         })
     }
 
+    /// The current chunk's data goes on.
+    pub fn is_within_data(&self) -> bool {
+        self.size > 0
+    }
+
     /// Where a byte of framing leads; `None`: it may not stand there.
     fn step(&mut self, ch: u8) -> Option<State> {
         Some(match (self.state, ch) {

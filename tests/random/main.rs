@@ -166,10 +166,11 @@ enum Verdict {
     Differ(String),
 }
 
+/// Asks one after the other in the same folder: what is substituted or compressed in an answer may be its path.
 fn judge(case: &Case, nginx: &Program, lab: &Program) -> Result<Verdict, OracleError> {
     let refusals = (
-        suite::refusal(case, nginx, "oracle")?,
-        suite::refusal(case, lab, "lab")?,
+        suite::refusal(case, nginx, "asked")?,
+        suite::refusal(case, lab, "asked")?,
     );
     match refusals {
         (None, None) => {}
@@ -179,11 +180,11 @@ fn judge(case: &Case, nginx: &Program, lab: &Program) -> Result<Verdict, OracleE
             return Ok(Verdict::Differ(text));
         }
     }
-    let truth = suite::ask(case, nginx, "ref")?;
+    let truth = suite::ask(case, nginx, "asked")?;
     if std::env::var_os("RANDOM_SHOW").is_some() {
         println!("{}", truth.to_text());
     }
-    let answer = suite::ask(case, lab, "lab")?;
+    let answer = suite::ask(case, lab, "asked")?;
     Ok(
         match without_resets(&truth).difference(&without_resets(&answer)) {
             None => Verdict::Equal,

@@ -50,6 +50,9 @@ const ENDINGS: &[&str] = &[
     "b.html?x=epoch",
     "?x=max&page=/a.txt",
     "old/a.txt?x=1h",
+    "ru.txt",
+    "dir/ru8.txt?charset=koi8-r",
+    "ru.txt?charset=utf-8&y=%41",
     "bare/%3Codd%3E%20&%20name.html",
     "dir/c.txt?",
     "dir/./sub/../c.txt",
@@ -157,6 +160,9 @@ const UPSTREAM: &[&str] = &[
     "HTTP/1.1 403 Forbidden\nContent-Type: text/html\nWWW-Authenticate: x\nContent-Length: 3\n\nno!",
     "HTTP/1.1 429 Many\nRetry-After: 5\nContent-Length: 0\n\n",
     "HTTP/1.1 200 OK\nContent-Type: text/plain\nContent-Length: 3000\n\n\\{hello, e*375}",
+    "HTTP/1.1 200 OK\nContent-Type: text/html\nContent-Length: 9000\n\n\\{hello, abc*900}",
+    "HTTP/1.1 200 OK\nContent-Type: text/plain; charset=koi8-r\nContent-Length: 4\n\n\\xf0\\xd2\\xc9!",
+    "HTTP/1.1 200 OK\nSet-Cookie: a=up; Path=/base/; SameSite=Lax\nX-Up: \\{z*900}\nLink: <x>\nContent-Length: 1\n\nx",
 ];
 
 /// One connection with one to three requests.
@@ -174,7 +180,7 @@ pub fn connection(rng: &mut Rng, site: &Site, number: usize) -> ConnectionSpec {
         .collect();
     ConnectionSpec {
         name: format!("{number}"),
-        to: "PORT".into(),
+        to: rng.pick(&site.ports).into(),
         request: Vec::new(),
         host: String::new(),
         fields: Vec::new(),

@@ -5,8 +5,8 @@ use std::fmt::Write;
 
 use crate::rng::Rng;
 use crate::words::{
-    BLOCKS, ERROR_CODES, EXCEPT, FALLBACKS, FLAGS, FROM, INSIDE, NAMES, PREFIXES, RATES, REGEXES,
-    RETURNS, SETTINGS, TESTS, TO, TRIED, URIS, VALUES,
+    BLOCKS, ERROR_CODES, EXCEPT, FALLBACKS, FLAGS, FROM, INSIDE, NAMES, PEERS, PREFIXES, RATES,
+    REGEXES, RETURNS, SETTINGS, TESTS, TO, TRIED, URIS, VALUES,
 };
 
 /// A configuration, and what requests for it should be made of.
@@ -14,6 +14,8 @@ pub struct Site {
     pub config: String,
     /// Paths that its locations are about.
     pub paths: Vec<String>,
+    /// The ports that its servers listen on, by their names.
+    pub ports: Vec<&'static str>,
 }
 
 struct Maker<'a> {
@@ -21,6 +23,7 @@ struct Maker<'a> {
     out: String,
     depth: usize,
     paths: Vec<String>,
+    ports: Vec<&'static str>,
     named: bool,
     pool: bool,
 }
@@ -32,6 +35,7 @@ pub fn site(rng: &mut Rng) -> Site {
         out: String::new(),
         depth: 0,
         paths: Vec::new(),
+        ports: vec!["PORT"],
         named: false,
         pool: false,
     };
@@ -39,6 +43,7 @@ pub fn site(rng: &mut Rng) -> Site {
     Site {
         config: maker.out,
         paths: maker.paths,
+        ports: maker.ports,
     }
 }
 
@@ -92,12 +97,7 @@ impl Maker<'_> {
         }
         if self.rng.chance(40) {
             self.pool = true;
-            self.open("upstream pool");
-            self.line("server 127.0.0.1:@BACKEND@;");
-            if self.rng.chance(50) {
-                self.line("server 127.0.0.1:@BACKEND2@;");
-            }
-            self.close();
+            self.upstream();
         }
         if self.rng.chance(50) {
             self.line(
@@ -111,6 +111,22 @@ impl Maker<'_> {
         self.close();
     }
 
+    fn upstream(&mut self) {
+        self.open("upstream pool");
+        let mut peers = vec!["BACKEND"];
+        if self.rng.chance(50) {
+            peers.push("BACKEND2");
+        }
+        if self.rng.chance(20) {
+            peers.insert(self.rng.below(2), "DEAD");
+        }
+        for peer in peers {
+            let options = self.rng.pick(PEERS);
+            self.line(&format!("server 127.0.0.1:@{peer}@{options};"));
+        }
+        self.close();
+    }
+
     fn server(&mut self) {
         self.open("server");
         let default = if self.rng.chance(10) {
@@ -119,6 +135,10 @@ impl Maker<'_> {
             ""
         };
         self.line(&format!("listen 127.0.0.1:@PORT@{default};"));
+        if self.rng.chance(15) {
+            self.line("listen 127.0.0.1:@PORT2@;");
+            self.ports.push("PORT2");
+        }
         if self.rng.chance(80) {
             let names = self.rng.pick(NAMES);
             self.line(&format!("server_name {names};"));

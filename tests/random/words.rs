@@ -26,6 +26,12 @@ pub const FILES: &[(&str, &str)] = &[
     ("other/index.html", "other index\n"),
     ("other/e.txt", "e\n"),
     ("other/dir/f.html", "f\n"),
+    // Cyrillic in koi8-r and in utf-8.
+    ("html/ru.txt", "\\xf0\\xd2\\xc9 koi\n"),
+    ("html/dir/ru8.txt", "\\xd0\\xbf\\xd1\\x80 utf\n"),
+    ("part.inc", "add_header X-Part $uri;\n"),
+    ("parts/a.inc", "expires epoch;\n"),
+    ("parts/b.inc", "charset koi8-r;\n"),
 ];
 
 /// "some words, some words, some words\n", compressed.
@@ -105,6 +111,31 @@ pub const VALUES: &[&str] = &[
     "$proxy_host",
     "$request_completion$request_body",
     "$limit_rate$nothing",
+    "$1-$2",
+    "$document_uri?$query_string",
+    "$content_type",
+    "$server_port$https$http2",
+    "$pipe$connection_requests",
+    "$realpath_root",
+    "$proxy_port",
+    "$upstream_addr",
+    "$upstream_http_x_up",
+    "$upstream_http_location$upstream_cookie_a",
+    "$upstream_cache_status$upstream_trailer_x_t",
+    "$sent_http_x_a",
+    "$sent_trailer_x_t",
+    "$arg_y$cookie_d",
+    "$http_x_forwarded_for",
+    "$request_length",
+    "$nginx_version",
+    "$body_bytes_sent",
+    "$http_range",
+    "$sent_http_location",
+    "$sent_http_connection",
+    "$sent_http_last_modified",
+    "$http_referer$http_via",
+    "$upgrade",
+    "$uri$uri",
 ];
 
 /// What `$limit_rate` is set to: a few bytes a second would be hours for a long answer.
@@ -117,6 +148,9 @@ pub const BLOCKS: &[&str] = &[
     "map $host $nothing { hostnames; .example.org org; ~^(?<letter>.).*\\.re\\. \"re $letter\"; mail.* \"\"; }",
     "geo $arg_ip $placed { default far; 10.0.0.0/8 near; 10.1.0.0/16 nearer; 2001:db8::/32 six; }",
     "split_clients \"$arg_x$uri\" $part { 0.5% tiny; 30% third; 20% fifth; * rest; }",
+    "map $http_upgrade $upgrade { default upgrade; \"\" close; }",
+    "map $uri $tail { volatile; ~/(?<last>[^/]*)$ $last; }",
+    "charset_map koi8-r utf-8 { F0 D09F; D0 D0BF; D2 D180; C9 D0B8; }",
 ];
 
 /// Tests of an `if`.
@@ -327,6 +361,36 @@ pub const SETTINGS: &[Setting] = &[
     ("allow", true, &["127.0.0.1", "all", "10.0.0.0/8", "::1"]),
     ("deny", true, &["10.0.0.0/8", "127.0.0.2", "unix:"]),
     ("output_buffers", false, &["1 512", "2 4k"]),
+    ("gzip_buffers", false, &["2 1k", "32 4k"]),
+    ("gzip_window", false, &["1k", "4k"]),
+    ("gzip_hash", false, &["4k", "64k"]),
+    ("postpone_gzipping", false, &["0", "100", "1460"]),
+    ("gunzip_buffers", false, &["2 1k", "32 4k"]),
+    ("proxy_buffers", false, &["4 8k", "16 8k"]),
+    ("proxy_max_temp_file_size", false, &["0", "16k"]),
+    ("proxy_next_upstream_tries", false, &["0", "1", "2"]),
+    ("proxy_ignore_client_abort", false, ON_OFF),
+    ("limit_rate_after", false, &["0", "1k", "{}"]),
+    ("client_body_in_file_only", false, &["clean", "off"]),
+    ("client_body_in_single_buffer", false, ON_OFF),
+    (
+        "include",
+        true,
+        &["part.inc", "parts/*.inc", "none*.inc", "p?rts/[a-b].inc"],
+    ),
+    ("reset_timedout_connection", false, ON_OFF),
+    ("proxy_limit_rate", false, &["0"]),
+];
+
+/// What may stand behind the address of an upstream's server.
+pub const PEERS: &[&str] = &[
+    "",
+    "",
+    " weight=3",
+    " max_fails=0",
+    " backup",
+    " down",
+    " max_fails=1 fail_timeout=1h",
 ];
 
 const SUBSTITUTIONS: &[&str] = &[
@@ -389,6 +453,9 @@ const SET_HEADERS: &[&str] = &[
     "Connection keep-alive",
     "Content-Length {}",
     "X-Body \"$request_body\"",
+    "Upgrade $http_upgrade",
+    "Connection $upgrade",
+    "X-Long \"$request_uri$request_uri$http_x_long\"",
     "If-None-Match $http_if_none_match",
 ];
 
@@ -420,6 +487,8 @@ pub const TRIED: &[&str] = &[
     "/missing",
     "/dir$uri",
     "/$mapped",
+    "$tail",
+    "/dir/$1",
 ];
 
 /// The last word of `try_files`.

@@ -164,7 +164,8 @@ fn read(file: &OpenFile, pieces: &mut VecDeque<PieceOf>, size: u64) -> Result<Po
     })
 }
 
-/// All that an upstream has now, and whether it ended; the end itself is a portion of its own.
+/// All that an upstream has now (a piece, if each is nginx's buffers), and whether it ended; the end itself is a
+/// portion of its own.
 fn poll_stream(
     stream: &mut dyn BodyStream,
     cx: &mut Context<'_>,
@@ -178,6 +179,9 @@ fn poll_stream(
             Poll::Ready(Some(Ok(bytes))) => {
                 total += bytes.len();
                 parts.push(bytes);
+                if stream.apart() {
+                    break;
+                }
             }
             Poll::Ready(Some(Err(cut))) if parts.is_empty() => return Poll::Ready(Err(cut)),
             // What came is passed on first; the source says again that it broke off.
@@ -200,7 +204,7 @@ fn poll_stream(
     let portion = Portion {
         last: false,
         flush: stream.eager(),
-        recycled: !ended && !broken,
+        recycled: !ended && !broken && !stream.is_over(),
         bytes,
     };
     Poll::Ready(Ok((portion, ended)))

@@ -240,6 +240,12 @@ impl ProxiedBody {
         }
     }
 
+    /// A piece of what came so far.
+    fn next_piece(&mut self, coming: Coming) -> Option<Bytes> {
+        let mut exchange = self.exchange.borrow_mut();
+        self.pieces.next(coming, exchange.layout())
+    }
+
     /// Bytes from awc, as they come.
     fn poll_bytes(&mut self, cx: &mut Context<'_>) -> Poll<Option<Result<Bytes, StreamCut>>> {
         let Some(response) = &mut self.response else {
@@ -271,7 +277,7 @@ impl BodyStream for ProxiedBody {
                 Some(_) => Coming::Nothing,
                 None => Coming::Maybe,
             };
-            if let Some(piece) = self.pieces.next(coming) {
+            if let Some(piece) = self.next_piece(coming) {
                 return Poll::Ready(Some(Ok(piece)));
             }
             if let Some(end) = self.over {
@@ -281,7 +287,7 @@ impl BodyStream for ProxiedBody {
             }
             match self.poll_bytes(cx) {
                 Poll::Pending => {
-                    return match self.pieces.next(Coming::Later) {
+                    return match self.next_piece(Coming::Later) {
                         Some(piece) => Poll::Ready(Some(Ok(piece))),
                         None => Poll::Pending,
                     };
@@ -320,6 +326,10 @@ impl BodyStream for ProxiedBody {
 
     fn apart(&self) -> bool {
         self.pieces.apart()
+    }
+
+    fn is_over(&self) -> bool {
+        self.over.is_some()
     }
 
     fn watches_client(&self) -> bool {

@@ -7,6 +7,7 @@ mod answer;
 mod connecting;
 mod cookies;
 mod exchange;
+mod groups;
 mod head;
 mod notes;
 mod passing;
@@ -142,10 +143,10 @@ fn head_for(r: &mut Request, target: &Target, live: bool) -> UpstreamHead {
         Some(body) => BodyFraming::Length(body.len() as u64),
         None if live && r.head.chunked => BodyFraming::Chunked,
         None if r.head.chunked => BodyFraming::Length(r.body.received()),
-        None => r
-            .head
-            .content_length
-            .map_or(BodyFraming::None, BodyFraming::Length),
+        // What an answer threw away whose page is now asked for is not there any more.
+        None => r.head.content_length.map_or(BodyFraming::None, |length| {
+            BodyFraming::Length(length.saturating_sub(r.body.discarded()))
+        }),
     };
     r.proxy_body_length = match framing {
         BodyFraming::Length(n) => Some(n),

@@ -13,8 +13,9 @@ use crate::wire::head::{AnswerHead, Known, Method};
 use super::accel;
 use super::answer::{self, ProxiedBody};
 use super::exchange::Exchange;
+use super::groups::Groups;
 use super::peers::Choice;
-use super::pieces::{Groups, Hold, Pieces};
+use super::pieces::{Hold, Pieces};
 use super::transport::Shared;
 use super::tries::{Attempt, Fault};
 use super::tunnel::Tunnel;
@@ -226,34 +227,26 @@ fn body_of(
     ))
 }
 
-/// Chunks are passed on as they come; other bodies by nginx's buffers.
+/// A body goes on by nginx's buffers. Where its length is known and no filter sees it, how they are grouped does not show.
 fn pieces_of(r: &Request, head: &AnswerHead, exchange: &Exchange, buffering: bool) -> Pieces {
     let proxy = &r.location.proxy;
-    let first = proxy.buffer_size.saturating_sub(head.raw.len());
-    if exchange.is_chunked() {
-        return Pieces::AsTheyCome;
+    let room = proxy.buffer_size.saturating_sub(head.raw.len());
+    if !buffering {
+        let came = exchange.read_behind_head();
+        return Pieces::Groups(Box::new(Groups::unbuffered(proxy.buffer_size, came)));
     }
-    match (exchange.announced(), buffering) {
-        (Some(_), true) => Pieces::Full(Hold {
-            first,
+    if exchange.announced().is_some() && !r.location.filters.active {
+        return Pieces::Full(Hold {
+            first: room,
             size: proxy.buffers.1,
             held: BytesMut::new(),
             passed: 0,
-            joined: r.location.filters.active,
             follows: Bytes::new(),
-        }),
-        _ => Pieces::Groups(Groups {
-            first: first as u64,
-            size: if buffering {
-                proxy.buffers.1
-            } else {
-                proxy.buffer_size
-            } as u64,
-            most: buffering.then_some(proxy.busy_buffers_size as u64),
-            held: BytesMut::new(),
-            passed: 0,
-        }),
+        });
     }
+    let busy = proxy.busy_buffers_size;
+    let groups = Groups::buffered(proxy.buffer_size, room, proxy.buffers, busy);
+    Pieces::Groups(Box::new(groups))
 }
 
 fn stream(

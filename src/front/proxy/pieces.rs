@@ -2,14 +2,17 @@
 
 use bytes::{Bytes, BytesMut};
 
+use super::exchange::Layout;
+use super::groups::Groups;
+
 /// The pieces of a body.
 pub enum Pieces {
-    /// As they come: the upstream sent them in chunks.
+    /// As they come: there is no head, and nothing to tell them apart by.
     AsTheyCome,
     /// Full buffers, until no more comes; the client cannot tell how they were grouped.
     Full(Hold),
     /// Each piece is one chunk of the client's.
-    Groups(Groups),
+    Groups(Box<Groups>),
 }
 
 /// What is known of bytes that are not there yet.
@@ -31,23 +34,8 @@ pub struct Hold {
     pub held: BytesMut,
     /// Bytes passed on so far.
     pub passed: u64,
-    /// Bytes that fill buffers go on in one piece, whatever was held back before them (for filters, which see pieces).
-    pub joined: bool,
     /// What goes on behind the piece that was just given.
     pub follows: Bytes,
-}
-
-/// Whole buffers together, as many as may be on their way to a client at once.
-pub struct Groups {
-    /// Bytes that the first buffer has room for behind the head.
-    pub first: u64,
-    /// Size of the others.
-    pub size: u64,
-    /// `proxy_busy_buffers_size`; `None` without buffering: what is there goes, one buffer at most.
-    pub most: Option<u64>,
-    pub held: BytesMut,
-    /// Bytes passed on so far.
-    pub passed: u64,
 }
 
 impl Pieces {
@@ -57,20 +45,20 @@ impl Pieces {
             Self::AsTheyCome => Some(bytes),
             Self::Full(hold) => hold.pass(bytes),
             Self::Groups(groups) => {
-                groups.held.extend_from_slice(&bytes);
+                groups.take(&bytes);
                 None
             }
         }
     }
 
     /// A piece of what was taken in before.
-    pub fn next(&mut self, coming: Coming) -> Option<Bytes> {
+    pub fn next(&mut self, coming: Coming, layout: Option<&mut Layout>) -> Option<Bytes> {
         match self {
             Self::AsTheyCome => None,
             Self::Full(hold) if !hold.follows.is_empty() => Some(std::mem::take(&mut hold.follows)),
             Self::Full(hold) => (coming == Coming::Nothing && !hold.held.is_empty())
                 .then(|| std::mem::take(&mut hold.held).freeze()),
-            Self::Groups(groups) => groups.next(coming),
+            Self::Groups(groups) => groups.next(layout, coming),
         }
     }
 
@@ -79,61 +67,13 @@ impl Pieces {
         match self {
             Self::AsTheyCome => {}
             Self::Full(hold) => hold.held.clear(),
-            Self::Groups(groups) => groups.held.clear(),
+            Self::Groups(groups) => groups.forget(),
         }
     }
 
     /// Each piece is a chunk of its own.
     pub fn apart(&self) -> bool {
         matches!(self, Self::Groups(_))
-    }
-}
-
-impl Groups {
-    fn next(&mut self, coming: Coming) -> Option<Bytes> {
-        let held = self.held.len() as u64;
-        if held == 0 {
-            return None;
-        }
-        let length = match self.most {
-            None => held.min(self.size),
-            Some(most) => self.buffers(held, most, coming)?,
-        };
-        self.passed += length;
-        let length = usize::try_from(length).unwrap_or(usize::MAX);
-        Some(self.held.split_to(length.min(self.held.len())).freeze())
-    }
-
-    /// How many of the bytes held make the next group.
-    fn buffers(&self, held: u64, most: u64, coming: Coming) -> Option<u64> {
-        let mut length = 0;
-        loop {
-            let longer = self.buffer_end(self.passed + length) - self.passed;
-            if length > 0 && longer > most {
-                return Some(length);
-            }
-            if longer > held {
-                break;
-            }
-            length = longer;
-        }
-        match coming {
-            // The last buffer need not be full.
-            Coming::Nothing => Some(held),
-            Coming::Later => Some(length).filter(|&n| n > 0),
-            Coming::Maybe => None,
-        }
-    }
-
-    /// Where the buffer ends that holds the byte at `at`.
-    fn buffer_end(&self, at: u64) -> u64 {
-        match at.checked_sub(self.first) {
-            None => self.first,
-            Some(behind) => {
-                let size = self.size.max(1);
-                self.first + (behind / size + 1) * size
-            }
-        }
     }
 }
 
@@ -164,11 +104,7 @@ impl Hold {
             return Some(out);
         }
         let of_new = bytes.split_to(ready - self.held.len());
-        if self.joined {
-            self.held.extend_from_slice(&of_new);
-        } else {
-            self.follows = of_new;
-        }
+        self.follows = of_new;
         let out = std::mem::take(&mut self.held).freeze();
         self.held.extend_from_slice(&bytes);
         Some(out)
@@ -179,64 +115,28 @@ impl Hold {
 mod tests {
     use super::*;
 
-    fn hold(joined: bool) -> Hold {
+    fn hold() -> Hold {
         Hold {
             first: 10,
             size: 4,
             held: BytesMut::new(),
             passed: 0,
-            joined,
             follows: Bytes::new(),
         }
     }
 
     #[test]
-    fn only_full_buffers_pass() {
-        let mut hold = hold(true);
-        assert_eq!(hold.pass(Bytes::from_static(b"12345")), None);
-        assert_eq!(
-            hold.pass(Bytes::from_static(b"6789012")).as_deref(),
-            Some(&b"1234567890"[..])
-        );
-        assert_eq!(
-            hold.pass(Bytes::from_static(b"345678")).as_deref(),
-            Some(&b"12345678"[..])
-        );
-        assert!(hold.held.is_empty());
-    }
-
-    #[test]
     fn what_was_held_back_need_not_be_copied_to_what_follows() {
-        let mut pieces = Pieces::Full(hold(false));
+        let mut pieces = Pieces::Full(hold());
         assert_eq!(
             pieces.take(Bytes::from_static(b"123456789012")).unwrap(),
             "1234567890"
         );
-        assert_eq!(pieces.next(Coming::Maybe), None);
+        assert_eq!(pieces.next(Coming::Maybe, None), None);
         assert_eq!(pieces.take(Bytes::from_static(b"345678901")).unwrap(), "12");
-        assert_eq!(pieces.next(Coming::Maybe).unwrap(), "345678");
-        assert_eq!(pieces.next(Coming::Maybe), None);
-        assert_eq!(pieces.next(Coming::Nothing).unwrap(), "901");
-        assert_eq!(pieces.next(Coming::Nothing), None);
-    }
-
-    #[test]
-    fn groups_hold_whole_buffers_up_to_the_limit() {
-        let mut groups = Groups {
-            first: 10,
-            size: 4,
-            most: Some(15),
-            held: BytesMut::from(&[b'x'; 9][..]),
-            passed: 0,
-        };
-        let lengths = |groups: &mut Groups, coming| groups.next(coming).map(|b| b.len());
-        assert_eq!(lengths(&mut groups, Coming::Later), None);
-        groups.held.extend_from_slice(&[b'x'; 20]);
-        assert_eq!(lengths(&mut groups, Coming::Maybe), Some(14));
-        assert_eq!(lengths(&mut groups, Coming::Maybe), Some(12));
-        assert_eq!(lengths(&mut groups, Coming::Maybe), None);
-        assert_eq!(lengths(&mut groups, Coming::Later), None);
-        assert_eq!(lengths(&mut groups, Coming::Nothing), Some(3));
-        assert_eq!(lengths(&mut groups, Coming::Nothing), None);
+        assert_eq!(pieces.next(Coming::Maybe, None).unwrap(), "345678");
+        assert_eq!(pieces.next(Coming::Maybe, None), None);
+        assert_eq!(pieces.next(Coming::Nothing, None).unwrap(), "901");
+        assert_eq!(pieces.next(Coming::Nothing, None), None);
     }
 }

@@ -4,6 +4,7 @@
 //! on while the answer is read.
 
 mod buffer;
+mod layout;
 mod receive;
 mod send;
 mod slow;
@@ -29,6 +30,7 @@ use crate::wire::spool::Spool;
 use super::pool::PeerConnection;
 use super::states::UpstreamStates;
 pub use buffer::BodyBuffer;
+pub use layout::Layout;
 
 /// Largest buffer that an idle connection keeps.
 const SMALL_BUFFER: usize = 8 * 1024;
@@ -146,8 +148,8 @@ pub struct Exchange {
     parser: AnswerState,
     answer: Option<Rc<AnswerHead>>,
     framing: Framing,
-    /// As the head says it, whatever was read since.
-    chunked: bool,
+    /// Of a chunked body (as the head says it, whatever was read since).
+    layout: Option<Box<Layout>>,
     announced: Option<u64>,
     /// What came behind the answer's end, as nginx calls it.
     excess: Option<&'static str>,
@@ -223,7 +225,7 @@ impl Exchange {
             parser: AnswerState::default(),
             answer: None,
             framing: Framing::Unknown,
-            chunked: false,
+            layout: None,
             announced: None,
             excess: None,
             head_request: start.head_request,
@@ -290,9 +292,17 @@ impl Exchange {
         self.excess.take()
     }
 
-    /// The answer's body comes in chunks.
-    pub fn is_chunked(&self) -> bool {
-        self.chunked
+    /// Where the content of a chunked body lies in what was read so far.
+    pub fn layout(&mut self) -> Option<&mut Layout> {
+        let layout = self.layout.as_deref_mut()?;
+        layout.read = self.behind_head;
+        layout.decoded = self.behind_head.saturating_sub(self.input.len() as u64);
+        Some(layout)
+    }
+
+    /// Bytes read behind the head so far, framing included.
+    pub fn read_behind_head(&self) -> u64 {
+        self.behind_head
     }
 
     /// Length of the answer's body as announced.

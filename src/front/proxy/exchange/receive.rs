@@ -200,7 +200,7 @@ impl Exchange {
         self.reusable &= !overlong;
         match self.framing {
             Framing::Close => self.reusable = false,
-            Framing::Chunked(_) => self.chunked = true,
+            Framing::Chunked(_) => self.layout = Some(Box::default()),
             Framing::Length(n) => self.announced = Some(n),
             _ => {}
         }
@@ -320,7 +320,13 @@ impl Exchange {
                     return Ok(Some(taken));
                 }
                 match decoder.next(&mut self.input).map_err(|_| Failure::Chunk)? {
-                    Chunk::Data(bytes) => Ok(Some(out.put(bytes))),
+                    Chunk::Data(bytes) => {
+                        let end = self.behind_head.saturating_sub(self.input.len() as u64);
+                        if let Some(layout) = &mut self.layout {
+                            layout.found(end, bytes.len() as u64, decoder.is_within_data());
+                        }
+                        Ok(Some(out.put(bytes)))
+                    }
                     Chunk::More => Ok(None),
                     Chunk::End => {
                         if !self.input.is_empty() {
