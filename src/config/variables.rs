@@ -113,15 +113,19 @@ const SSI: &str = "ngx_http_ssi_filter_module";
 const STUB_STATUS: &str = "ngx_http_stub_status_module";
 const USERID: &str = "ngx_http_userid_filter_module";
 
+/// What is said of `$tcpinfo_…`.
+const OF_LINUX: &str = "Linux alone is asked: elsewhere the name is unknown, as to nginx where the system has no \
+                        TCP_INFO. A connection that the client has reset has none.";
+
 macro_rules! builtins {
-    ($($variant:ident $name:literal $module:ident,)*) => {
+    ($($variant:ident $name:literal $module:ident $(differs $differs:ident)?,)*) => {
         /// Variables that have a value of their own.
         #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
         pub enum Builtin { $(#[doc = concat!("`$", $name, "`")] $variant,)* }
 
         /// In alphabetical order.
         const BUILTINS: &[Variable] =
-            &[$(Variable::new($name, $module, Means::Value(Builtin::$variant)),)*];
+            &[$(Variable::new($name, $module, Means::Value(Builtin::$variant))$(.differs($differs))?,)*];
     };
 }
 
@@ -179,6 +183,10 @@ builtins! {
     ServerPort "server_port" CORE,
     ServerProtocol "server_protocol" CORE,
     Status "status" CORE,
+    TcpinfoRcvSpace "tcpinfo_rcv_space" CORE differs OF_LINUX,
+    TcpinfoRtt "tcpinfo_rtt" CORE differs OF_LINUX,
+    TcpinfoRttvar "tcpinfo_rttvar" CORE differs OF_LINUX,
+    TcpinfoSndCwnd "tcpinfo_snd_cwnd" CORE differs OF_LINUX,
     TimeIso8601 "time_iso8601" CORE,
     TimeLocal "time_local" CORE,
     UpstreamAddr "upstream_addr" UPSTREAM,
@@ -244,14 +252,6 @@ const OTHERS: &[Variable] = &[
     absent("ssl_server_name", SSL),
     absent("ssl_session_id", SSL),
     absent("ssl_session_reused", SSL),
-    refused("tcpinfo_rcv_space", CORE)
-        .differs("Linux tells them of a socket; no safe interface reads them."),
-    refused("tcpinfo_rtt", CORE)
-        .differs("Linux tells them of a socket; no safe interface reads them."),
-    refused("tcpinfo_rttvar", CORE)
-        .differs("Linux tells them of a socket; no safe interface reads them."),
-    refused("tcpinfo_snd_cwnd", CORE)
-        .differs("Linux tells them of a socket; no safe interface reads them."),
     absent("uid_got", USERID),
     empty("uid_reset", USERID),
     absent("uid_set", USERID),
@@ -295,6 +295,10 @@ pub fn known(name: &str) -> Option<Known> {
     };
     let bytes = |text: &str| Bytes::copy_from_slice(text.as_bytes());
     if let Some(variable) = exact(BUILTINS).or_else(|| exact(OTHERS)) {
+        // nginx is built with these where the system has them.
+        if cfg!(not(target_os = "linux")) && variable.name.starts_with("tcpinfo_") {
+            return None;
+        }
         match variable.means {
             Means::Value(builtin) => return Some(Known::Var(Var::Builtin(builtin))),
             Means::Absent => return Some(Known::Var(Var::Absent(bytes(name)))),

@@ -13,6 +13,7 @@ use crate::config::variables::{Builtin, Var};
 use crate::wire::date;
 use crate::wire::digits::{put_decimal, put_ip, put_padded};
 use crate::wire::head::Known;
+use crate::wire::tcp_info::{self, TcpInfo};
 
 use super::maps;
 use super::proxy::states::UpstreamState;
@@ -327,6 +328,10 @@ fn append_builtin(builtin: Builtin, r: &Request, out: &mut BytesMut) -> bool {
                 true
             }
         },
+        Builtin::TcpinfoRcvSpace => tcp_info(r, out, |info| info.rcv_space),
+        Builtin::TcpinfoRtt => tcp_info(r, out, |info| info.rtt),
+        Builtin::TcpinfoRttvar => tcp_info(r, out, |info| info.rttvar),
+        Builtin::TcpinfoSndCwnd => tcp_info(r, out, |info| info.snd_cwnd),
         Builtin::TimeIso8601 => put(out, Some(date::iso8601(now()).as_bytes())),
         Builtin::TimeLocal => log_time(out),
         Builtin::UpstreamAddr => upstream(r, out, |s, out| {
@@ -351,6 +356,17 @@ fn append_builtin(builtin: Builtin, r: &Request, out: &mut BytesMut) -> bool {
             status => put_decimal(out, u64::from(status)),
         }),
     }
+}
+
+/// What the kernel measures of the client's connection; a Unix socket has none of it.
+fn tcp_info(r: &Request, out: &mut BytesMut, figure: fn(&TcpInfo) -> u32) -> bool {
+    let on_unix = || matches!(r.listen(), Some(at) if matches!(at.address, ListenAddress::Unix(_)));
+    let info = match r.worker.effects.happen() {
+        true => tcp_info::of(&r.connection.stream),
+        // What is only explained has no connection: it would have figures, whatever they are.
+        false => (!on_unix()).then(TcpInfo::default),
+    };
+    info.is_some_and(|info| number(out, u64::from(figure(&info))))
 }
 
 /// Bytes that came for one that left, rounded to hundredths; none where nothing was compressed.

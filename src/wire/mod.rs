@@ -23,6 +23,7 @@ pub mod send;
 pub mod serve;
 pub mod spool;
 pub mod stream;
+pub mod tcp_info;
 pub mod timer;
 pub mod turn;
 pub mod uri;

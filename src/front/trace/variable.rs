@@ -58,6 +58,10 @@ pub(super) fn varies(var: &Var) -> bool {
                 | Builtin::RequestId
                 | Builtin::RequestTime
                 | Builtin::Status
+                | Builtin::TcpinfoRcvSpace
+                | Builtin::TcpinfoRtt
+                | Builtin::TcpinfoRttvar
+                | Builtin::TcpinfoSndCwnd
                 | Builtin::TimeIso8601
                 | Builtin::TimeLocal
                 | Builtin::UpstreamAddr
