@@ -137,6 +137,10 @@ builtins! {
     Connection "connection" CORE,
     ConnectionRequests "connection_requests" CORE,
     ConnectionTime "connection_time" CORE,
+    ConnectionsActive "connections_active" STUB_STATUS,
+    ConnectionsReading "connections_reading" STUB_STATUS,
+    ConnectionsWaiting "connections_waiting" STUB_STATUS,
+    ConnectionsWriting "connections_writing" STUB_STATUS,
     ContentLength "content_length" CORE,
     ContentType "content_type" CORE,
     DateGmt "date_gmt" SSI,
@@ -207,10 +211,6 @@ builtins! {
 const OTHERS: &[Variable] = &[
     refused("ancient_browser", BROWSER),
     family("arg_", CORE, Var::Arg),
-    refused("connections_active", STUB_STATUS),
-    refused("connections_reading", STUB_STATUS),
-    refused("connections_waiting", STUB_STATUS),
-    refused("connections_writing", STUB_STATUS),
     family("cookie_", CORE, Var::Cookie),
     refused("fastcgi_path_info", FASTCGI),
     refused("fastcgi_script_name", FASTCGI),
@@ -346,7 +346,7 @@ mod tests {
             known("http_host"),
             Some(Known::Var(Var::Http(Bytes::from_static(b"host"))))
         );
-        assert_eq!(known("connections_active"), Some(Known::Refused));
+        assert_eq!(known("fastcgi_path_info"), Some(Known::Refused));
         assert!(matches!(
             known("ssl_protocol"),
             Some(Known::Var(Var::Absent(_)))

@@ -25,6 +25,7 @@ mod rewrite;
 pub mod room;
 pub mod server;
 mod sink;
+mod status;
 mod story;
 pub mod temporary;
 pub mod trace;

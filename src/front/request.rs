@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 
 use bytes::{Bytes, BytesMut};
 
-use crate::config::model::{Listen, Location, Model, Server};
+use crate::config::model::{Handler, Listen, Location, Model, Server};
 use crate::config::regex::Captures;
 use crate::config::variables::Var;
 use crate::wire::body::RequestBody;
@@ -50,8 +50,8 @@ pub struct Request {
     pub uri_changed: bool,
     /// `try_files` found a file for the `alias` of a regex location: the URI stands behind it (nginx's flag of that name).
     pub add_uri_to_alias: bool,
-    /// The content is a proxy's: the location's, or that of an `if` from which another `if` led away (nginx's `content_handler`).
-    pub is_proxied: bool,
+    /// Who makes the content: the location says it, or an `if` from which another `if` led away (nginx's `content_handler`).
+    pub handler: Option<Handler>,
     /// GET after `error_page` of another method.
     pub method: Method,
     pub method_name: Bytes,
@@ -180,7 +180,7 @@ impl Request {
     /// What a location says about connections: after so many requests, or so much time, the connection ends.
     pub fn apply_location_limits(&mut self) {
         self.apply_limit_except();
-        self.is_proxied |= self.location.proxy.pass.is_some();
+        self.handler = self.location.handler.or(self.handler);
         let core = &self.location.core;
         if self.keep_alive
             && (core.keepalive_timeout.is_zero()

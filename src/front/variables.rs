@@ -223,6 +223,10 @@ fn append_builtin(builtin: Builtin, r: &Request, out: &mut BytesMut) -> bool {
         Builtin::Connection => number(out, r.connection.number),
         Builtin::ConnectionRequests => number(out, r.connection.requests.get()),
         Builtin::ConnectionTime => print_time(out, r.connection.age()),
+        Builtin::ConnectionsActive => number(out, r.connection.counted.figures().active),
+        Builtin::ConnectionsReading => number(out, r.connection.counted.figures().reading),
+        Builtin::ConnectionsWaiting => number(out, r.connection.counted.figures().waiting),
+        Builtin::ConnectionsWriting => number(out, r.connection.counted.figures().writing),
         Builtin::ContentLength => match (r.head.field(Known::ContentLength), r.head.chunked) {
             (Some(value), _) => put(out, Some(value)),
             // A chunked body has a length once it was read.

@@ -8,6 +8,7 @@ pub mod body;
 mod chars;
 pub mod chunked;
 pub mod connection;
+pub mod counts;
 pub mod date;
 pub mod digits;
 pub mod escape;

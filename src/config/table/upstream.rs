@@ -2,7 +2,7 @@
 
 use super::Row;
 use super::prelude::*;
-use crate::config::analyse::upstream;
+use crate::config::analyse::{location, upstream};
 
 pub const MODULES: &[Module] = &[
     ("ngx_http_empty_gif_module", EMPTY_GIF_ROWS),
@@ -49,7 +49,8 @@ const MP4_ROWS: &[Row] = &[
     row("mp4_start_key_frame", ALL, ONE, Flag).default("off"),
 ];
 
-const STUB_STATUS_ROWS: &[Row] = &[row("stub_status", SRV | LOC, UP_TO_ONE, Custom)];
+const STUB_STATUS_ROWS: &[Row] =
+    &[row("stub_status", SRV | LOC, UP_TO_ONE, Custom).done(location::stub_status)];
 
 const UPSTREAM_HASH_ROWS: &[Row] = &[row("hash", UPS, ONE_TWO, Custom)];
 

@@ -47,6 +47,10 @@ pub(super) fn varies(var: &Var) -> bool {
                 | Builtin::Connection
                 | Builtin::ConnectionRequests
                 | Builtin::ConnectionTime
+                | Builtin::ConnectionsActive
+                | Builtin::ConnectionsReading
+                | Builtin::ConnectionsWaiting
+                | Builtin::ConnectionsWriting
                 | Builtin::DateGmt
                 | Builtin::DateLocal
                 | Builtin::Msec
