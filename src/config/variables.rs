@@ -130,6 +130,7 @@ macro_rules! builtins {
 }
 
 builtins! {
+    AncientBrowser "ancient_browser" BROWSER,
     Args "args" CORE,
     BinaryRemoteAddr "binary_remote_addr" CORE,
     BodyBytesSent "body_bytes_sent" CORE,
@@ -153,7 +154,9 @@ builtins! {
     Https "https" CORE,
     IsArgs "is_args" CORE,
     LimitRate "limit_rate" CORE,
+    ModernBrowser "modern_browser" BROWSER,
     Msec "msec" CORE,
+    Msie "msie" BROWSER,
     NginxVersion "nginx_version" CORE,
     Pid "pid" CORE,
     Pipe "pipe" CORE,
@@ -209,7 +212,6 @@ builtins! {
 
 /// All others, and the families, in alphabetical order.
 const OTHERS: &[Variable] = &[
-    refused("ancient_browser", BROWSER),
     family("arg_", CORE, Var::Arg),
     family("cookie_", CORE, Var::Cookie),
     refused("fastcgi_path_info", FASTCGI),
@@ -220,8 +222,6 @@ const OTHERS: &[Variable] = &[
     empty("invalid_referer", REFERER),
     absent("limit_conn_status", LIMIT_CONN),
     absent("limit_req_status", LIMIT_REQ),
-    refused("modern_browser", BROWSER),
-    refused("msie", BROWSER),
     same("realip_remote_addr", REALIP, Builtin::RemoteAddr),
     same("realip_remote_port", REALIP, Builtin::RemotePort),
     absent("secure_link", SECURE_LINK),

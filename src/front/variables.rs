@@ -142,11 +142,13 @@ fn keeps_first_value(var: &Var) -> bool {
         }
         Var::Builtin(builtin) => matches!(
             builtin,
-            Builtin::BodyBytesSent
+            Builtin::AncientBrowser
+                | Builtin::BodyBytesSent
                 | Builtin::BytesSent
                 | Builtin::ContentLength
                 | Builtin::GzipRatio
                 | Builtin::Host
+                | Builtin::ModernBrowser
                 | Builtin::Pipe
                 | Builtin::RequestBody
                 | Builtin::RequestBodyFile
@@ -210,6 +212,7 @@ fn put_some(out: &mut BytesMut, value: &[u8]) -> bool {
 
 fn append_builtin(builtin: Builtin, r: &Request, out: &mut BytesMut) -> bool {
     match builtin {
+        Builtin::AncientBrowser => browser(r, out, false),
         Builtin::Args | Builtin::QueryString => {
             put(out, (r.args_given || !r.args.is_empty()).then_some(&r.args))
         }
@@ -255,6 +258,8 @@ fn append_builtin(builtin: Builtin, r: &Request, out: &mut BytesMut) -> bool {
         Builtin::IsArgs => put(out, Some(if r.args.is_empty() { b"" } else { b"?" })),
         Builtin::LimitRate => number(out, r.limit_rate.get().unwrap_or(0)),
         Builtin::Msec => print_time(out, unix_time()),
+        Builtin::ModernBrowser => browser(r, out, true),
+        Builtin::Msie => put(out, Some(if r.head.browser.msie { b"1" } else { b"" })),
         Builtin::NginxVersion => put(out, Some(b"1.22.1")),
         Builtin::Pid => number(out, u64::from(std::process::id())),
         Builtin::Pipe => put(
@@ -360,6 +365,18 @@ fn append_builtin(builtin: Builtin, r: &Request, out: &mut BytesMut) -> bool {
             status => put_decimal(out, u64::from(status)),
         }),
     }
+}
+
+/// `$modern_browser` or `$ancient_browser`: its value where the client's is such a one, else empty.
+fn browser(r: &Request, out: &mut BytesMut, modern: bool) -> bool {
+    let rules = &r.location.filters.browser_rules;
+    let agent = r.head.field(Known::UserAgent);
+    let value = match modern {
+        _ if rules.is_modern(agent) != modern => return true,
+        true => &rules.modern_value,
+        false => &rules.ancient_value,
+    };
+    put(out, Some(value))
 }
 
 /// What the kernel measures of the client's connection; a Unix socket has none of it.

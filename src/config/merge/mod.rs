@@ -1,5 +1,6 @@
 //! Drafts to the model: nginx's merging of `http`, `server`, `location` and nested ones, then names, listens and upstreams.
 
+mod browser;
 mod core;
 mod filters;
 mod listens;
