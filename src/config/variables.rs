@@ -265,6 +265,29 @@ pub fn variables() -> impl Iterator<Item = &'static Variable> {
     BUILTINS.iter().chain(OTHERS)
 }
 
+/// `$http_…` that nginx has as variables of their own, beside the family: a file cannot make these.
+const OWN_OF_REQUESTS: &[&[u8]] = &[
+    b"cookie",
+    b"host",
+    b"referer",
+    b"user_agent",
+    b"via",
+    b"x_forwarded_for",
+];
+
+/// The same of `$sent_http_…`.
+const OWN_OF_ANSWERS: &[&[u8]] = &[
+    b"cache_control",
+    b"connection",
+    b"content_length",
+    b"content_type",
+    b"keep_alive",
+    b"last_modified",
+    b"link",
+    b"location",
+    b"transfer_encoding",
+];
+
 /// What is known of a name.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Known {
@@ -278,7 +301,17 @@ impl Known {
     /// a file set.
     pub fn can_be_made(&self) -> bool {
         match self {
-            Self::Refused | Self::Var(Var::Builtin(_)) => false,
+            Self::Var(Var::Builtin(builtin)) => matches!(
+                builtin,
+                Builtin::AncientBrowser
+                    | Builtin::ModernBrowser
+                    | Builtin::Msie
+                    | Builtin::ProxyHost
+                    | Builtin::ProxyPort
+            ),
+            Self::Refused => false,
+            Self::Var(Var::Http(name)) => !OWN_OF_REQUESTS.contains(&&name[..]),
+            Self::Var(Var::SentHttp(name)) => !OWN_OF_ANSWERS.contains(&&name[..]),
             Self::Var(Var::Absent(name) | Var::Empty(name)) => {
                 name.starts_with(b"ssl_") || matches!(&name[..], b"invalid_referer" | b"uid_reset")
             }
@@ -352,5 +385,29 @@ mod tests {
             Some(Known::Var(Var::Absent(_)))
         ));
         assert_eq!(known("schem"), None);
+    }
+
+    #[test]
+    fn what_a_file_may_make() {
+        let made = ["http_x", "sent_http_x", "arg_a", "proxy_host", "msie"];
+        for name in made {
+            assert!(
+                known(name).is_some_and(|known| known.can_be_made()),
+                "{name}"
+            );
+        }
+        let own = [
+            "http_host",
+            "http_cookie",
+            "sent_http_location",
+            "host",
+            "tcpinfo_rtt",
+        ];
+        for name in own {
+            assert!(
+                known(name).is_none_or(|known| !known.can_be_made()),
+                "{name}"
+            );
+        }
     }
 }
