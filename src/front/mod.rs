@@ -9,6 +9,7 @@ pub mod choose;
 mod conditional;
 pub mod effects;
 pub mod explain;
+mod field_lines;
 mod files;
 mod filter;
 pub mod filters;

@@ -5,7 +5,7 @@ use std::rc::Rc;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use bytes::{Bytes, BytesMut};
+use bytes::Bytes;
 
 use crate::config::model::{Handler, Listen, Location, Model, Server};
 use crate::config::regex::Captures;
@@ -16,6 +16,7 @@ use crate::wire::head::{Method, RequestHead};
 use crate::wire::spool::Spool;
 
 use super::choose::Matched;
+use super::field_lines::FieldLines;
 use super::filters::accepts::Accepts;
 use super::proxy::states::UpstreamStates;
 use super::temporary::BodyFile;
@@ -79,9 +80,9 @@ pub struct Request {
     /// The status sent, for the log and for variables.
     pub status: Cell<u16>,
     /// The fields of the head as it was sent, for `$sent_http_…`.
-    pub sent_fields: RefCell<Bytes>,
+    pub sent_fields: RefCell<FieldLines>,
     /// The trailers that the body ended with, as lines.
-    pub sent_trailers: RefCell<BytesMut>,
+    pub sent_trailers: RefCell<FieldLines>,
     pub bytes_sent: Cell<u64>,
     pub head_sent: Cell<u64>,
     pub complete: Cell<bool>,

@@ -15,6 +15,7 @@ use crate::wire::digits::{put_decimal, put_ip, put_padded};
 use crate::wire::head::Known;
 use crate::wire::tcp_info::{self, TcpInfo};
 
+use super::field_lines::FieldLines;
 use super::maps;
 use super::proxy::states::UpstreamState;
 use super::request::Request;
@@ -498,16 +499,9 @@ fn join<'a>(out: &mut BytesMut, values: impl Iterator<Item = &'a [u8]>, separato
 }
 
 /// The values of a field in lines as they are sent.
-fn values_of<'a>(lines: &'a [u8], name: &'a [u8]) -> impl Iterator<Item = &'a [u8]> {
-    let fields = lines.split(|&b| b == b'\n').filter_map(|line| {
-        let line = line.strip_suffix(b"\r").unwrap_or(line);
-        let colon = line.iter().position(|&b| b == b':')?;
-        Some((
-            line.get(..colon)?,
-            line.get(colon + 1..)?.trim_ascii_start(),
-        ))
-    });
-    fields
+fn values_of<'a>(lines: &'a FieldLines, name: &'a [u8]) -> impl Iterator<Item = &'a [u8]> {
+    lines
+        .fields()
         .filter(move |(field, _)| is_named(field, name))
         .map(|(_, value)| value)
 }
@@ -525,10 +519,7 @@ fn append_sent(name: &[u8], r: &Request, out: &mut BytesMut) -> bool {
     let mut values = values_of(&sent, name);
     match name {
         // Its own field stands before all others; one that `add_header` made is not it.
-        b"content_type" => {
-            let own = sent.strip_prefix(b"Content-Type: ".as_slice());
-            put(out, own.and_then(|_| values.next()))
-        }
+        b"content_type" => put(out, values.next().filter(|_| sent.begins_with_type())),
         b"cache_control" | b"link" => join(out, values, b", "),
         b"location" if r.location_is_second => put(out, values.nth(1)),
         _ => put(out, values.next()),
