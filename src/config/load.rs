@@ -1,11 +1,13 @@
 //! Loading a configuration: from a file's name to the model, or to everything that is wrong with it.
 
+use std::collections::HashSet;
 use std::net::SocketAddr;
 use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
 
 use super::analyse::Analyser;
 use super::analyse::frame::{Chain, Frame};
+use super::analyse::template::Variables;
 use super::diagnostics::{Diagnostic, Order};
 use super::merge::{self, Merged};
 use super::model::{Model, Process, SlotVariable};
@@ -70,9 +72,21 @@ fn first_line(diagnostics: &[Diagnostic], sources: &Sources) -> String {
 /// # Errors
 /// All mistakes of the files at once, with the text that they point into.
 pub fn load(options: &LoadOptions) -> Result<Model, LoadError> {
+    let analyser = read(options, HashSet::new())?;
+    let late = analyser.variables.made_late();
+    let analyser = match late.is_empty() {
+        true => analyser,
+        false => read(options, late.clone())?,
+    };
+    finish(analyser, Paths::new(options).file)
+}
+
+/// Reads the files; `own` are variables that are known to be the file's own from the start.
+fn read(options: &LoadOptions, own: HashSet<String>) -> Result<Analyser, LoadError> {
     let paths = Paths::new(options);
     let file = paths.file.clone();
     let mut analyser = Analyser::new(paths);
+    analyser.variables = Variables::knowing(own);
     analyser.stub = options.stub;
     if let Some(globals) = &options.globals {
         let source = analyser
@@ -90,7 +104,7 @@ pub fn load(options: &LoadOptions) -> Result<Model, LoadError> {
         }
         Err(found) => return Err(unreadable(analyser, found, &file)),
     }
-    finish(analyser, file)
+    Ok(analyser)
 }
 
 /// Without its file, nothing else about a configuration is worth saying.

@@ -4,6 +4,7 @@
 
 mod accounts;
 pub mod analyse;
+pub mod browser;
 pub mod changes;
 pub mod charset;
 pub mod diagnostics;

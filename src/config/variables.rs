@@ -113,19 +113,24 @@ const SSI: &str = "ngx_http_ssi_filter_module";
 const STUB_STATUS: &str = "ngx_http_stub_status_module";
 const USERID: &str = "ngx_http_userid_filter_module";
 
+/// What is said of `$tcpinfo_…`.
+const OF_LINUX: &str = "Linux alone is asked: elsewhere the name is unknown, as to nginx where the system has no \
+                        TCP_INFO. A connection that the client has reset has none.";
+
 macro_rules! builtins {
-    ($($variant:ident $name:literal $module:ident,)*) => {
+    ($($variant:ident $name:literal $module:ident $(differs $differs:ident)?,)*) => {
         /// Variables that have a value of their own.
         #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
         pub enum Builtin { $(#[doc = concat!("`$", $name, "`")] $variant,)* }
 
         /// In alphabetical order.
         const BUILTINS: &[Variable] =
-            &[$(Variable::new($name, $module, Means::Value(Builtin::$variant)),)*];
+            &[$(Variable::new($name, $module, Means::Value(Builtin::$variant))$(.differs($differs))?,)*];
     };
 }
 
 builtins! {
+    AncientBrowser "ancient_browser" BROWSER,
     Args "args" CORE,
     BinaryRemoteAddr "binary_remote_addr" CORE,
     BodyBytesSent "body_bytes_sent" CORE,
@@ -133,6 +138,10 @@ builtins! {
     Connection "connection" CORE,
     ConnectionRequests "connection_requests" CORE,
     ConnectionTime "connection_time" CORE,
+    ConnectionsActive "connections_active" STUB_STATUS,
+    ConnectionsReading "connections_reading" STUB_STATUS,
+    ConnectionsWaiting "connections_waiting" STUB_STATUS,
+    ConnectionsWriting "connections_writing" STUB_STATUS,
     ContentLength "content_length" CORE,
     ContentType "content_type" CORE,
     DateGmt "date_gmt" SSI,
@@ -145,7 +154,9 @@ builtins! {
     Https "https" CORE,
     IsArgs "is_args" CORE,
     LimitRate "limit_rate" CORE,
+    ModernBrowser "modern_browser" BROWSER,
     Msec "msec" CORE,
+    Msie "msie" BROWSER,
     NginxVersion "nginx_version" CORE,
     Pid "pid" CORE,
     Pipe "pipe" CORE,
@@ -179,6 +190,10 @@ builtins! {
     ServerPort "server_port" CORE,
     ServerProtocol "server_protocol" CORE,
     Status "status" CORE,
+    TcpinfoRcvSpace "tcpinfo_rcv_space" CORE differs OF_LINUX,
+    TcpinfoRtt "tcpinfo_rtt" CORE differs OF_LINUX,
+    TcpinfoRttvar "tcpinfo_rttvar" CORE differs OF_LINUX,
+    TcpinfoSndCwnd "tcpinfo_snd_cwnd" CORE differs OF_LINUX,
     TimeIso8601 "time_iso8601" CORE,
     TimeLocal "time_local" CORE,
     UpstreamAddr "upstream_addr" UPSTREAM,
@@ -197,12 +212,7 @@ builtins! {
 
 /// All others, and the families, in alphabetical order.
 const OTHERS: &[Variable] = &[
-    refused("ancient_browser", BROWSER),
     family("arg_", CORE, Var::Arg),
-    refused("connections_active", STUB_STATUS),
-    refused("connections_reading", STUB_STATUS),
-    refused("connections_waiting", STUB_STATUS),
-    refused("connections_writing", STUB_STATUS),
     family("cookie_", CORE, Var::Cookie),
     refused("fastcgi_path_info", FASTCGI),
     refused("fastcgi_script_name", FASTCGI),
@@ -212,8 +222,6 @@ const OTHERS: &[Variable] = &[
     empty("invalid_referer", REFERER),
     absent("limit_conn_status", LIMIT_CONN),
     absent("limit_req_status", LIMIT_REQ),
-    refused("modern_browser", BROWSER),
-    refused("msie", BROWSER),
     same("realip_remote_addr", REALIP, Builtin::RemoteAddr),
     same("realip_remote_port", REALIP, Builtin::RemotePort),
     absent("secure_link", SECURE_LINK),
@@ -244,14 +252,6 @@ const OTHERS: &[Variable] = &[
     absent("ssl_server_name", SSL),
     absent("ssl_session_id", SSL),
     absent("ssl_session_reused", SSL),
-    refused("tcpinfo_rcv_space", CORE)
-        .differs("Linux tells them of a socket; no safe interface reads them."),
-    refused("tcpinfo_rtt", CORE)
-        .differs("Linux tells them of a socket; no safe interface reads them."),
-    refused("tcpinfo_rttvar", CORE)
-        .differs("Linux tells them of a socket; no safe interface reads them."),
-    refused("tcpinfo_snd_cwnd", CORE)
-        .differs("Linux tells them of a socket; no safe interface reads them."),
     absent("uid_got", USERID),
     empty("uid_reset", USERID),
     absent("uid_set", USERID),
@@ -264,6 +264,29 @@ const OTHERS: &[Variable] = &[
 pub fn variables() -> impl Iterator<Item = &'static Variable> {
     BUILTINS.iter().chain(OTHERS)
 }
+
+/// `$http_…` that nginx has as variables of their own, beside the family: a file cannot make these.
+const OWN_OF_REQUESTS: &[&[u8]] = &[
+    b"cookie",
+    b"host",
+    b"referer",
+    b"user_agent",
+    b"via",
+    b"x_forwarded_for",
+];
+
+/// The same of `$sent_http_…`.
+const OWN_OF_ANSWERS: &[&[u8]] = &[
+    b"cache_control",
+    b"connection",
+    b"content_length",
+    b"content_type",
+    b"keep_alive",
+    b"last_modified",
+    b"link",
+    b"location",
+    b"transfer_encoding",
+];
 
 /// What is known of a name.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -278,7 +301,17 @@ impl Known {
     /// a file set.
     pub fn can_be_made(&self) -> bool {
         match self {
-            Self::Refused | Self::Var(Var::Builtin(_)) => false,
+            Self::Var(Var::Builtin(builtin)) => matches!(
+                builtin,
+                Builtin::AncientBrowser
+                    | Builtin::ModernBrowser
+                    | Builtin::Msie
+                    | Builtin::ProxyHost
+                    | Builtin::ProxyPort
+            ),
+            Self::Refused => false,
+            Self::Var(Var::Http(name)) => !OWN_OF_REQUESTS.contains(&&name[..]),
+            Self::Var(Var::SentHttp(name)) => !OWN_OF_ANSWERS.contains(&&name[..]),
             Self::Var(Var::Absent(name) | Var::Empty(name)) => {
                 name.starts_with(b"ssl_") || matches!(&name[..], b"invalid_referer" | b"uid_reset")
             }
@@ -295,6 +328,10 @@ pub fn known(name: &str) -> Option<Known> {
     };
     let bytes = |text: &str| Bytes::copy_from_slice(text.as_bytes());
     if let Some(variable) = exact(BUILTINS).or_else(|| exact(OTHERS)) {
+        // nginx is built with these where the system has them.
+        if cfg!(not(target_os = "linux")) && variable.name.starts_with("tcpinfo_") {
+            return None;
+        }
         match variable.means {
             Means::Value(builtin) => return Some(Known::Var(Var::Builtin(builtin))),
             Means::Absent => return Some(Known::Var(Var::Absent(bytes(name)))),
@@ -342,11 +379,35 @@ mod tests {
             known("http_host"),
             Some(Known::Var(Var::Http(Bytes::from_static(b"host"))))
         );
-        assert_eq!(known("connections_active"), Some(Known::Refused));
+        assert_eq!(known("fastcgi_path_info"), Some(Known::Refused));
         assert!(matches!(
             known("ssl_protocol"),
             Some(Known::Var(Var::Absent(_)))
         ));
         assert_eq!(known("schem"), None);
+    }
+
+    #[test]
+    fn what_a_file_may_make() {
+        let made = ["http_x", "sent_http_x", "arg_a", "proxy_host", "msie"];
+        for name in made {
+            assert!(
+                known(name).is_some_and(|known| known.can_be_made()),
+                "{name}"
+            );
+        }
+        let own = [
+            "http_host",
+            "http_cookie",
+            "sent_http_location",
+            "host",
+            "tcpinfo_rtt",
+        ];
+        for name in own {
+            assert!(
+                known(name).is_none_or(|known| !known.can_be_made()),
+                "{name}"
+            );
+        }
     }
 }

@@ -238,7 +238,7 @@ fn begin(front: FrontRequest) -> Request {
         location_is_second: false,
         carries_server: false,
         carries_date: false,
-        is_proxied: false,
+        handler: None,
         discarding: false,
         carried: Vec::new(),
         carried_type: None,

@@ -16,6 +16,7 @@ use tokio::net::UnixStream;
 use crate::config::model::Model;
 use crate::wire::answer::{Answer, Body, End, Outcome, PieceOf};
 use crate::wire::connection::Connection;
+use crate::wire::counts::{Counted, Counts};
 use crate::wire::request_parser::HeadLimits;
 use crate::wire::serve::{Gone, Handler, Incoming, Registry, Unasked, serve};
 use crate::wire::stream::Stream;
@@ -135,10 +136,14 @@ pub async fn explain(model: &Arc<Model>, question: Question) -> Result<Explanati
         return Err(ExplainError::Nothing);
     };
     let (ours, client) = UnixStream::pair()?;
+    // As if it were the first of all.
+    let counts = Arc::<Counts>::default();
+    counts.accepted();
     let connection = Rc::new(Connection::new(
         Stream::Unix(ours),
         Some(question.peer),
         Some(question.local),
+        Counted::new(counts),
     ));
     let listening = Listening {
         inner: AtListen {

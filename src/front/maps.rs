@@ -13,7 +13,7 @@ use crate::wire::head::Known;
 use super::choose::Matched;
 use super::log;
 use super::request::Request;
-use super::variables::{append, evaluate};
+use super::variables::{append, append_variable, evaluate};
 
 /// Variables whose values need each other (`NGX_HTTP_VARIABLE_DEPTH`).
 const MAX_DEPTH: u8 = 100;
@@ -36,6 +36,10 @@ pub fn value_within_bounds(variable: &SlotVariable, r: &Request) -> Option<(Byte
 fn value(variable: &SlotVariable, r: &Request) -> Option<(Bytes, bool)> {
     match &variable.source {
         SlotSource::Group => None,
+        SlotSource::Nginx(var) => {
+            let mut out = BytesMut::new();
+            append_variable(var, r, &mut out).then(|| (out.freeze(), false))
+        }
         SlotSource::Set => {
             if r.location.core.uninitialized_variable_warn {
                 let message = format!("using uninitialized \"{}\" variable", variable.name);

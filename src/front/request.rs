@@ -5,9 +5,9 @@ use std::rc::Rc;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use bytes::{Bytes, BytesMut};
+use bytes::Bytes;
 
-use crate::config::model::{Listen, Location, Model, Server};
+use crate::config::model::{Handler, Listen, Location, Model, Server};
 use crate::config::regex::Captures;
 use crate::config::variables::Var;
 use crate::wire::body::RequestBody;
@@ -16,6 +16,7 @@ use crate::wire::head::{Method, RequestHead};
 use crate::wire::spool::Spool;
 
 use super::choose::Matched;
+use super::field_lines::FieldLines;
 use super::filters::accepts::Accepts;
 use super::proxy::states::UpstreamStates;
 use super::temporary::BodyFile;
@@ -50,8 +51,8 @@ pub struct Request {
     pub uri_changed: bool,
     /// `try_files` found a file for the `alias` of a regex location: the URI stands behind it (nginx's flag of that name).
     pub add_uri_to_alias: bool,
-    /// The content is a proxy's: the location's, or that of an `if` from which another `if` led away (nginx's `content_handler`).
-    pub is_proxied: bool,
+    /// Who makes the content: the location says it, or an `if` from which another `if` led away (nginx's `content_handler`).
+    pub handler: Option<Handler>,
     /// GET after `error_page` of another method.
     pub method: Method,
     pub method_name: Bytes,
@@ -79,9 +80,9 @@ pub struct Request {
     /// The status sent, for the log and for variables.
     pub status: Cell<u16>,
     /// The fields of the head as it was sent, for `$sent_http_…`.
-    pub sent_fields: RefCell<Bytes>,
+    pub sent_fields: RefCell<FieldLines>,
     /// The trailers that the body ended with, as lines.
-    pub sent_trailers: RefCell<BytesMut>,
+    pub sent_trailers: RefCell<FieldLines>,
     pub bytes_sent: Cell<u64>,
     pub head_sent: Cell<u64>,
     pub complete: Cell<bool>,
@@ -180,7 +181,7 @@ impl Request {
     /// What a location says about connections: after so many requests, or so much time, the connection ends.
     pub fn apply_location_limits(&mut self) {
         self.apply_limit_except();
-        self.is_proxied |= self.location.proxy.pass.is_some();
+        self.handler = self.location.handler.or(self.handler);
         let core = &self.location.core;
         if self.keep_alive
             && (core.keepalive_timeout.is_zero()

@@ -15,6 +15,7 @@ use actix_service::fn_service;
 use tokio::sync::watch;
 
 use crate::config::model::{Model, Server as ModelServer};
+use crate::wire::counts::Counts;
 use crate::wire::serve::HeadRules;
 use crate::wire::stream::Stream;
 
@@ -80,6 +81,8 @@ struct Watched {
     state: watch::Receiver<State>,
     /// The state's generation, to be looked at without a lock.
     generation: Arc<AtomicU64>,
+    /// They go on over reloads.
+    counts: Arc<Counts>,
 }
 
 /// Binds every address of `model`.
@@ -121,10 +124,11 @@ pub fn start(
     });
     let watched = Watched {
         state: receiver,
-        generation: generation.clone(),
+        generation,
+        counts: Arc::default(),
     };
     let handle = serving(&bound, workers, &watched)?.run();
-    Ok(Control::new(sender, generation, (handle, workers), bound))
+    Ok(Control::new(sender, watched, (handle, workers), bound))
 }
 
 /// A server that is ready to run.

@@ -13,7 +13,9 @@ use crate::config::variables::{Builtin, Var};
 use crate::wire::date;
 use crate::wire::digits::{put_decimal, put_ip, put_padded};
 use crate::wire::head::Known;
+use crate::wire::tcp_info::{self, TcpInfo};
 
+use super::field_lines::FieldLines;
 use super::maps;
 use super::proxy::states::UpstreamState;
 use super::request::Request;
@@ -141,11 +143,13 @@ fn keeps_first_value(var: &Var) -> bool {
         }
         Var::Builtin(builtin) => matches!(
             builtin,
-            Builtin::BodyBytesSent
+            Builtin::AncientBrowser
+                | Builtin::BodyBytesSent
                 | Builtin::BytesSent
                 | Builtin::ContentLength
                 | Builtin::GzipRatio
                 | Builtin::Host
+                | Builtin::ModernBrowser
                 | Builtin::Pipe
                 | Builtin::RequestBody
                 | Builtin::RequestBodyFile
@@ -209,6 +213,7 @@ fn put_some(out: &mut BytesMut, value: &[u8]) -> bool {
 
 fn append_builtin(builtin: Builtin, r: &Request, out: &mut BytesMut) -> bool {
     match builtin {
+        Builtin::AncientBrowser => browser(r, out, false),
         Builtin::Args | Builtin::QueryString => {
             put(out, (r.args_given || !r.args.is_empty()).then_some(&r.args))
         }
@@ -222,6 +227,10 @@ fn append_builtin(builtin: Builtin, r: &Request, out: &mut BytesMut) -> bool {
         Builtin::Connection => number(out, r.connection.number),
         Builtin::ConnectionRequests => number(out, r.connection.requests.get()),
         Builtin::ConnectionTime => print_time(out, r.connection.age()),
+        Builtin::ConnectionsActive => number(out, r.connection.counted.figures().active),
+        Builtin::ConnectionsReading => number(out, r.connection.counted.figures().reading),
+        Builtin::ConnectionsWaiting => number(out, r.connection.counted.figures().waiting),
+        Builtin::ConnectionsWriting => number(out, r.connection.counted.figures().writing),
         Builtin::ContentLength => match (r.head.field(Known::ContentLength), r.head.chunked) {
             (Some(value), _) => put(out, Some(value)),
             // A chunked body has a length once it was read.
@@ -250,6 +259,8 @@ fn append_builtin(builtin: Builtin, r: &Request, out: &mut BytesMut) -> bool {
         Builtin::IsArgs => put(out, Some(if r.args.is_empty() { b"" } else { b"?" })),
         Builtin::LimitRate => number(out, r.limit_rate.get().unwrap_or(0)),
         Builtin::Msec => print_time(out, unix_time()),
+        Builtin::ModernBrowser => browser(r, out, true),
+        Builtin::Msie => put(out, Some(if r.head.browser.msie { b"1" } else { b"" })),
         Builtin::NginxVersion => put(out, Some(b"1.22.1")),
         Builtin::Pid => number(out, u64::from(std::process::id())),
         Builtin::Pipe => put(
@@ -327,6 +338,10 @@ fn append_builtin(builtin: Builtin, r: &Request, out: &mut BytesMut) -> bool {
                 true
             }
         },
+        Builtin::TcpinfoRcvSpace => tcp_info(r, out, |info| info.rcv_space),
+        Builtin::TcpinfoRtt => tcp_info(r, out, |info| info.rtt),
+        Builtin::TcpinfoRttvar => tcp_info(r, out, |info| info.rttvar),
+        Builtin::TcpinfoSndCwnd => tcp_info(r, out, |info| info.snd_cwnd),
         Builtin::TimeIso8601 => put(out, Some(date::iso8601(now()).as_bytes())),
         Builtin::TimeLocal => log_time(out),
         Builtin::UpstreamAddr => upstream(r, out, |s, out| {
@@ -351,6 +366,29 @@ fn append_builtin(builtin: Builtin, r: &Request, out: &mut BytesMut) -> bool {
             status => put_decimal(out, u64::from(status)),
         }),
     }
+}
+
+/// `$modern_browser` or `$ancient_browser`: its value where the client's is such a one, else empty.
+fn browser(r: &Request, out: &mut BytesMut, modern: bool) -> bool {
+    let rules = &r.location.filters.browser_rules;
+    let agent = r.head.field(Known::UserAgent);
+    let value = match modern {
+        _ if rules.is_modern(agent) != modern => return true,
+        true => &rules.modern_value,
+        false => &rules.ancient_value,
+    };
+    put(out, Some(value))
+}
+
+/// What the kernel measures of the client's connection; a Unix socket has none of it.
+fn tcp_info(r: &Request, out: &mut BytesMut, figure: fn(&TcpInfo) -> u32) -> bool {
+    let on_unix = || matches!(r.listen(), Some(at) if matches!(at.address, ListenAddress::Unix(_)));
+    let info = match r.worker.effects.happen() {
+        true => tcp_info::of(&r.connection.stream),
+        // What is only explained has no connection: it would have figures, whatever they are.
+        false => (!on_unix()).then(TcpInfo::default),
+    };
+    info.is_some_and(|info| number(out, u64::from(figure(&info))))
 }
 
 /// Bytes that came for one that left, rounded to hundredths; none where nothing was compressed.
@@ -461,16 +499,9 @@ fn join<'a>(out: &mut BytesMut, values: impl Iterator<Item = &'a [u8]>, separato
 }
 
 /// The values of a field in lines as they are sent.
-fn values_of<'a>(lines: &'a [u8], name: &'a [u8]) -> impl Iterator<Item = &'a [u8]> {
-    let fields = lines.split(|&b| b == b'\n').filter_map(|line| {
-        let line = line.strip_suffix(b"\r").unwrap_or(line);
-        let colon = line.iter().position(|&b| b == b':')?;
-        Some((
-            line.get(..colon)?,
-            line.get(colon + 1..)?.trim_ascii_start(),
-        ))
-    });
-    fields
+fn values_of<'a>(lines: &'a FieldLines, name: &'a [u8]) -> impl Iterator<Item = &'a [u8]> {
+    lines
+        .fields()
         .filter(move |(field, _)| is_named(field, name))
         .map(|(_, value)| value)
 }
@@ -488,10 +519,7 @@ fn append_sent(name: &[u8], r: &Request, out: &mut BytesMut) -> bool {
     let mut values = values_of(&sent, name);
     match name {
         // Its own field stands before all others; one that `add_header` made is not it.
-        b"content_type" => {
-            let own = sent.strip_prefix(b"Content-Type: ".as_slice());
-            put(out, own.and_then(|_| values.next()))
-        }
+        b"content_type" => put(out, values.next().filter(|_| sent.begins_with_type())),
         b"cache_control" | b"link" => join(out, values, b", "),
         b"location" if r.location_is_second => put(out, values.nth(1)),
         _ => put(out, values.next()),

@@ -9,6 +9,7 @@ use std::time::{Duration, Instant};
 
 use bytes::{Bytes, BytesMut};
 
+use super::counts::Counted;
 use super::digits::put_ip;
 use super::stream::Stream;
 use super::timer::Timer;
@@ -57,6 +58,8 @@ pub struct Connection {
     pub pipelined: Cell<bool>,
     /// All is said; what the client still sends is read and forgotten.
     pub lingering: Cell<bool>,
+    /// Its part in what `stub_status` tells.
+    pub counted: Counted,
 }
 
 /// Why waiting for the client's bytes ended without any.
@@ -73,7 +76,12 @@ pub enum ReadError {
 static NUMBER: AtomicU64 = AtomicU64::new(1);
 
 impl Connection {
-    pub fn new(stream: Stream, peer: Option<SocketAddr>, local: Option<SocketAddr>) -> Self {
+    pub fn new(
+        stream: Stream,
+        peer: Option<SocketAddr>,
+        local: Option<SocketAddr>,
+        counted: Counted,
+    ) -> Self {
         Self {
             stream,
             input: RefCell::new(BytesMut::new()),
@@ -98,6 +106,7 @@ impl Connection {
             idle: Cell::new(false),
             pipelined: Cell::new(false),
             lingering: Cell::new(false),
+            counted,
         }
     }
 

@@ -8,6 +8,7 @@ use std::time::{Duration, Instant};
 use super::answer::{Answer, End, Lingering, SendPolicy};
 use super::body::RequestBody;
 use super::connection::{Connection, LARGE_READ, ReadError, SMALL_READ};
+use super::counts::RequestCounted;
 use super::head::RequestHead;
 use super::request_parser::{HeadLimits, HeadReader, Step};
 use super::send::send;
@@ -120,9 +121,15 @@ pub async fn serve(
             Err(Some(end)) => return handler.unasked(&connection, end),
         };
         connection.requests.set(connection.requests.get() + 1);
+        let counted = connection.counted.request();
         connection.sent.set(0);
         let (head, gone) = match read_head(&connection, rules, &mut reader, handler).await {
-            Read::Head(head) => (head, None),
+            Read::Head(head) => {
+                if head.bad.is_none() {
+                    counted.is_read();
+                }
+                (head, None)
+            }
             Read::Gone(head, gone) => (head, Some(gone)),
             Read::Nothing => return,
         };
@@ -138,7 +145,7 @@ pub async fn serve(
         };
         let mut answer = handler.handle(incoming).await;
         let policy = answer.policy;
-        let next = answer_one(&connection, &mut answer, &body).await;
+        let next = answer_one(&connection, &mut answer, &body, &counted).await;
         drop(under_way);
         let keep = next == Next::KeepAlive
             && !registry.draining.get()
@@ -146,7 +153,7 @@ pub async fn serve(
             && !policy.keepalive_timeout.is_zero();
         if !keep {
             if next != Next::Close {
-                close(&connection, &policy, &body).await;
+                close(&connection, &policy, &body, &counted).await;
             }
             return;
         }
@@ -177,6 +184,7 @@ async fn wait_for_request(
     timeout: Duration,
 ) -> Result<Instant, Option<Unasked>> {
     if connection.input.borrow().is_empty() {
+        let _waiting = connection.counted.waiting();
         connection.idle.set(true);
         connection.timer.set(timeout);
         let filled = connection.fill(SMALL_READ).await;
@@ -233,7 +241,12 @@ async fn read_head(
 }
 
 /// Sends the answer, tells its `done`, and deals with what was not read of the request's body.
-async fn answer_one(connection: &Rc<Connection>, answer: &mut Answer, body: &RequestBody) -> Next {
+async fn answer_one(
+    connection: &Rc<Connection>,
+    answer: &mut Answer,
+    body: &RequestBody,
+    counted: &RequestCounted<'_>,
+) -> Next {
     if answer.silent {
         if answer.reset {
             connection.stream.reset_on_close();
@@ -249,6 +262,7 @@ async fn answer_one(connection: &Rc<Connection>, answer: &mut Answer, body: &Req
             send(connection, answer).await
         };
         if let Some(done) = answer.done.take() {
+            counted.is_answered();
             done(&outcome);
         }
         return Next::Close;
@@ -256,6 +270,7 @@ async fn answer_one(connection: &Rc<Connection>, answer: &mut Answer, body: &Req
     let outcome = send(connection, answer).await;
     // A body that is not complete yet is waited for; the log line does not wait.
     if let Some(done) = answer.done.take() {
+        counted.is_answered();
         done(&outcome);
     }
     if outcome.end != End::Complete || connection.broken.get() {
@@ -265,6 +280,7 @@ async fn answer_one(connection: &Rc<Connection>, answer: &mut Answer, body: &Req
         return Next::End;
     }
     if !body.is_done() && !body.has_failed() {
+        counted.lasts();
         match discard(connection, &answer.policy, body).await {
             Discarded::All => {}
             Discarded::ClientEnded => return Next::Close,
@@ -303,7 +319,12 @@ async fn discard(connection: &Connection, policy: &SendPolicy, body: &RequestBod
 }
 
 /// Ends the connection; lingers where closing at once could reset it and lose the answer (RFC 9112, 9.6).
-async fn close(connection: &Connection, policy: &SendPolicy, body: &RequestBody) {
+async fn close(
+    connection: &Connection,
+    policy: &SendPolicy,
+    body: &RequestBody,
+    counted: &RequestCounted<'_>,
+) {
     let more = !connection.input.borrow().is_empty() || policy.lingers_for_body || !body.is_done();
     let linger = match policy.lingering {
         Lingering::Always => true,
@@ -315,6 +336,8 @@ async fn close(connection: &Connection, policy: &SendPolicy, body: &RequestBody)
     }
     connection.stream.shutdown_write();
     connection.lingering.set(true);
+    counted.lasts();
+    let _waiting = connection.counted.waiting();
     let until = Instant::now() + policy.lingering_time;
     connection.timer.set(policy.lingering_timeout);
     loop {

@@ -7,6 +7,7 @@ mod backends_that_fail;
 mod broken_files;
 mod command_line;
 mod connections;
+mod counts;
 mod explain;
 mod filters;
 mod forwarded;

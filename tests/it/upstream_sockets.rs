@@ -5,7 +5,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 /// Whatever connects a socket, or speaks HTTP as a client.
-const OPENERS: [&str; 9] = [
+const OPENERS: [&str; 10] = [
     "connect(",
     "connect_timeout(",
     "connect_addr(",
@@ -13,6 +13,7 @@ const OPENERS: [&str; 9] = [
     "TcpSocket",
     "UnixSocket",
     "Socket::new",
+    "socket_with(",
     "awc::",
     "Connector",
 ];
@@ -21,7 +22,7 @@ const OPENERS: [&str; 9] = [
 const PROXY: &str = "src/front/proxy/";
 
 /// The places elsewhere: file, opener, how often, and what for.
-const ALLOWED: [(&str, &str, usize, &str); 12] = [
+const ALLOWED: [(&str, &str, usize, &str); 14] = [
     ("src/front/bind.rs", "Socket::new", 2, "listens"),
     (
         "src/front/sink.rs",
@@ -69,6 +70,18 @@ const ALLOWED: [(&str, &str, usize, &str); 12] = [
         "nginx's words, looked for in a log",
     ),
     ("src/course/nginx.rs", "connect(", 1, "waits for real nginx"),
+    (
+        "src/wire/tcp_info.rs",
+        "connect(",
+        1,
+        "its own test's client",
+    ),
+    (
+        "src/wire/tcp_info.rs",
+        "socket_with(",
+        1,
+        "asks the kernel about a connection",
+    ),
 ];
 
 /// HTTP clients that crates have; what awc is made of is not among them.

@@ -14,7 +14,7 @@ use crate::config::hash::Bounds;
 use crate::config::lexer::Word;
 use crate::config::model::{
     AccessLog, AccessRule, AddHeader, Bind, Condition, CookieFlags, CookieRewrite, ErrorLog,
-    ErrorPage, IndexFile, ListenAddress, ListenOptions, LocationKind, LogFile, LogFormat,
+    ErrorPage, Handler, IndexFile, ListenAddress, ListenOptions, LocationKind, LogFile, LogFormat,
     MimeTypes, Peer, ProxyRedirect, Resolver, RewriteStep, Root, TryFiles, User,
 };
 use crate::config::regex::Regex;
@@ -73,6 +73,8 @@ pub struct Level {
     pub limit_except: Option<Box<LimitDraft>>,
     pub rewrite: Vec<RewriteDraft>,
     pub pass: Option<PassDraft>,
+    /// The last directive that makes the content.
+    pub handler: Option<Handler>,
     /// `proxy_redirect off`, or rules.
     pub redirect: Option<RedirectDraft>,
     pub cookie_domains: Option<RulesDraft<CookieRewrite>>,

@@ -3,6 +3,7 @@
 //! Errors do not stop the walk; each remembers where nginx would have met it, so that nginx's first error comes first.
 
 pub mod access;
+pub mod browser;
 mod builtin;
 mod condition;
 pub mod core;

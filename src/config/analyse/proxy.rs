@@ -8,7 +8,7 @@ use super::frame::{PassDraft, PassTarget, RedirectDraft};
 use super::template::Piece;
 use super::{Analyser, Outcome, duplicate, emerg, invalid_parameter, not_implemented};
 use crate::config::diagnostics::Diagnostic;
-use crate::config::model::{Bind, LocationKind, ProxyRedirect, RedirectFrom};
+use crate::config::model::{Bind, Handler, LocationKind, ProxyRedirect, RedirectFrom};
 use crate::config::net::{self, Url, Want};
 use crate::config::parser::Directive;
 use crate::config::table::Contexts;
@@ -26,7 +26,7 @@ pub fn pass(analyser: &mut Analyser, directive: &Directive) -> Outcome {
     if url.contains(&b'$') {
         let template = analyser.template(directive, word)?;
         let target = PassTarget::Dynamic(template);
-        analyser.frame().level.pass = Some(PassDraft { url, target, span });
+        analyser.passes_to(PassDraft { url, target, span });
         return Ok(());
     }
     let starts = |scheme: &[u8]| {
@@ -75,8 +75,16 @@ pub fn pass(analyser: &mut Analyser, directive: &Directive) -> Outcome {
         uri,
         location,
     };
-    analyser.frame().level.pass = Some(PassDraft { url, target, span });
+    analyser.passes_to(PassDraft { url, target, span });
     Ok(())
+}
+
+impl Analyser {
+    fn passes_to(&mut self, pass: PassDraft) {
+        let level = &mut self.frame().level;
+        level.handler = Some(Handler::Proxy);
+        level.pass = Some(pass);
+    }
 }
 
 fn uri_part(directive: &Directive, url: &Url) -> Diagnostic {

@@ -128,19 +128,9 @@ impl Analyser {
             {
                 return Ok(SetTarget::LimitRate);
             }
-            // nginx lets a file set these too.
-            _ if matches!(
-                &*lower,
-                "args"
-                    | "limit_rate"
-                    | "proxy_host"
-                    | "proxy_port"
-                    | "ancient_browser"
-                    | "modern_browser"
-                    | "msie"
-            ) =>
-            {
-                let what = format!("a `${lower}` that can be set");
+            // nginx lets other directives make these too.
+            _ if matches!(&*lower, "args" | "limit_rate") => {
+                let what = format!("a `${lower}` that is made by \"{}\"", directive.name.text());
                 return Err(not_implemented(directive, word.span, &what));
             }
             Some(known) if !known.can_be_made() => {
@@ -150,14 +140,12 @@ impl Analyser {
                         .label("nginx has a variable of this name, which cannot be set"),
                 );
             }
-            Some(_) => {
-                if let Some(used) = self.variables.used_as_nginxs(&lower) {
-                    let what = "a variable of the file's own in the place of one of nginx's";
-                    return Err(not_implemented(directive, word.span, what)
-                        .note(used, "used as nginx's own here, above its making"));
-                }
+            // It is what nginx says it is until the file sets it.
+            Some(Known::Var(var)) if matches!(source, SlotSource::Set) => {
+                let slot = self.variables.define(&lower, SlotSource::Nginx(var));
+                return Ok(SetTarget::Slot(slot));
             }
-            None => {}
+            Some(_) | None => {}
         }
         Ok(SetTarget::Slot(self.variables.define(&lower, source)))
     }

@@ -1,6 +1,6 @@
 //! Values with variables: split at load time, each name resolved, unknown ones reported with their place.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 
 use bytes::Bytes;
 
@@ -19,8 +19,12 @@ use crate::config::variables::{self, Known, Var};
 pub struct Variables {
     slots: Vec<Slot>,
     by_name: HashMap<String, u16>,
-    /// nginx's own variables that were used, each with its first use.
-    used: HashMap<String, Span>,
+    /// nginx's own variables that were used as such.
+    used: HashSet<String>,
+    /// Those of them that the file makes its own further down.
+    made_late: HashSet<String>,
+    /// The same, where an earlier reading of the file found them.
+    known_late: HashSet<String>,
 }
 
 struct Slot {
@@ -36,8 +40,12 @@ impl Variables {
     /// has made of it.
     pub fn define(&mut self, name: &str, source: SlotSource) -> u16 {
         let index = self.slot(name, None);
+        let lower = name.to_ascii_lowercase();
+        if self.used.contains(&lower) {
+            self.made_late.insert(lower);
+        }
         if let Some(slot) = self.slots.get_mut(usize::from(index)) {
-            let weak = matches!(source, SlotSource::Set);
+            let weak = matches!(source, SlotSource::Set | SlotSource::Nginx(_));
             slot.source = slot.source.take().filter(|_| weak).or(Some(source));
         }
         index
@@ -53,15 +61,23 @@ impl Variables {
     }
 
     /// The slot of a name that the file has made so far.
-    fn defined(&self, name: &str) -> Option<u16> {
+    pub fn defined(&self, name: &str) -> Option<u16> {
         let index = *self.by_name.get(name)?;
         let slot = self.slots.get(usize::from(index))?;
         slot.source.as_ref().map(|_| index)
     }
 
-    /// A name of nginx's, with a prefix such as `http_`, was used as such.
-    pub fn used_as_nginxs(&self, name: &str) -> Option<Span> {
-        self.used.get(name).copied()
+    /// A reading that knows that these names are the file's own, wherever they are used.
+    pub fn knowing(names: HashSet<String>) -> Self {
+        Self {
+            known_late: names,
+            ..Self::default()
+        }
+    }
+
+    /// Names that were taken for nginx's above the line that makes them the file's own: nginx resolves names at the end.
+    pub fn made_late(&self) -> &HashSet<String> {
+        &self.made_late
     }
 
     fn slot(&mut self, name: &str, used: Option<Span>) -> u16 {
@@ -233,13 +249,16 @@ impl Analyser {
         span: Span,
     ) -> Result<Var, Diagnostic> {
         let name = name.to_ascii_lowercase();
+        if self.variables.known_late.contains(&name) {
+            return Ok(Var::Slot(self.variables.slot(&name, Some(span))));
+        }
         // The file's own go before nginx's families, such as `$arg_…`.
         if let Some(slot) = self.variables.defined(&name) {
             return Ok(Var::Slot(slot));
         }
         match variables::known(&name) {
             Some(Known::Var(var)) => {
-                self.variables.used.entry(name).or_insert(span);
+                self.variables.used.insert(name);
                 Ok(var)
             }
             Some(Known::Refused) => Err(emerg(

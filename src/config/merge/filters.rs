@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use super::Merge;
+use super::browser::browser;
 use super::core::array;
 use crate::config::analyse::filters::{Draft, default_types};
 use crate::config::analyse::frame::{Chain, Level};
@@ -71,6 +72,10 @@ impl Merge<'_> {
                 after: chain.template("limit_rate_after"),
             },
             browsers: browsers(chain),
+            browser_rules: browser(
+                std::mem::take(&mut draft.browsers),
+                outer.map(|o| &o.browser_rules),
+            ),
             output_buffers: chain.buffers("output_buffers"),
         };
         filters.active = filters.expires != Expires::Off

@@ -1,5 +1,6 @@
 //! Drafts to the model: nginx's merging of `http`, `server`, `location` and nested ones, then names, listens and upstreams.
 
+mod browser;
 mod core;
 mod filters;
 mod listens;
@@ -20,8 +21,8 @@ use super::analyse::http::{RANK_CORE, RANK_LOCATIONS};
 use super::diagnostics::{Diagnostic, Order, Place};
 use super::filters::{Files, Filters};
 use super::model::{
-    Core, HeadSettings, If, LimitExcept, Listen, Location, LocationKind, Locations, LogFormat,
-    RewriteStep, Server, Upstream,
+    Core, Handler, HeadSettings, If, LimitExcept, Listen, Location, LocationKind, Locations,
+    LogFormat, RewriteStep, Server, Upstream,
 };
 use super::quick_map::QuickMap;
 use super::source::Span;
@@ -54,6 +55,13 @@ struct Outer<'a> {
     core: &'a Core,
     proxy: &'a ProxyState,
     filters: (&'a Filters, &'a Files),
+}
+
+/// A block with a configuration of its own inside a location.
+#[derive(PartialEq, Eq)]
+enum Inner {
+    If,
+    LimitExcept,
 }
 
 /// Merges the whole of `http`.
@@ -190,6 +198,7 @@ impl Merge<'_> {
             rewrite,
             lost: lost::lost(&core, &proxy.proxy, outer),
             limit_except: None,
+            handler: draft.level.handler,
             core,
             proxy: proxy.proxy,
             filters,
@@ -296,7 +305,12 @@ impl Merge<'_> {
         let rewrite = self.rewrite(rewrite, &inner, Some(&draft.head), draft.head.span);
         let limit_except = limit_except.map(|limit| LimitExcept {
             allowed: limit.allowed,
-            level: Arc::new(self.inner(limit.level, &inner, Some(&draft.head), draft.head.span)),
+            level: Arc::new(self.inner(
+                (Inner::LimitExcept, limit.level),
+                &inner,
+                Some(&draft.head),
+                draft.head.span,
+            )),
             span: limit.span,
         });
         let children = self.locations(draft.children, &inner);
@@ -307,6 +321,7 @@ impl Merge<'_> {
             rewrite,
             lost: lost::lost(&core, &proxy.proxy, outer),
             limit_except,
+            handler: draft.level.handler,
             core,
             proxy: proxy.proxy,
             filters,
@@ -333,7 +348,7 @@ impl Merge<'_> {
                 }
                 RewriteDraft::If(draft) => draft,
             };
-            let level = self.inner(draft.level, outer, head, span);
+            let level = self.inner((Inner::If, draft.level), outer, head, span);
             steps.push(RewriteStep::If(Box::new(If {
                 condition: draft.condition,
                 level: Arc::new(level),
@@ -346,7 +361,7 @@ impl Merge<'_> {
     /// The level of an `if` or a `limit_except`: it has no name of its own, and inherits `proxy_pass` too.
     fn inner(
         &mut self,
-        mut level: Level,
+        (inner, mut level): (Inner, Level),
         outer: &Outer<'_>,
         head: Option<&LocationHead>,
         span: Span,
@@ -363,6 +378,11 @@ impl Merge<'_> {
         let mut proxy = self.proxy(&chain, proxy_parts, Some(outer.proxy)).proxy;
         let (filters, files) = self.filters(&chain, filter_parts, Some(outer.filters));
         proxy.pass = proxy.pass.or_else(|| outer.proxy.proxy.pass.clone());
+        // An `if` leaves the content to whoever makes it around it.
+        let by_pass = proxy.pass.as_ref().map(|_| Handler::Proxy);
+        let handler = level
+            .handler
+            .or(by_pass.filter(|_| inner == Inner::LimitExcept));
         let inside = inside.into_iter().filter_map(|draft| match draft {
             RewriteDraft::Step(step) => Some(step),
             RewriteDraft::If(_) => None,
@@ -373,6 +393,7 @@ impl Merge<'_> {
             children: Locations::default(),
             rewrite: inside.collect(),
             limit_except: None,
+            handler,
             lost: lost::lost(&core, &proxy, outer),
             core,
             proxy,

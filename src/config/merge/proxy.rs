@@ -186,8 +186,12 @@ impl Merge<'_> {
                 }
             }
         }
+        let host = match self.analyser.variables.defined("proxy_host") {
+            Some(slot) => Var::Slot(slot),
+            None => Var::Builtin(Builtin::ProxyHost),
+        };
         let host = Template {
-            parts: Box::new([Part::Variable(Var::Builtin(Builtin::ProxyHost))]),
+            parts: Box::new([Part::Variable(host)]),
         };
         let defaults = [
             ("Host", host),

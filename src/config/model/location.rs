@@ -21,6 +21,7 @@ pub struct Location {
     /// Rewrite-phase directives of this level, in order (`return`, later `rewrite`, `set`, `if`, `break`).
     pub rewrite: Vec<RewriteStep>,
     pub limit_except: Option<LimitExcept>,
+    pub handler: Option<Handler>,
     pub core: Core,
     pub proxy: Proxy,
     /// Directives of outer levels that do not apply here, because this level has its own of that name.
@@ -28,6 +29,14 @@ pub struct Location {
     pub filters: Filters,
     pub files: Files,
     pub span: Span,
+}
+
+/// Who makes a location's content in the place of its files: the last directive of the level that sets one (nginx's
+/// `handler`).
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Handler {
+    Proxy,
+    StubStatus,
 }
 
 /// A directive that an inner level's own replaced as a whole (`proxy_set_header`, `add_header`, `error_page`).

@@ -32,7 +32,7 @@ pub use core::{
 };
 pub use files::{IndexFile, MimeTypes, Root, TryFallback, TryFile, TryFiles};
 pub use listen::{Listen, ListenAddress, ListenOptions, ServerNames, TcpKeepalive};
-pub use location::{LimitExcept, Location, LocationKind, Locations, Lost};
+pub use location::{Handler, LimitExcept, Location, LocationKind, Locations, Lost};
 pub use log::{
     AccessFile, AccessLog, ErrorLog, LogBuffer, LogEscape, LogFile, LogFormat, LogLevel, LogTarget,
 };

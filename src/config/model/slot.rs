@@ -5,6 +5,7 @@ use std::sync::Arc;
 use crate::config::geo::Geo;
 use crate::config::map::{Map, SplitClients};
 use crate::config::template::Template;
+use crate::config::variables::Var;
 
 /// A variable of the file's own.
 #[derive(Debug, Clone)]
@@ -18,6 +19,7 @@ impl SlotVariable {
     pub fn reads_sent(&self) -> bool {
         match &self.source {
             SlotSource::Set | SlotSource::Group => false,
+            SlotSource::Nginx(var) => matches!(var, Var::SentHttp(_) | Var::SentTrailer(_)),
             SlotSource::Map(map) => map.templates().any(Template::reads_sent),
             SlotSource::Geo(geo) => geo.source.iter().any(Template::reads_sent),
             SlotSource::Split(split) => split.source.reads_sent(),
@@ -30,6 +32,8 @@ impl SlotVariable {
 pub enum SlotSource {
     /// `set`: empty until then.
     Set,
+    /// `set` of a variable that nginx has: what nginx says.
+    Nginx(Var),
     /// A named group: no value until its regex matches.
     Group,
     Map(Arc<Map>),

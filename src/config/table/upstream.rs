@@ -2,7 +2,7 @@
 
 use super::Row;
 use super::prelude::*;
-use crate::config::analyse::upstream;
+use crate::config::analyse::{browser, location, upstream};
 
 pub const MODULES: &[Module] = &[
     ("ngx_http_empty_gif_module", EMPTY_GIF_ROWS),
@@ -28,10 +28,14 @@ pub const MODULES: &[Module] = &[
 const EMPTY_GIF_ROWS: &[Row] = &[row("empty_gif", LOC, NONE, Custom)];
 
 const BROWSER_ROWS: &[Row] = &[
-    row("modern_browser", ALL, ONE_TWO, Custom),
-    row("ancient_browser", ALL, SOME, Custom),
-    row("modern_browser_value", ALL, ONE, Custom).default("1"),
-    row("ancient_browser_value", ALL, ONE, Custom).default("1"),
+    row("modern_browser", ALL, ONE_TWO, Custom).done(browser::modern),
+    row("ancient_browser", ALL, SOME, Custom).done(browser::ancient),
+    row("modern_browser_value", ALL, ONE, Custom)
+        .default("1")
+        .done(browser::modern_value),
+    row("ancient_browser_value", ALL, ONE, Custom)
+        .default("1")
+        .done(browser::ancient_value),
 ];
 
 const SECURE_LINK_ROWS: &[Row] = &[
@@ -49,7 +53,8 @@ const MP4_ROWS: &[Row] = &[
     row("mp4_start_key_frame", ALL, ONE, Flag).default("off"),
 ];
 
-const STUB_STATUS_ROWS: &[Row] = &[row("stub_status", SRV | LOC, UP_TO_ONE, Custom)];
+const STUB_STATUS_ROWS: &[Row] =
+    &[row("stub_status", SRV | LOC, UP_TO_ONE, Custom).done(location::stub_status)];
 
 const UPSTREAM_HASH_ROWS: &[Row] = &[row("hash", UPS, ONE_TWO, Custom)];
 

@@ -7,6 +7,7 @@ use bytes::{Bytes, BytesMut};
 
 use crate::config::model::{ListenAddress, ServerTokens};
 use crate::config::net;
+use crate::front::field_lines::{FieldLines, LineFeeds};
 use crate::front::reply::Reply;
 use crate::front::request::Request;
 use crate::front::{pages, variables};
@@ -19,11 +20,12 @@ pub(super) struct Head {
     pub(super) bytes: Bytes,
     /// Where the fields begin that variables can read: behind the status line and our own `Server` and `Date`.
     fields_at: usize,
+    feeds: LineFeeds,
 }
 
 impl Head {
-    pub(super) fn fields(&self) -> Bytes {
-        self.bytes.slice(self.fields_at..)
+    pub(super) fn fields(&self) -> FieldLines {
+        self.feeds.of(&self.bytes, self.fields_at)
     }
 }
 
@@ -47,13 +49,16 @@ pub(super) fn head_bytes(r: &Request, reply: &Reply, stage: Stage) -> Head {
         date_field(&mut out);
     }
     let fields_at = out.len();
-    content_fields(&mut out, reply);
+    let mut feeds = LineFeeds::default();
+    content_fields(&mut out, &mut feeds, reply);
     let location = location_value(reply);
     let absolute = location.filter(|l| {
         l.starts_with(b"/") && r.location.core.absolute_redirect && stage != Stage::Filtered
     });
     if let Some(path) = absolute {
+        let start = out.len();
         absolute_location(&mut out, r, path);
+        feeds.note(&out, start);
     }
     if stage == (Stage::Sent { chunked: true }) {
         out.extend_from_slice(b"Transfer-Encoding: chunked\r\n");
@@ -65,18 +70,23 @@ pub(super) fn head_bytes(r: &Request, reply: &Reply, stage: Stage) -> Head {
     if absolute.is_none()
         && let Some(location) = &reply.location
     {
+        let start = out.len();
         field(&mut out, b"Location", location);
+        feeds.note(&out, start);
     }
     for (i, (name, value)) in reply.headers.iter().enumerate() {
         if absolute.is_some() && reply.location_at == Some(i) {
             continue;
         }
+        let start = out.len();
         field(&mut out, name, value);
+        feeds.note(&out, start);
     }
     out.extend_from_slice(b"\r\n");
     Head {
         bytes: out.freeze(),
         fields_at,
+        feeds,
     }
 }
 
@@ -91,8 +101,9 @@ fn status_line(out: &mut BytesMut, reply: &Reply) {
 }
 
 /// What the content is: its type, length and age.
-fn content_fields(out: &mut BytesMut, reply: &Reply) {
+fn content_fields(out: &mut BytesMut, feeds: &mut LineFeeds, reply: &Reply) {
     if !reply.content_type.is_empty() {
+        let start = out.len();
         out.extend_from_slice(b"Content-Type: ");
         out.extend_from_slice(&reply.content_type);
         let charset = reply.charset_to_add();
@@ -101,6 +112,7 @@ fn content_fields(out: &mut BytesMut, reply: &Reply) {
             out.extend_from_slice(charset);
         }
         out.extend_from_slice(b"\r\n");
+        feeds.note(out, start);
     }
     if let Some(length) = reply.content_length {
         out.extend_from_slice(b"Content-Length: ");

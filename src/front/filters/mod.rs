@@ -11,11 +11,12 @@ mod gunzip;
 mod gzip;
 mod sub;
 
-use bytes::{BufMut, Bytes};
+use bytes::{Bytes, BytesMut};
 
 use accepts::Noted;
 use body::BodyFilter;
 
+use super::field_lines::LineFeeds;
 use super::filter::is_safe;
 use super::reply::Reply;
 use super::request::Request;
@@ -91,20 +92,24 @@ pub fn varies(r: &Request) {
 /// The trailers' lines, at the end of the body.
 pub fn trailers(r: &Request, status: u16) -> Bytes {
     let safe = is_safe(status);
-    r.sent_trailers.borrow_mut().clear();
+    let mut feeds = LineFeeds::default();
+    let mut lines = BytesMut::new();
+    r.sent_trailers.take();
     for trailer in r.location.filters.trailers.iter() {
         if !safe && !trailer.always {
             continue;
         }
         let value = variables::evaluate(&trailer.value, r);
         if !value.is_empty() {
+            let start = lines.len();
+            for part in [&trailer.name, &b": "[..], &value, b"\r\n"] {
+                lines.extend_from_slice(part);
+            }
+            feeds.note(&lines, start);
             // A later one may say what an earlier one says.
-            let mut out = r.sent_trailers.borrow_mut();
-            out.extend_from_slice(&trailer.name);
-            out.extend_from_slice(b": ");
-            out.extend_from_slice(&value);
-            out.put_slice(b"\r\n");
+            r.sent_trailers
+                .replace(feeds.of(&lines.clone().freeze(), 0));
         }
     }
-    Bytes::copy_from_slice(&r.sent_trailers.borrow())
+    lines.freeze()
 }

@@ -71,7 +71,7 @@ pub(super) fn named_location(r: &mut Request, name: &Bytes) -> Result<(), u16> {
         place: trace::place(&r.model, location.span),
     });
     r.internal = true;
-    r.is_proxied = false;
+    r.handler = None;
     r.forget_contexts();
     r.location = location;
     r.apply_location_limits();

@@ -19,6 +19,7 @@ use crate::front::user::become_user;
 use crate::front::worker::Worker;
 use crate::wire::answer::Answer;
 use crate::wire::connection::Connection;
+use crate::wire::counts::Counted;
 use crate::wire::request_parser::HeadLimits;
 use crate::wire::serve::{Handler, Incoming, Registry, Unasked, serve};
 use crate::wire::stream::Stream;
@@ -51,6 +52,7 @@ pub(super) async fn accept(
     stream: Stream,
     (peer, address): (Option<SocketAddr>, Option<SocketAddr>),
 ) -> Result<(), ()> {
+    watched.counts.accepted();
     let local = local(&watched.state).await?;
     let Some(listen) = key.listen(&local.model, &local.options, address) else {
         // Its address was given up a moment ago.
@@ -64,7 +66,12 @@ pub(super) async fn accept(
         room.log(LogLevel::Alert, &room.not_enough());
         return Ok(());
     };
-    let connection = Rc::new(Connection::new(stream, peer, address));
+    let connection = Rc::new(Connection::new(
+        stream,
+        peer,
+        address,
+        Counted::new(watched.counts.clone()),
+    ));
     connection.stream.set_nodelay();
     let rules = head_rules(&at.default_server);
     let handler = PerRequest {

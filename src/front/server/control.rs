@@ -10,6 +10,7 @@ use tokio::sync::watch;
 use crate::config::model::{ListenAddress, LogLevel, Model};
 use crate::front::bind::{self, Bound};
 use crate::front::log::{LogError, Logs};
+use crate::wire::counts::Counts;
 
 use super::{FrontError, State, Watched, serving};
 
@@ -25,6 +26,7 @@ const HANDED_OVER: Duration = Duration::from_secs(1);
 pub struct Control {
     state: Arc<watch::Sender<State>>,
     generation: Arc<AtomicU64>,
+    counts: Arc<Counts>,
     running: Arc<Mutex<Running>>,
 }
 
@@ -85,7 +87,7 @@ impl Control {
     /// Of a server that runs on these sockets.
     pub(super) fn new(
         state: watch::Sender<State>,
-        generation: Arc<AtomicU64>,
+        watched: Watched,
         (handle, workers): (ServerHandle, usize),
         sockets: Vec<Bound>,
     ) -> Self {
@@ -99,7 +101,8 @@ impl Control {
         };
         Self {
             state: Arc::new(state),
-            generation,
+            generation: watched.generation,
+            counts: watched.counts,
             running: Arc::new(Mutex::new(running)),
         }
     }
@@ -121,6 +124,7 @@ impl Control {
         let watched = Watched {
             state: self.state.subscribe(),
             generation: self.generation.clone(),
+            counts: self.counts.clone(),
         };
         let ready = match stays {
             true => None,

@@ -47,6 +47,10 @@ pub(super) fn varies(var: &Var) -> bool {
                 | Builtin::Connection
                 | Builtin::ConnectionRequests
                 | Builtin::ConnectionTime
+                | Builtin::ConnectionsActive
+                | Builtin::ConnectionsReading
+                | Builtin::ConnectionsWaiting
+                | Builtin::ConnectionsWriting
                 | Builtin::DateGmt
                 | Builtin::DateLocal
                 | Builtin::Msec
@@ -58,6 +62,10 @@ pub(super) fn varies(var: &Var) -> bool {
                 | Builtin::RequestId
                 | Builtin::RequestTime
                 | Builtin::Status
+                | Builtin::TcpinfoRcvSpace
+                | Builtin::TcpinfoRtt
+                | Builtin::TcpinfoRttvar
+                | Builtin::TcpinfoSndCwnd
                 | Builtin::TimeIso8601
                 | Builtin::TimeLocal
                 | Builtin::UpstreamAddr
