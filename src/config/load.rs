@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 
 use super::analyse::Analyser;
 use super::analyse::frame::{Chain, Frame};
+use super::analyse::refusal;
 use super::diagnostics::{Diagnostic, Order};
 use super::merge::{self, Merged};
 use super::model::{Model, Process, SlotVariable};
@@ -124,7 +125,7 @@ fn finish(mut analyser: Analyser, file: PathBuf) -> Result<Model, LoadError> {
         let syntax_ok = first.order.phase == 2;
         return Err(LoadError {
             syntax_ok,
-            diagnostics: analyser.found,
+            diagnostics: refusal::once_each(analyser.found, &analyser.sources),
             sources: analyser.sources,
             file,
         });

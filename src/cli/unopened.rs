@@ -1,0 +1,67 @@
+//! A file of the configuration's that cannot be opened, such as a log of another machine's: nginx's line, and what to do.
+
+use std::fmt;
+use std::io;
+use std::path::Path;
+
+use crate::front::log::{LogError, os_error};
+
+/// nginx's message, and advice behind it.
+#[derive(Debug)]
+pub struct Unopened {
+    pub message: String,
+    pub advice: Option<String>,
+}
+
+impl Unopened {
+    /// `path` is where it really is, `shown` as nginx names it.
+    pub fn new(path: &Path, shown: &Path, error: &io::Error) -> Self {
+        let reason = os_error(error);
+        Self {
+            message: format!("open() \"{}\" failed ({reason})", shown.display()),
+            advice: advice(path, error.kind()),
+        }
+    }
+
+    /// Without advice.
+    pub fn plain(message: impl fmt::Display) -> Self {
+        Self {
+            message: message.to_string(),
+            advice: None,
+        }
+    }
+}
+
+impl From<LogError> for Unopened {
+    fn from(error: LogError) -> Self {
+        Self {
+            advice: advice(&error.path, error.source.kind()),
+            message: error.to_string(),
+        }
+    }
+}
+
+impl fmt::Display for Unopened {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.message)?;
+        match &self.advice {
+            Some(advice) => write!(f, "\n{advice}"),
+            None => Ok(()),
+        }
+    }
+}
+
+impl std::error::Error for Unopened {}
+
+fn advice(path: &Path, kind: io::ErrorKind) -> Option<String> {
+    let folder = path.parent()?.display();
+    match kind {
+        io::ErrorKind::NotFound => Some(format!(
+            "  = help: its folder is missing: `mkdir -p {folder}` makes it, or `--map {folder}=FOLDER` takes another"
+        )),
+        io::ErrorKind::PermissionDenied => Some(format!(
+            "  = help: `--map {folder}=FOLDER` takes a folder that you may write to"
+        )),
+        _ => None,
+    }
+}
