@@ -58,7 +58,8 @@ pub fn run(arguments: &Arguments, load: &LoadOptions) -> Result<ExitCode, CliErr
     make_folders(&model).map_err(CliError::Folders)?;
     let bound = server::bind(&model, &options).inspect_err(|error| {
         logs.process(&model, LogLevel::Emerg, &error.to_string());
-    })?;
+    });
+    let bound = bound.map_err(Unopened::from)?;
     let again = (load.clone(), arguments.colours());
     let daemonized = arguments.daemonized;
     let patience = model.process.shutdown_timeout;

@@ -1,10 +1,12 @@
-//! A file of the configuration's that cannot be opened, such as a log of another machine's: nginx's line, and what to do.
+//! A file or an address of the configuration's that cannot be opened, such as a log of another machine's: nginx's line,
+//! and what to do.
 
 use std::fmt;
 use std::io;
 use std::path::Path;
 
 use crate::front::log::{LogError, os_error};
+use crate::front::server::FrontError;
 
 /// nginx's message, and advice behind it.
 #[derive(Debug)]
@@ -37,6 +39,31 @@ impl From<LogError> for Unopened {
         Self {
             advice: advice(&error.path, error.source.kind()),
             message: error.to_string(),
+        }
+    }
+}
+
+impl From<FrontError> for Unopened {
+    fn from(error: FrontError) -> Self {
+        let kind = match &error {
+            FrontError::Bind { source, .. } => Some(source.kind()),
+            _ => None,
+        };
+        let advice = match kind {
+            Some(io::ErrorKind::PermissionDenied) => {
+                "ports below 1024 are root's: write another behind `listen`, such as 8080"
+            }
+            Some(io::ErrorKind::AddrNotAvailable) => {
+                "no address of this machine: write the port alone behind `listen`, or 127.0.0.1 before it"
+            }
+            Some(io::ErrorKind::AddrInUse) => {
+                "another program listens there: stop it, or write another port behind `listen`"
+            }
+            _ => return Self::plain(error),
+        };
+        Self {
+            message: error.to_string(),
+            advice: Some(format!("  = help: {advice}")),
         }
     }
 }

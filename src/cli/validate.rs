@@ -78,7 +78,7 @@ fn openable(model: &Model, front: &FrontOptions) -> Result<(), Unopened> {
         .map_err(|error| Unopened::new(&process.pid, &process.pid_shown, &error))?;
     check_folders(model).map_err(Unopened::plain)?;
     Logs::open(model, false)?;
-    server::try_to_bind(model, front).map_err(Unopened::plain)
+    Ok(server::try_to_bind(model, front)?)
 }
 
 /// Every file that was read, once, under nginx's heading.

@@ -327,6 +327,21 @@ http {
     }
 }
 
+/// So does an address that is not this machine's.
+#[test]
+fn an_address_of_another_machine_is_told_with_what_to_do() {
+    let text = "daemon off; pid pid; error_log stderr;
+events { }
+http { access_log off; server { listen 203.0.113.9:{port}; } }
+";
+    let work = Work::new(&[("nginx.conf", text)]);
+    for words in [&["-c", "nginx.conf", "-t"][..], &["-c", "nginx.conf"]] {
+        let said = err(&work.run(words));
+        assert!(said.contains("[emerg] bind() to 203.0.113.9:"), "{said}");
+        assert!(said.contains("help: no address of this machine"), "{said}");
+    }
+}
+
 /// Each thing that the lab does not implement is told once, with what to do and where else it stands.
 #[test]
 fn what_is_not_implemented_is_told_once() {
