@@ -25,12 +25,13 @@ pub fn of_directive(row: &Row, directive: &Directive) -> Diagnostic {
         .label("correct for nginx, but the answers here would differ")
         .help(match name {
             "fastcgi_pass" | "uwsgi_pass" | "scgi_pass" | "grpc_pass" | "memcached_pass" => {
-                format!(
-                    "nothing but HTTP is spoken to a backend here: `return 501;` in its place, and the other locations are served"
-                )
+                "nothing but HTTP is spoken to a backend here: `return 501;` in its place, and the other locations are \
+                 served"
             }
-            _ if row.block => "with a `#` before each line of the block, the rest is served without what it does".into(),
-            _ => "with a `#` before the line, the rest is served without what it does".into(),
+            _ if row.block => {
+                "with a `#` before each line of the block, the rest is served without what it does"
+            }
+            _ => "with a `#` before the line, the rest is served without what it does",
         })
 }
 
