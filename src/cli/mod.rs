@@ -14,6 +14,7 @@ mod paths;
 mod reload;
 mod serve;
 mod signal;
+mod unopened;
 pub mod validate;
 mod version;
 
@@ -207,8 +208,8 @@ pub enum CliError {
     Log(#[from] crate::front::log::LogError),
     #[error("proxy-lab: {0}")]
     Backend(#[from] crate::backend::BackendError),
-    #[error("nginx: [emerg] open() \"{path}\" failed ({reason})")]
-    Pid { path: String, reason: String },
+    #[error("nginx: [emerg] {0}")]
+    Unopened(#[from] unopened::Unopened),
     #[error("proxy-lab: {0}")]
     Io(#[from] std::io::Error),
     #[error(

@@ -14,13 +14,14 @@ use crate::config::model::{LogLevel, LogTarget, Model};
 use crate::config::render::render;
 use crate::config::source::Sources;
 use crate::config::{self, LoadError, LoadOptions};
-use crate::front::log::{Logs, os_error};
+use crate::front::log::Logs;
 use crate::front::server::{self, Control, Stop};
 use crate::front::user::make_folders;
 
 use super::control::BackendSwitch;
 use super::early::Early;
 use super::paths::Mode;
+use super::unopened::Unopened;
 use super::{Arguments, CliError, output};
 
 /// The first line that a process in the background prints once it serves.
@@ -53,11 +54,12 @@ pub fn run(arguments: &Arguments, load: &LoadOptions) -> Result<ExitCode, CliErr
         }
     }
     let stubs = super::lab::bind_backends(stubs, &[], "the file")?;
-    let logs = Arc::new(Logs::open(&model, false)?);
+    let logs = Arc::new(Logs::open(&model, false).map_err(Unopened::from)?);
     make_folders(&model).map_err(CliError::Folders)?;
     let bound = server::bind(&model, &options).inspect_err(|error| {
         logs.process(&model, LogLevel::Emerg, &error.to_string());
-    })?;
+    });
+    let bound = bound.map_err(Unopened::from)?;
     let again = (load.clone(), arguments.colours());
     let daemonized = arguments.daemonized;
     let patience = model.process.shutdown_timeout;
@@ -241,12 +243,8 @@ struct PidFile {
 
 impl PidFile {
     fn write(path: &Path, shown: &Path) -> Result<Self, CliError> {
-        std::fs::write(path, format!("{}\n", std::process::id())).map_err(|error| {
-            CliError::Pid {
-                path: shown.display().to_string(),
-                reason: os_error(&error),
-            }
-        })?;
+        std::fs::write(path, format!("{}\n", std::process::id()))
+            .map_err(|error| Unopened::new(path, shown, &error))?;
         Ok(Self {
             path: path.to_owned(),
         })

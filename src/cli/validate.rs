@@ -9,10 +9,12 @@ use std::process::ExitCode;
 use crate::config::model::{LogLevel, Model};
 use crate::config::source::Sources;
 use crate::config::{LoadOptions, load};
-use crate::front::log::{Logs, os_error};
+use crate::front::log::Logs;
 use crate::front::server::{self, FrontOptions};
+use crate::front::user::check_folders;
 
 use super::early::Early;
+use super::unopened::Unopened;
 use super::{Arguments, output};
 
 /// Tests a configuration as `nginx -t` does: messages on the standard error, exit code 0 or 1; `-T` prints it, too.
@@ -31,8 +33,11 @@ pub fn run(arguments: &Arguments, options: &LoadOptions, front: &FrontOptions) -
             early.show(&model.warnings, &model.sources);
             syntax_ok(&model.file);
             // As nginx, the files are opened too: one that cannot be is a mistake of the configuration.
-            if let Err(message) = openable(&model, front) {
-                early.complain(LogLevel::Emerg, &message);
+            if let Err(found) = openable(&model, front) {
+                early.complain(LogLevel::Emerg, &found.message);
+                if let Some(advice) = found.advice {
+                    output::complain(advice);
+                }
                 failed(&model.file);
                 return ExitCode::FAILURE;
             }
@@ -63,20 +68,17 @@ pub fn run(arguments: &Arguments, options: &LoadOptions, front: &FrontOptions) -
     }
 }
 
-/// Opens the pid file, the logs and the sockets, without writing anything. An address that is taken is no mistake.
-fn openable(model: &Model, front: &FrontOptions) -> Result<(), String> {
+/// Opens the pid file, the logs and the sockets, and looks for the folders of temporary files, without writing anything. An address that is taken is no mistake.
+fn openable(model: &Model, front: &FrontOptions) -> Result<(), Unopened> {
     let process = &model.process;
     let mut options = OpenOptions::new();
     let opened = options.write(true).create(true).truncate(false);
-    opened.open(&process.pid).map_err(|error| {
-        let reason = os_error(&error);
-        format!(
-            "open() \"{}\" failed ({reason})",
-            process.pid_shown.display()
-        )
-    })?;
-    Logs::open(model, false).map_err(|error| error.to_string())?;
-    server::try_to_bind(model, front).map_err(|error| error.to_string())
+    opened
+        .open(&process.pid)
+        .map_err(|error| Unopened::new(&process.pid, &process.pid_shown, &error))?;
+    check_folders(model).map_err(Unopened::plain)?;
+    Logs::open(model, false)?;
+    Ok(server::try_to_bind(model, front)?)
 }
 
 /// Every file that was read, once, under nginx's heading.

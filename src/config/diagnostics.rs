@@ -70,10 +70,27 @@ pub struct Diagnostic {
 pub struct Order {
     /// 0 for `-g`, 1 for the file, 2 for what is found after "syntax is ok".
     pub phase: u8,
-    /// Offsets, from the main file inwards through `include`s.
+    /// From the main file inwards: for each `include`, its offset and which of its files; at last an offset.
     pub path: Vec<u32>,
     /// Among findings at the end of `http`: the module's turn.
     pub rank: u16,
+}
+
+impl Order {
+    /// Goes into the `number`th file that the line at `at` includes.
+    pub(super) fn enter(&mut self, at: Span, number: u32) {
+        self.path.extend([at.start, number]);
+    }
+
+    /// Comes back from it.
+    pub(super) fn leave(&mut self) {
+        self.path.truncate(self.path.len().saturating_sub(2));
+    }
+
+    /// How many `include`s deep it is.
+    pub(super) fn depth(&self) -> usize {
+        self.path.len() / 2
+    }
 }
 
 impl Diagnostic {

@@ -211,8 +211,9 @@ impl<'a> Lexer<'a> {
                     if words.is_empty() || broken {
                         return (Vec::new(), Stop::Close(span));
                     }
-                    self.missing_semicolon(span, &words);
+                    // It is met where the directive is, which nginx does not get to look at.
                     self.pos = here.pos;
+                    self.missing_semicolon(span, &words);
                     return (words, Stop::Unterminated(span));
                 }
                 b'#' => state = State::Comment,

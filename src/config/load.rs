@@ -7,6 +7,7 @@ use std::path::{Path, PathBuf};
 
 use super::analyse::Analyser;
 use super::analyse::frame::{Chain, Frame};
+use super::analyse::refusal;
 use super::analyse::template::Variables;
 use super::diagnostics::{Diagnostic, Order};
 use super::merge::{self, Merged};
@@ -138,7 +139,7 @@ fn finish(mut analyser: Analyser, file: PathBuf) -> Result<Model, LoadError> {
         let syntax_ok = first.order.phase == 2;
         return Err(LoadError {
             syntax_ok,
-            diagnostics: analyser.found,
+            diagnostics: refusal::once_each(analyser.found, &analyser.sources),
             sources: analyser.sources,
             file,
         });

@@ -12,7 +12,7 @@ use super::quick_map::QuickMap;
 pub struct PrefixTree {
     exact: QuickMap<Bytes, Arc<Location>>,
     prefix: QuickMap<Bytes, Arc<Location>>,
-    /// Proxied locations whose name ends in a slash, by the name without it (exact ones win).
+    /// Who redirects to a name that ends in a slash and is proxied, by the name without it.
     redirects: QuickMap<Bytes, Arc<Location>>,
     /// Lengths of the prefixes, longest first, each once.
     lengths: Vec<usize>,
@@ -36,12 +36,10 @@ impl PrefixTree {
                 .strip_suffix(b"/")
                 .filter(|_| location.proxy.pass.is_some());
             let Some(bare) = bare else { continue };
-            let exact_wins = matches!(location.kind, LocationKind::Exact)
-                || !tree.exact.contains_key(&location.name);
-            if exact_wins {
-                tree.redirects
-                    .insert(location.name.slice(..bare.len()), location.clone());
-            }
+            // Both locations of a name are one node of nginx's tree: either proxies, the exact one answers.
+            let answers = tree.exact.get(&location.name).unwrap_or(location).clone();
+            tree.redirects
+                .insert(location.name.slice(..bare.len()), answers);
         }
         tree.lengths = tree.prefix.keys().map(Bytes::len).collect();
         tree.lengths.sort_unstable_by(|a, b| b.cmp(a));
@@ -66,7 +64,7 @@ impl PrefixTree {
             .find_map(|&n| self.prefix.get(&uri[..n]))
     }
 
-    /// The proxied location called `uri` plus a slash, where nginx redirects to the name with its slash.
+    /// The location called `uri` plus a slash, where nginx redirects to the name with its slash.
     pub fn redirect_of(&self, uri: &[u8]) -> Option<&Arc<Location>> {
         if self.redirects.is_empty() {
             return None;

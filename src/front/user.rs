@@ -5,7 +5,7 @@
 use std::cell::Cell;
 use std::collections::BTreeSet;
 use std::io;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use crate::config::model::{Location, Model, User};
 
@@ -64,11 +64,30 @@ fn folders(model: &Model) -> BTreeSet<PathBuf> {
     found
 }
 
+/// Whether the folders of temporary files can be made, which nginx does before all else.
+///
+/// # Errors
+/// nginx's words about the one that cannot be.
+pub fn check_folders(model: &Model) -> Result<(), String> {
+    for folder in folders(model) {
+        let inside = folder.parent().is_none_or(Path::is_dir);
+        if !inside && !folder.is_dir() {
+            let reason = super::log::os_error(&rustix::io::Errno::NOENT.into());
+            return Err(format!(
+                "mkdir() \"{}\" failed ({reason})",
+                folder.display()
+            ));
+        }
+    }
+    Ok(())
+}
+
 /// The folders of temporary files, made for the user, as nginx makes them before its workers start.
 ///
 /// # Errors
 /// nginx's words about the one that cannot be made.
 pub fn make_folders(model: &Model) -> Result<(), String> {
+    check_folders(model)?;
     let Some(user) = &model.process.user else {
         return Ok(());
     };

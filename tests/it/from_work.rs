@@ -274,3 +274,114 @@ http {
     let _ = told();
     assert!(!told().contains("in whose place"));
 }
+
+/// What is missing of another machine's is told with the option that helps.
+#[test]
+fn what_is_missing_here_comes_with_the_option_that_helps() {
+    let text = "daemon off; pid pid; error_log stderr;
+events { }
+http {
+    access_log /no/such/folder/access.log;
+    server {
+        listen 127.0.0.1:{port};
+        location / { proxy_pass http://app.invalid:81; }
+        location /a { include /etc/nginx/sub/nowhere.conf; }
+        location /b { include /srv/nowhere/b.conf; }
+    }
+}
+";
+    let work = Work::new(&[("nginx.conf", text), ("conf/none", ""), ("log/none", "")]);
+    let said = err(&work.run(&["-t", "-c", "nginx.conf"]));
+    for part in [
+        "`--map /etc/nginx=FOLDER` reads what lies there from another folder",
+        "`--map /srv/nowhere=FOLDER` reads what lies there from another folder",
+        "with `--stub-upstreams`, the demo backend answers in its place",
+    ] {
+        assert!(said.contains(part), "{part}\n{said}");
+    }
+    // Who has mapped a folder already knows the option.
+    let said = err(&work.run(&["-t", "-c", "nginx.conf", "--map", "/etc/nginx=conf"]));
+    assert!(said.contains("conf/sub/nowhere.conf\" failed"), "{said}");
+    assert!(!said.contains("--map /etc/nginx"), "{said}");
+}
+
+/// A log's folder that is missing stops a test and a start, and both tell what to do.
+#[test]
+fn a_log_of_another_machine_is_told_with_what_to_do() {
+    let text = "daemon off; pid pid; error_log stderr;
+events { }
+http {
+    access_log /no/such/folder/access.log;
+    server { listen 127.0.0.1:{port}; }
+}
+";
+    let work = Work::new(&[("nginx.conf", text)]);
+    for words in [&["-c", "nginx.conf", "-t"][..], &["-c", "nginx.conf"]] {
+        let said = err(&work.run(words));
+        let line =
+            "[emerg] open() \"/no/such/folder/access.log\" failed (2: No such file or directory)\n";
+        assert!(said.contains(line), "{said}");
+        let advice =
+            "`mkdir -p /no/such/folder` makes it, or `--map /no/such/folder=FOLDER` takes another";
+        assert!(said.contains(advice), "{said}");
+    }
+}
+
+/// So does an address that is not this machine's.
+#[test]
+fn an_address_of_another_machine_is_told_with_what_to_do() {
+    let text = "daemon off; pid pid; error_log stderr;
+events { }
+http { access_log off; server { listen 203.0.113.9:{port}; } }
+";
+    let work = Work::new(&[("nginx.conf", text)]);
+    for words in [&["-c", "nginx.conf", "-t"][..], &["-c", "nginx.conf"]] {
+        let said = err(&work.run(words));
+        assert!(said.contains("[emerg] bind() to 203.0.113.9:"), "{said}");
+        assert!(said.contains("help: no address of this machine"), "{said}");
+    }
+}
+
+/// Each thing that the lab does not implement is told once, with what to do and where else it stands.
+#[test]
+fn what_is_not_implemented_is_told_once() {
+    let text = "events { }
+http {
+    include more.conf;
+    server {
+        listen 127.0.0.1:{port} ssl http2;
+        location / {
+            fastcgi_pass 127.0.0.1:9000;
+            include params;
+        }
+        location /b { fastcgi_pass 127.0.0.1:9000; fastcgi_param A b; }
+    }
+}
+";
+    let params = "fastcgi_param A a;\n".repeat(9);
+    let more = "server { listen 127.0.0.1:{port2} ssl; }";
+    let work = Work::new(&[
+        ("nginx.conf", text),
+        ("params", &params),
+        ("more.conf", more),
+    ]);
+    let said = err(&work.run(&["-t", "-c", "nginx.conf"]));
+    for (what, times) in [
+        ("[emerg] nginx has the directive \"fastcgi_param\"", 1),
+        ("[emerg] nginx has the directive \"fastcgi_pass\"", 1),
+        ("[emerg] nginx has the parameter \"ssl\" of \"listen\"", 1),
+        ("[emerg] nginx has the parameter \"http2\" of \"listen\"", 1),
+        ("without the word, the server answers in plain HTTP", 1),
+        ("`return 501;` in its place", 1),
+        ("it is written in line 10, too", 1),
+        ("line 6, line 7 and 3 more, too", 1),
+        ("with a `#` before the line, the rest is served", 1),
+    ] {
+        assert_eq!(said.matches(what).count(), times, "{what}\n{said}");
+    }
+    let other = format!(
+        "it is written in {}/nginx.conf:5, too",
+        work.path().display()
+    );
+    assert!(said.contains(&other), "{said}");
+}

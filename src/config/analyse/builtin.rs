@@ -19,7 +19,7 @@ const COPIES: [(&str, &[u8]); 2] = [
 ];
 
 /// Where nginx's packages have their files.
-const SYSTEM: &str = "/etc/nginx";
+pub const SYSTEM: &str = "/etc/nginx";
 
 /// The copy that takes the place of a missing file: one that lies in nginx's own folder, or would beside the
 /// configuration. With a warning, as nginx itself would stop.

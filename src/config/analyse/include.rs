@@ -1,5 +1,6 @@
 //! `include`: the directives of other files, in the context of the line.
 
+use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
 
 use super::{Analyser, Outcome, builtin, emerg};
@@ -34,7 +35,7 @@ pub fn each(
     } else {
         vec![path]
     };
-    if analyser.order.path.len() > MAX_DEPTH {
+    if analyser.order.depth() > MAX_DEPTH {
         let path = paths.first().cloned().unwrap_or_default();
         return Err(emerg(
             directive,
@@ -46,15 +47,22 @@ pub fn each(
         .at(word.span)
         .label("files include each other without end"));
     }
-    for path in paths {
+    for (number, path) in (0..).zip(paths) {
         let parsed = match analyser.open(path.clone()) {
             Ok((_, parsed)) => parsed,
             Err(found) => match builtin::copy(analyser, directive, &path, &found) {
                 Some(parsed) => parsed,
-                None => return Err(unreadable(analyser, directive, path, found)),
+                None => {
+                    let found = unreadable(analyser, directive, path, found);
+                    if number == 0 {
+                        return Err(found);
+                    }
+                    analyser.report_of_file(found, directive.end, number);
+                    return Ok(());
+                }
             },
         };
-        analyser.included(directive, &parsed, &mut walk);
+        analyser.included(directive, number, &parsed, &mut walk);
     }
     Ok(())
 }
@@ -65,17 +73,32 @@ fn unreadable(
     path: PathBuf,
     found: Diagnostic,
 ) -> Diagnostic {
-    analyser.sources.add_include(path, Vec::new());
     let word = directive.arg();
     let found = found.line(directive.end).at(word.span);
     let found = found.label("this file cannot be read");
+    let is_mapped = path.as_os_str().as_bytes() != &*word.value;
+    analyser.sources.add_include(path, Vec::new());
     if word.value.starts_with(b"/") {
-        return found;
+        return match analyser.paths.foreign && !is_mapped {
+            true => found.help(format!(
+                "`--map {}=FOLDER` reads what lies there from another folder",
+                folder_to_map(&word.text())
+            )),
+            false => found,
+        };
     }
     let folder = String::from_utf8_lossy(&analyser.paths.conf_prefix).into_owned();
     found.help(format!(
         "it is looked for beside the configuration file, in {folder}"
     ))
+}
+
+/// The folder of another machine that a file is in: its configuration's, if it is that, else the file's own.
+fn folder_to_map(file: &str) -> &str {
+    match file.strip_prefix(builtin::SYSTEM) {
+        Some(rest) if rest.starts_with('/') => builtin::SYSTEM,
+        _ => file.rsplit_once('/').map_or("/", |(folder, _)| folder),
+    }
 }
 
 impl Analyser {
@@ -87,18 +110,20 @@ impl Analyser {
         Ok((file, parser::parse(&parsed_text, file, false)))
     }
 
-    /// Walks over an included file: what it finds is met where the line that includes it stands.
+    /// Walks over an included file, the `number`th of its line: what it finds is met where that line stands, after what
+    /// the files before it hold.
     pub fn included(
         &mut self,
         directive: &Directive,
+        number: u32,
         parsed: &parser::Parsed,
         walk: impl FnOnce(&mut Self, &[Directive]),
     ) {
         let before = self.found.len();
-        self.order.path.push(directive.end.start);
+        self.order.enter(directive.end, number);
         self.syntax_errors(&parsed.errors);
         walk(self, &parsed.directives);
-        self.order.path.pop();
+        self.order.leave();
         // What may not stand there may be right in its file: then the line that includes it is in the wrong place.
         for found in self.found.iter_mut().skip(before) {
             if found.message.ends_with(MISPLACED) {

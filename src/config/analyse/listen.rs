@@ -24,6 +24,8 @@ struct Asked {
     options: ListenOptions,
     /// Something that nginx takes no notice of.
     ignored: Option<Diagnostic>,
+    /// What the lab does not implement.
+    refused: Vec<Diagnostic>,
 }
 
 impl Default for Asked {
@@ -32,6 +34,7 @@ impl Default for Asked {
             default_server: None,
             set: false,
             ignored: None,
+            refused: Vec::new(),
             options: ListenOptions {
                 backlog: BACKLOG,
                 reuseport: false,
@@ -71,7 +74,8 @@ pub fn listen(analyser: &mut Analyser, directive: &Directive) -> Outcome {
     for word in directive.args.iter().skip(1) {
         parameter(directive, word, &mut asked)?;
     }
-    if let Some(found) = asked.ignored.take() {
+    let told = asked.refused.drain(..).chain(asked.ignored.take());
+    for found in told {
         analyser.report(found, directive.end);
     }
     for (address, _) in url.addresses {
@@ -111,7 +115,15 @@ fn parameter(directive: &Directive, word: &Word, asked: &mut Asked) -> Outcome {
     }
     if word.is("ssl") || word.is("http2") || word.is("proxy_protocol") {
         let what = format!("the parameter \"{}\" of \"listen\"", word.text());
-        return Err(not_implemented(directive, word.span, &what));
+        let found = not_implemented(directive, word.span, &what).help(match &*word.value {
+            b"ssl" => {
+                "without the word, the server answers in plain HTTP; lines of `ssl_…` may stay"
+            }
+            b"http2" => "without the word, the server answers in HTTP/1.1",
+            _ => "without the word, no PROXY header is expected",
+        });
+        asked.refused.push(found);
+        return Ok(());
     }
     if let Some(rest) = text.strip_prefix(b"backlog=") {
         match values::number(rest).and_then(|n| u32::try_from(n).ok()) {

@@ -21,6 +21,7 @@ pub mod main;
 pub mod map;
 pub mod proxy;
 pub mod proxy_cookies;
+pub mod refusal;
 pub mod resolver;
 pub mod rewrite;
 pub mod server;
@@ -38,6 +39,7 @@ use super::paths::Paths;
 use super::source::{Sources, Span};
 use super::table::{self, Contexts, Row, Status};
 use frame::{Frame, HttpDraft};
+use refusal::not_implemented;
 
 /// What the function of a directive gives: nothing, or why nginx would stop here.
 pub type Outcome = Result<(), Diagnostic>;
@@ -104,6 +106,13 @@ impl Analyser {
     /// Keeps a finding; `at` is where nginx meets it.
     pub fn report(&mut self, found: Diagnostic, at: Span) {
         let order = self.order_at(at);
+        self.found.push(Diagnostic { order, ..found });
+    }
+
+    /// Keeps a finding about the `number`th file that the line at `at` includes.
+    pub fn report_of_file(&mut self, found: Diagnostic, at: Span, number: u32) {
+        let mut order = self.order.clone();
+        order.enter(at, number);
         self.found.push(Diagnostic { order, ..found });
     }
 
@@ -185,15 +194,7 @@ impl Analyser {
             return Ok(());
         }
         self.define_variables_of(directive);
-        let name = row.name;
-        Err(emerg(
-            directive,
-            format!(
-                "nginx has the directive \"{name}\", but Proxy Lab does not implement it (yet)"
-            ),
-        )
-        .at(directive.name.span)
-        .label("correct for nginx, but the answers here would differ"))
+        Err(refusal::of_directive(row, directive))
     }
 
     /// Variables that a refused directive would make are not reported as unknown on top.
@@ -250,13 +251,4 @@ pub fn duplicate(directive: &Directive, first: Option<Span>) -> Diagnostic {
 /// nginx's `invalid parameter "X"`.
 pub fn invalid_parameter(directive: &Directive, word: &Word) -> Diagnostic {
     emerg(directive, format!("invalid parameter \"{}\"", word.text())).at(word.span)
-}
-
-/// Something that nginx has and Proxy Lab has not, other than a whole directive.
-pub fn not_implemented(directive: &Directive, span: Span, what: &str) -> Diagnostic {
-    emerg(
-        directive,
-        format!("nginx has {what}, but Proxy Lab does not implement it (yet)"),
-    )
-    .at(span)
 }

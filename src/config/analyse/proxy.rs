@@ -33,11 +33,9 @@ pub fn pass(analyser: &mut Analyser, directive: &Directive) -> Outcome {
         url.len() >= scheme.len() && url[..scheme.len()].eq_ignore_ascii_case(scheme)
     };
     if starts(b"https://") {
-        return Err(not_implemented(
-            directive,
-            word.span,
-            "\"https://\" in \"proxy_pass\"",
-        ));
+        let what = "\"https://\" in \"proxy_pass\"";
+        return Err(not_implemented(directive, word.span, what)
+            .help("`http://` with a port where the backend speaks plain HTTP is served"));
     }
     if !starts(b"http://") {
         return Err(emerg(directive, "invalid URL prefix")

@@ -4,6 +4,7 @@ use std::collections::{HashMap, HashSet};
 
 use bytes::Bytes;
 
+use super::refusal::not_implemented;
 use super::{Analyser, emerg};
 use crate::config::diagnostics::{Diagnostic, Order};
 use crate::config::lexer::{Quote, Word};
@@ -261,13 +262,10 @@ impl Analyser {
                 self.variables.used.insert(name);
                 Ok(var)
             }
-            Some(Known::Refused) => Err(emerg(
-                directive,
-                format!(
-                    "nginx has the variable \"${name}\", but Proxy Lab does not implement it (yet)"
-                ),
-            )
-            .at(span)),
+            Some(Known::Refused) => {
+                let what = format!("the variable \"${name}\"");
+                Err(not_implemented(directive, span, &what))
+            }
             None => Ok(Var::Slot(self.variables.slot(&name, Some(span)))),
         }
     }

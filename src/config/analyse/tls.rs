@@ -45,7 +45,10 @@ pub fn ssl(analyser: &mut Analyser, directive: &Directive) -> Outcome {
     analyser.report(found, directive.end);
     match on {
         true => Err(not_implemented(directive, directive.arg().span, "TLS")
-            .label("without it, the answers here would not be encrypted")),
+            .label("without it, the answers here would not be encrypted")
+            .help(
+                "`ssl off;` has the server answer in plain HTTP; other lines of `ssl_…` may stay",
+            )),
         false => Ok(()),
     }
 }

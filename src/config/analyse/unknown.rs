@@ -24,6 +24,60 @@ const DYNAMIC: &[(&str, &str)] = &[
     ("content_by_lua", "lua"),
     ("echo", "echo"),
     ("vhost_traffic", "vts"),
+    ("access_by_lua", "lua"),
+    ("rewrite_by_lua", "lua"),
+    ("set_by_lua", "lua"),
+    ("header_filter_by_lua", "lua"),
+    ("init_by_lua", "lua"),
+    ("modsecurity", "modsecurity"),
+    ("pagespeed", "pagespeed"),
+    ("auth_digest", "auth_digest"),
+    ("subs_filter", "substitutions"),
+    ("upload_", "upload"),
+    ("push_stream", "push_stream"),
+    ("otel_", "otel"),
+    ("opentracing", "opentracing"),
+    ("zstd", "zstd"),
+];
+
+/// Directives of NGINX Plus.
+const COMMERCIAL: &[&str] = &[
+    "api",
+    "auth_jwt",
+    "auth_jwt_key_file",
+    "health_check",
+    "keyval",
+    "keyval_zone",
+    "match",
+    "session_log",
+    "state",
+    "status",
+    "status_zone",
+    "sticky",
+    "zone_sync",
+];
+
+/// Directives of versions after 1.22.1: since when, and what was before.
+const NEWER: &[(&str, &str, &str)] = &[
+    (
+        "http2",
+        "1.25.1",
+        "before, `http2` is a word of `listen … ssl http2`",
+    ),
+    ("http3", "1.25.0", "before, there is no HTTP/3"),
+    ("http3_hq", "1.25.0", "before, there is no HTTP/3"),
+    ("quic_retry", "1.25.0", "before, there is no HTTP/3"),
+    ("quic_gso", "1.25.0", "before, there is no HTTP/3"),
+    (
+        "proxy_pass_trailers",
+        "1.27.2",
+        "before, trailers of a backend are not passed on",
+    ),
+    (
+        "keepalive_min_timeout",
+        "1.27.4",
+        "before, only `keepalive_timeout` says how long",
+    ),
 ];
 
 /// Apache's names for what nginx calls differently.
@@ -57,6 +111,14 @@ impl Analyser {
             return found.help(format!(
                 "it belongs to the module `{module}`, which nginx loads with `load_module`; Proxy Lab has no such modules"
             ));
+        }
+        if COMMERCIAL.contains(&&*name) {
+            return found.help("it belongs to NGINX Plus: the free nginx has no such directive");
+        }
+        if let Some((_, since, before)) = NEWER.iter().find(|(newer, ..)| name == *newer) {
+            return found
+                .label("nginx 1.22.1 has no such directive")
+                .help(format!("nginx has it since {since}; {before}"));
         }
         if name.starts_with('<') {
             return found.help(
@@ -126,12 +188,32 @@ impl Analyser {
         if let Some(opened) = self.frames.last().and_then(|frame| frame.opened) {
             found = found.note(opened, format!("the block `{here}` opens here"));
         }
+        if let Some(frame) = self.of_a_site(&places) {
+            found = found.help(format!(
+                "a site's file stands inside another: serve one that says `{frame}`"
+            ));
+        }
         if here == name || (name == "server" && here == "location") {
             found = found.help(format!(
                 "is the `}}` of the `{here}` block before it missing?"
             ));
         }
         found
+    }
+
+    /// What would include the main file, where it looks like one that others include.
+    fn of_a_site(&self, places: &[&str]) -> Option<String> {
+        let begun = self.shared.events.is_some() || self.http.is_some();
+        if begun || self.frames.len() != 1 || self.order.depth() > 0 {
+            return None;
+        }
+        let file = self.paths.file.display();
+        let include = format!("include {file};");
+        if places.contains(&"http") {
+            return Some(format!("events {{ }} http {{ {include} }}"));
+        }
+        let inner = places.contains(&"server") || places.contains(&"location");
+        inner.then(|| format!("events {{ }} http {{ server {{ {include} }} }}"))
     }
 
     pub(super) fn wrong_arity(&mut self, row: &Row, directive: &Directive) -> Diagnostic {

@@ -16,6 +16,9 @@ use crate::config::parser::Directive;
 use crate::config::table::Contexts;
 use crate::config::values;
 
+/// What to do where a name of another network's does not resolve.
+pub const STUB: &str = "with `--stub-upstreams`, the demo backend answers in its place";
+
 /// `upstream NAME { … }`
 pub fn block(analyser: &mut Analyser, directive: &Directive) -> Outcome {
     let name = directive.arg().value.clone();
@@ -184,7 +187,8 @@ pub fn server(analyser: &mut Analyser, directive: &Directive) -> Outcome {
         Some(address) => Bytes::from(address.to_string()),
         None => word.value.clone(),
     };
-    let url = net::parse(&text, want).map_err(|reason| no_address(directive, reason))?;
+    let foreign = analyser.paths.foreign;
+    let url = net::parse(&text, want).map_err(|reason| no_address(directive, reason, foreign))?;
     let Some(index) = analyser.frame().upstream else {
         return Ok(());
     };
@@ -209,11 +213,10 @@ fn peer_parameter(directive: &Directive, word: &Word, peer: &mut Peer) -> Outcom
         peer.weight = small(text).filter(|&n| n > 0).ok_or_else(invalid)?;
     } else if let Some(text) = value("max_conns=") {
         if small(text).ok_or_else(invalid)? > 0 {
-            return Err(not_implemented(
-                directive,
-                word.span,
-                "the parameter \"max_conns\"",
-            ));
+            return Err(
+                not_implemented(directive, word.span, "the parameter \"max_conns\"")
+                    .help("without it, the rest is served, and no connections are counted"),
+            );
         }
     } else if let Some(text) = value("max_fails=") {
         peer.max_fails = small(text).ok_or_else(invalid)?;
@@ -243,7 +246,7 @@ fn peer_parameter(directive: &Directive, word: &Word, peer: &mut Peer) -> Outcom
 }
 
 /// What is said of a server whose address is none.
-fn no_address(directive: &Directive, reason: &str) -> Diagnostic {
+fn no_address(directive: &Directive, reason: &str, foreign: bool) -> Diagnostic {
     let word = directive.arg();
     let message = format!("{reason} in upstream \"{}\"", word.text());
     let found = emerg(directive, message).at(word.span);
@@ -254,10 +257,11 @@ fn no_address(directive: &Directive, reason: &str) -> Diagnostic {
             .label("an address has no scheme: `proxy_pass` gives it")
             .help(format!("write `server {};`", bare.trim_end_matches('/')));
     }
-    found.label(match reason {
-        "host not found" => "this name has no address",
-        _ => "expected a host, with a port if need be: `127.0.0.1:5000`",
-    })
+    match reason {
+        "host not found" if foreign => found.label("this name has no address").help(STUB),
+        "host not found" => found.label("this name has no address"),
+        _ => found.label("expected a host, with a port if need be: `127.0.0.1:5000`"),
+    }
 }
 
 /// `keepalive CONNECTIONS`

@@ -147,7 +147,7 @@ impl Merge<'_> {
             Some(draft) => found.at(draft.word.span),
             None => found.at(server.span),
         };
-        self.report(RANK_NAMES, found);
+        self.report_again(RANK_NAMES, found);
     }
 }
 

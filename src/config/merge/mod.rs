@@ -127,18 +127,23 @@ pub fn http(analyser: &mut Analyser, draft: HttpDraft) -> Merged {
 impl Merge<'_> {
     /// Keeps a finding that nginx has at the end of `http`.
     fn report(&mut self, rank: u16, found: Diagnostic) {
-        let order = Order {
-            rank,
-            ..self.order.clone()
-        };
         let known = self
             .analyser
             .found
             .iter()
             .any(|known| known.message == found.message && known.place == found.place);
         if !known {
-            self.analyser.found.push(Diagnostic { order, ..found });
+            self.report_again(rank, found);
         }
+    }
+
+    /// The same, where nginx says it as often as it finds it.
+    fn report_again(&mut self, rank: u16, found: Diagnostic) {
+        let order = Order {
+            rank,
+            ..self.order.clone()
+        };
+        self.analyser.found.push(Diagnostic { order, ..found });
     }
 
     /// The same, with the line of the `}` of `http`, which is all that nginx knows then.

@@ -12,6 +12,7 @@ use crate::config::analyse::frame::{
 use crate::config::analyse::http::RANK_PROXY;
 use crate::config::analyse::proxy::expand;
 use crate::config::diagnostics::Diagnostic;
+use crate::config::hash::Bounds;
 use crate::config::lexer::Word;
 use crate::config::model::{
     Bind, NextUpstream, Proxy, ProxyPass, ProxyRedirect, ProxyTarget, ProxyVersion, SetHeader,
@@ -56,6 +57,16 @@ pub struct ProxyState {
     redirect: bool,
     redirects: Option<Arc<[ProxyRedirect]>>,
 }
+
+/// Fields of the client's that go to no backend: nginx sets them to nothing.
+const NEVER_PASSED: [&[u8]; 6] = [
+    b"content-length",
+    b"transfer-encoding",
+    b"te",
+    b"keep-alive",
+    b"expect",
+    b"upgrade",
+];
 
 impl Merge<'_> {
     pub fn proxy(
@@ -208,7 +219,41 @@ impl Merge<'_> {
                 headers.push(header(Bytes::from_static(name.as_bytes()), value, None));
             }
         }
+        self.check_names(chain, &headers);
         headers.into()
+    }
+
+    /// Whether nginx's table takes the names, those included that a backend never gets.
+    fn check_names(&mut self, chain: &Chain<'_>, headers: &[SetHeader]) {
+        let bounds = Bounds {
+            name: "proxy_headers_hash",
+            max_size: chain.number("proxy_headers_hash_max_size"),
+            bucket_size: chain.number("proxy_headers_hash_bucket_size"),
+        };
+        let named = headers.iter().map(|header| &*header.lower);
+        let absent = NEVER_PASSED
+            .into_iter()
+            .filter(|name| !headers.iter().any(|header| header.lower == name));
+        let Some(found) = bounds.check(named.chain(absent)) else {
+            return;
+        };
+        let twice = |header: &&SetHeader| {
+            let same = headers.iter().filter(|other| other.lower == header.lower);
+            same.count() > 1
+        };
+        let found = match headers.iter().find(twice) {
+            Some(header) => found.help(format!(
+                "`{}` is set more than once: the backend gets each of them",
+                String::from_utf8_lossy(&header.name)
+            )),
+            None => found,
+        };
+        let span = headers.iter().find(twice).or(headers.first());
+        let found = match span.and_then(|header| header.span) {
+            Some(span) => found.at(span),
+            None => found,
+        };
+        self.report_again(RANK_PROXY, found);
     }
 
     /// nginx's rules between the sizes of buffers.

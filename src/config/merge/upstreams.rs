@@ -6,10 +6,15 @@ use std::time::Duration;
 use super::Merge;
 use crate::config::analyse::frame::{Set, UpstreamDraft, Value};
 use crate::config::analyse::http::RANK_UPSTREAM;
+use crate::config::analyse::upstream::STUB;
 use crate::config::diagnostics::{Diagnostic, Place, Severity};
 use crate::config::model::{Keepalive, ListenAddress, Peer, Upstream};
 use crate::config::names::nearest;
 use crate::config::net;
+
+/// Why a name's address matters.
+const LOOKED_UP: &str =
+    "nginx looks names up when it starts: is the name right, and is its machine known here?";
 
 impl Merge<'_> {
     pub fn upstreams(&mut self) -> Vec<Arc<Upstream>> {
@@ -96,7 +101,8 @@ impl Merge<'_> {
                         .label("no `upstream` block has this name, and no machine answers to it");
                     let found = match nearest(name, blocks.iter().map(String::as_str)) {
                         Some(guess) => found.help(format!("did you mean the `upstream {guess}`?")),
-                        None => found.help("nginx looks names up when it starts: is the name right, and is its machine known here?"),
+                        None if self.analyser.paths.foreign => found.help(LOOKED_UP).help(STUB),
+                        None => found.help(LOOKED_UP),
                     };
                     self.report(RANK_UPSTREAM, found);
                 }
