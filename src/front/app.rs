@@ -242,6 +242,7 @@ fn begin(front: FrontRequest) -> Request {
         discarding: false,
         carried: Vec::new(),
         carried_type: None,
+        carried_charset: Bytes::new(),
         override_charset: None,
         expects_trailers: Cell::new(false),
         action: Cell::new(None),

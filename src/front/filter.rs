@@ -60,6 +60,7 @@ pub fn apply(r: &mut Request, mut reply: Reply) -> Result<Answer, Instead> {
     if let Err(status) = ranges::apply(r, &mut reply) {
         // What the answer was to say stays, and the body was thrown away for it.
         r.redirect_to = reply.location.take();
+        r.carried_charset = std::mem::take(&mut reply.charset);
         (r.carries_server, r.carries_date) = (reply.has_server, reply.has_date);
         r.promise_continue();
         return Err(Instead::Status(status));
@@ -100,6 +101,10 @@ fn carry_over(r: &mut Request, reply: &mut Reply) {
         && (reply.content_type == content_type || is_proxied && reply.content_type.is_empty())
     {
         (reply.content_type, reply.type_len, reply.charset) = (content_type, len, charset);
+    }
+    let charset = std::mem::take(&mut r.carried_charset);
+    if reply.charset.is_empty() {
+        reply.charset = charset;
     }
     reply.has_server |= r.carries_server;
     reply.has_date |= r.carries_date;

@@ -10,7 +10,7 @@ use bytes::Bytes;
 use crate::config::model::{Handler, Listen, Location, Model, Server};
 use crate::config::regex::Captures;
 use crate::config::variables::Var;
-use crate::wire::body::RequestBody;
+use crate::wire::body::{CONTINUE, RequestBody};
 use crate::wire::connection::Connection;
 use crate::wire::head::{Method, RequestHead};
 use crate::wire::spool::Spool;
@@ -126,6 +126,8 @@ pub struct Request {
     pub carries_date: bool,
     /// The type that stays for an answer that has no type of its own (`X-Accel-Redirect`).
     pub carried_type: Option<Box<CarriedType>>,
+    /// The charset of an answer that could not be sent as it was asked for (416): it stays for what is sent in its place.
+    pub carried_charset: Bytes,
     /// `X-Accel-Charset` of an answer: it stays for whatever is answered in its place.
     pub override_charset: Option<Bytes>,
     /// `add_trailer` had something for an answer of this request, be it not the one that is sent (nginx's `expect_trailers`).
@@ -220,6 +222,15 @@ impl Request {
         if let Some(trace) = self.worker.effects.trace() {
             trace.push(step());
         }
+    }
+
+    /// Bytes sent for this request so far. A `100 Continue` that leaves with the answer nginx has sent already.
+    pub fn sent_so_far(&self) -> u64 {
+        let owed = match self.continues.get() {
+            true => CONTINUE.len() as u64,
+            false => 0,
+        };
+        self.bytes_sent.get().max(self.connection.sent.get() + owed)
     }
 
     /// A `100 Continue` that the client waits for leaves with whatever is answered (nginx's `ngx_http_test_expect`).
