@@ -11,6 +11,7 @@ mod limits;
 mod options;
 mod output;
 mod paths;
+mod pid_file;
 mod reload;
 mod serve;
 mod signal;
@@ -209,6 +210,9 @@ pub enum CliError {
     Backend(#[from] crate::backend::BackendError),
     #[error("nginx: [emerg] open() \"{path}\" failed ({reason})")]
     Pid { path: String, reason: String },
+    /// Each try was told of.
+    #[error("nginx: [emerg] still could not bind()")]
+    StillTaken,
     #[error("proxy-lab: {0}")]
     Io(#[from] std::io::Error),
     #[error(

@@ -1,12 +1,13 @@
-//! QUIT, TERM and INT.
+//! QUIT, TERM and INT, and signals that are no end.
 
+use std::fs;
 use std::io::{Read, Write};
 use std::net::TcpStream;
 
 use rustix::process::Signal;
 
 use crate::support::client;
-use crate::support::program::Program;
+use crate::support::program::{Program, is_nginx};
 use crate::support::until;
 
 use super::PATIENCE;
@@ -83,4 +84,24 @@ fn term_ends_a_graceful_end() {
     until(PATIENCE, "nothing new is accepted", || refuses(&program));
     program.signal(Signal::TERM);
     assert_eq!(program.ended().code(), Some(0));
+}
+
+/// Whoever may kill may ask the time: these signals change nothing.
+#[test]
+fn other_signals_are_no_end() {
+    let mut program = Program::start(WAITING, |_| {});
+    for signal in [Signal::ALARM, Signal::IO, Signal::WINCH, Signal::CHILD] {
+        program.signal(signal);
+    }
+    if !is_nginx() {
+        // nginx would start another program.
+        program.signal(Signal::USR2);
+    }
+    // A signal that would end it came before this one, which is obeyed.
+    let log = program.folder().join("error.log");
+    fs::remove_file(&log).expect("a log");
+    program.signal(Signal::USR1);
+    until(PATIENCE, "the log is opened anew", || log.exists());
+    assert!(program.is_running());
+    assert_eq!(program.get("/").text(), "here");
 }
