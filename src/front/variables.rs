@@ -99,7 +99,7 @@ pub fn append_variable(var: &Var, r: &Request, out: &mut BytesMut) -> bool {
 /// The same for a line of a log: these have functions of their own there, which know no first value.
 pub fn append_logged(var: &Var, r: &Request, out: &mut BytesMut) -> bool {
     match var {
-        Var::Builtin(Builtin::BodyBytesSent | Builtin::BytesSent | Builtin::Pipe)
+        Var::Builtin(Builtin::BodyBytesSent | Builtin::BytesSent)
             if r.worker.effects.trace().is_none() =>
         {
             compute(var, r, out)
@@ -146,7 +146,6 @@ fn keeps_first_value(var: &Var) -> bool {
                 | Builtin::ContentLength
                 | Builtin::GzipRatio
                 | Builtin::Host
-                | Builtin::Pipe
                 | Builtin::RequestBody
                 | Builtin::RequestBodyFile
                 | Builtin::RequestCompletion
