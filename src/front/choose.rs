@@ -68,9 +68,9 @@ pub fn server<'a>(listen: &'a Listen, host: &Bytes) -> (&'a Arc<Server>, How<'a>
     (&listen.default_server, How::Default)
 }
 
-/// `*.example.org` wants at least a letter before the dot.
+/// `*.example.org` as `.example.org`, which a host may be, too.
 pub fn ends_with_name(host: &[u8], suffix: &[u8]) -> bool {
-    host.len() > suffix.len() && host.ends_with(suffix)
+    host.ends_with(suffix)
 }
 
 /// `www.*`; no host ends in the dot that `prefix` ends in.

@@ -136,9 +136,7 @@ fn append_value(var: &Var, r: &Request, out: &mut BytesMut) -> bool {
 
 fn keeps_first_value(var: &Var) -> bool {
     match var {
-        Var::SentHttp(_) | Var::SentTrailer(_) | Var::UpstreamHttp(_) | Var::UpstreamCookie(_) => {
-            true
-        }
+        Var::SentHttp(_) | Var::SentTrailer(_) => true,
         Var::Builtin(builtin) => matches!(
             builtin,
             Builtin::BodyBytesSent

@@ -77,12 +77,34 @@ fn term_and_int_end_at_once() {
 
 /// An end that takes too long can be cut short.
 #[test]
-fn term_ends_a_graceful_end() {
+fn term_and_int_end_a_graceful_end() {
+    for signal in [Signal::TERM, Signal::INT] {
+        let mut program = Program::start(WAITING, |_| {});
+        let _request = UnderWay::begin(&program);
+        program.signal(Signal::QUIT);
+        until(PATIENCE, "nothing new is accepted", || refuses(&program));
+        program.signal(signal);
+        assert_eq!(program.ended().code(), Some(0));
+    }
+}
+
+/// A client that keeps its connection keeps nobody from ending; one that is answered may not go on with it.
+#[test]
+fn quit_ends_idle_connections() {
     let mut program = Program::start(WAITING, |_| {});
-    let _request = UnderWay::begin(&program);
+    let mut idle = client::connect(program.address()).expect("a connection");
+    idle.write_all(b"GET / HTTP/1.1\r\nHost: h\r\n\r\n")
+        .expect("a request sent");
+    let answer = client::read_answer(&mut idle, false).expect("an answer");
+    assert_eq!(answer.header("Connection"), Some("keep-alive"));
+    let request = UnderWay::begin(&program);
     program.signal(Signal::QUIT);
-    until(PATIENCE, "nothing new is accepted", || refuses(&program));
-    program.signal(Signal::TERM);
+    let mut rest = Vec::new();
+    idle.read_to_end(&mut rest).expect("an end");
+    assert_eq!(rest, b"");
+    let mut client = request.client.try_clone().expect("a socket");
+    assert_eq!(request.end().status(), 200);
+    client.read_to_end(&mut rest).expect("an end");
     assert_eq!(program.ended().code(), Some(0));
 }
 
