@@ -3,7 +3,13 @@
 use std::net::SocketAddr;
 use std::path::PathBuf;
 
+use clap::builder::{OsStringValueParser, TypedValueParser};
 use clap::{Args, Parser, Subcommand, ValueEnum};
+
+/// A path that may be empty, as `-e ''` is: it stands for the standard error.
+fn any_path() -> impl TypedValueParser<Value = PathBuf> {
+    OsStringValueParser::new().map(PathBuf::from)
+}
 
 /// Learn to configure a reverse proxy: edit a real nginx.conf and see it served as nginx would.
 ///
@@ -68,6 +74,7 @@ pub struct Arguments {
     #[arg(
         short = 'e',
         value_name = "FILE",
+        value_parser = any_path(),
         overrides_with = "error_log",
         allow_hyphen_values = true
     )]

@@ -4,6 +4,7 @@
 use std::cell::RefCell;
 use std::fs::{File, OpenOptions};
 use std::io::Write;
+use std::os::unix::fs::OpenOptionsExt;
 use std::path::Path;
 
 use crate::config::LoadOptions;
@@ -11,7 +12,7 @@ use crate::config::diagnostics::{Diagnostic, Severity};
 use crate::config::model::LogLevel;
 use crate::config::render::render;
 use crate::config::source::Sources;
-use crate::front::log::{level_name, os_error, start_of_line};
+use crate::front::log::{LOG_MODE, level_name, os_error, start_of_line};
 
 use super::output;
 
@@ -26,11 +27,13 @@ impl Early {
     /// A log that cannot be opened is complained about, and nothing more.
     pub fn open(load: &LoadOptions, colour: bool) -> Self {
         let named = load.error_log.as_deref();
-        let named = named.filter(|name| *name != Path::new("stderr"));
+        let named = named.filter(|name| *name != Path::new("stderr") && *name != Path::new(""));
         let path = named.map(|name| load.shown(name));
         let file = path.and_then(|path| {
-            let file = crate::wall::may_write(&path)
-                .and_then(|()| OpenOptions::new().append(true).create(true).open(&path));
+            let file = crate::wall::may_write(&path).and_then(|()| {
+                let mut options = OpenOptions::new();
+                options.append(true).create(true).mode(LOG_MODE).open(&path)
+            });
             let complain = |error| {
                 output::complain(format_args!(
                     "nginx: [alert] could not open error log file: open() \"{}\" failed ({})",
@@ -50,9 +53,9 @@ impl Early {
     pub fn show(&self, found: &[Diagnostic], sources: &Sources) {
         for found in found {
             output::show(render(found, sources, self.colour));
-            let text = found.line_text(sources);
-            let message = text.split_once("] ").map_or(&*text, |(_, message)| message);
-            self.log(level(found.severity), message);
+        }
+        for (level, line) in lines(found, sources) {
+            self.log(level, &line);
         }
     }
 
@@ -71,6 +74,15 @@ impl Early {
         // A log that cannot be written stops nothing.
         let _ = file.borrow_mut().write_all(&line);
     }
+}
+
+/// nginx's lines of findings, as a log has them.
+pub fn lines(found: &[Diagnostic], sources: &Sources) -> impl Iterator<Item = (LogLevel, String)> {
+    found.iter().map(|found| {
+        let text = found.line_text(sources);
+        let message = text.split_once("] ").map_or(&*text, |(_, message)| message);
+        (level(found.severity), message.to_owned())
+    })
 }
 
 fn level(severity: Severity) -> LogLevel {

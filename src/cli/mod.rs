@@ -11,6 +11,7 @@ mod limits;
 mod options;
 mod output;
 mod paths;
+mod pid_file;
 mod reload;
 mod serve;
 mod signal;

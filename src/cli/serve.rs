@@ -2,7 +2,6 @@
 
 use std::fs::OpenOptions;
 use std::io::{BufRead, BufReader};
-use std::path::{Path, PathBuf};
 use std::process::{Command, ExitCode, Stdio};
 use std::sync::Arc;
 use std::time::Duration;
@@ -19,9 +18,10 @@ use crate::front::server::{self, Control, Stop};
 use crate::front::user::make_folders;
 
 use super::control::BackendSwitch;
-use super::early::Early;
+use super::early::{Early, lines};
 use super::paths::Mode;
 use super::unopened::Unopened;
+use super::pid_file::PidFile;
 use super::{Arguments, CliError, output};
 
 /// The first line that a process in the background prints once it serves.
@@ -67,9 +67,12 @@ pub fn run(arguments: &Arguments, load: &LoadOptions) -> Result<ExitCode, CliErr
     let served = actix_rt::System::new().block_on(async move {
         // Whoever reads the pid may send signals at once.
         let mut signals = Signals::install()?;
-        let _pid = PidFile::write(&model.process.pid, &model.process.pid_shown)?;
+        let mut pid = PidFile::write(&model.process)
+            .inspect_err(|error| logs.process(&model, LogLevel::Emerg, &words(error)))?;
         if daemonized {
             let _ = rustix::process::setsid();
+            // What nginx makes in the background has the modes that it names, whoever started it.
+            rustix::process::umask(rustix::fs::Mode::empty());
             output::answer(READY);
             leave_terminal(&model)?;
         }
@@ -78,7 +81,14 @@ pub fn run(arguments: &Arguments, load: &LoadOptions) -> Result<ExitCode, CliErr
             switch.start(name, listener)?;
         }
         let control = server::start(model, logs, bound, options)?;
-        obey(&mut signals, &control, &again.0, again.1, patience).await;
+        let (load, colour) = &again;
+        let mut serving = Serving {
+            control,
+            pid: &mut pid,
+            load,
+            colour: *colour,
+        };
+        serving.obey(&mut signals, patience).await;
         Ok(ExitCode::SUCCESS)
     });
     if served.is_err() {
@@ -124,6 +134,14 @@ struct Signals {
 
 impl Signals {
     fn install() -> std::io::Result<Self> {
+        // nginx lives on with these; without a handler they would end the process.
+        for kind in [
+            SignalKind::alarm(),
+            SignalKind::io(),
+            SignalKind::user_defined2(),
+        ] {
+            drop(signal(kind)?);
+        }
         Ok(Self {
             terminate: signal(SignalKind::terminate())?,
             interrupt: signal(SignalKind::interrupt())?,
@@ -134,33 +152,78 @@ impl Signals {
     }
 }
 
-/// TERM and INT end at once, QUIT after what is under way, HUP reloads, USR1 reopens the logs.
-async fn obey(
-    signals: &mut Signals,
-    control: &Control,
-    load: &LoadOptions,
+/// What is served, and how it is read anew.
+struct Serving<'a> {
+    control: Control,
+    pid: &'a mut PidFile,
+    load: &'a LoadOptions,
     colour: bool,
-    bound: Option<Duration>,
-) {
-    loop {
-        match next_of([
-            &mut signals.terminate,
-            &mut signals.interrupt,
-            &mut signals.quit,
-            &mut signals.hangup,
-            &mut signals.reopen,
-        ])
-        .await
-        {
-            0 | 1 => return control.stop(Stop::Now).await,
-            2 => return farewell(signals, control, bound).await,
-            3 => reload(control, load, colour),
-            _ => {
-                if let Err(error) = control.reopen_logs() {
-                    output::complain(format_args!("nginx: [emerg] {error}"));
-                }
+}
+
+impl Serving<'_> {
+    /// TERM and INT end at once, QUIT after what is under way, HUP reloads, USR1 reopens the logs.
+    async fn obey(&mut self, signals: &mut Signals, bound: Option<Duration>) {
+        loop {
+            match next_of([
+                &mut signals.terminate,
+                &mut signals.interrupt,
+                &mut signals.quit,
+                &mut signals.hangup,
+                &mut signals.reopen,
+            ])
+            .await
+            {
+                0 | 1 => return self.control.stop(Stop::Now).await,
+                2 => return farewell(signals, &self.control, bound).await,
+                3 => self.reload(),
+                _ => self.control.reopen_logs(),
             }
         }
+    }
+
+    /// A broken file keeps the old configuration; the error log says why, as nginx's does.
+    fn reload(&mut self) {
+        match config::load(self.load) {
+            Ok(model) => {
+                for (level, line) in lines(&model.warnings, &model.sources) {
+                    self.control.log(level, &line);
+                }
+                output::show(rendered(&model.warnings, &model.sources, self.colour));
+                if let Err(error) = self.apply(model) {
+                    self.control.log(LogLevel::Emerg, &words(&error));
+                    output::complain(error);
+                }
+            }
+            Err(error) => {
+                // nginx goes no further than the first.
+                let fatal = error.diagnostics.iter().position(|found| found.is_fatal());
+                let told = error.diagnostics.get(..=fatal.unwrap_or_default());
+                for (level, line) in lines(told.unwrap_or_default(), &error.sources) {
+                    self.control.log(level, &line);
+                }
+                output::complain(unusable(&error, self.colour));
+            }
+        }
+    }
+
+    fn apply(&mut self, model: Model) -> Result<(), CliError> {
+        let moved = self.pid.moved(&model.process)?;
+        let logs = Arc::new(Logs::open(&model, false)?);
+        make_folders(&model).map_err(CliError::Folders)?;
+        let model = Arc::new(model);
+        self.control.reload(model, logs)?;
+        if let Some(moved) = moved {
+            *self.pid = moved;
+        }
+        Ok(())
+    }
+}
+
+/// What the error log says of an error.
+fn words(error: &CliError) -> String {
+    match error {
+        CliError::Unopened(unopened) => unopened.message.clone(),
+        other => other.to_string(),
     }
 }
 
@@ -175,29 +238,6 @@ async fn farewell(signals: &mut Signals, control: &Control, bound: Option<Durati
 async fn next_of<const N: usize>(signals: [&mut Signal; N]) -> usize {
     let waits = signals.map(|signal| Box::pin(signal.recv()));
     futures::future::select_all(waits).await.1
-}
-
-/// A broken file keeps the old configuration; the error log says why, as nginx's does.
-fn reload(control: &Control, load: &LoadOptions, colour: bool) {
-    let applied = match config::load(load) {
-        Ok(model) => {
-            output::show(rendered(&model.warnings, &model.sources, colour));
-            apply(control, model).map_err(|error| (error.to_string(), error))
-        }
-        Err(error) => Err((error.to_string(), unusable(&error, colour))),
-    };
-    if let Err((line, error)) = applied {
-        let line = line.strip_prefix("nginx: [emerg] ").unwrap_or(&line);
-        control.log(LogLevel::Emerg, line);
-        output::complain(error);
-    }
-}
-
-fn apply(control: &Control, model: Model) -> Result<(), CliError> {
-    let logs = Logs::open(&model, false)?;
-    make_folders(&model).map_err(CliError::Folders)?;
-    control.reload(Arc::new(model), Arc::new(logs))?;
-    Ok(())
 }
 
 /// `daemon on`: the same program again in the background; this one ends when that one serves.
@@ -234,25 +274,4 @@ fn leave_terminal(model: &Model) -> std::io::Result<()> {
     };
     rustix::stdio::dup2_stderr(log.unwrap_or(nowhere))?;
     Ok(())
-}
-
-/// The file with the process's number, as long as the process serves.
-struct PidFile {
-    path: PathBuf,
-}
-
-impl PidFile {
-    fn write(path: &Path, shown: &Path) -> Result<Self, CliError> {
-        std::fs::write(path, format!("{}\n", std::process::id()))
-            .map_err(|error| Unopened::new(path, shown, &error))?;
-        Ok(Self {
-            path: path.to_owned(),
-        })
-    }
-}
-
-impl Drop for PidFile {
-    fn drop(&mut self) {
-        let _ = std::fs::remove_file(&self.path);
-    }
 }

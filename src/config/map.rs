@@ -83,9 +83,7 @@ impl Map {
             return None;
         }
         let dots = || (0..value.len()).filter(|&at| value[at] == b'.');
-        let suffix = dots()
-            .filter(|&at| at > 0)
-            .find_map(|at| self.leading.get(&value[at..]));
+        let suffix = dots().find_map(|at| self.leading.get(&value[at..]));
         let prefix = || dots().rev().find_map(|at| self.trailing.get(&value[..=at]));
         suffix.or_else(prefix)
     }
@@ -194,6 +192,7 @@ mod tests {
         for (value, key) in [
             ("A.TEST", Some("a.test")),
             ("x.a.test", Some("*.a.test")),
+            (".a.test", Some("*.a.test")),
             ("b.test", Some(".b.test")),
             ("x.y.b.test", Some(".b.test")),
             ("x.c.b.test", Some("*.c.b.test")),

@@ -210,7 +210,7 @@ fn begin(front: FrontRequest) -> Request {
         uri_changes: MAX_URI_CHANGES + 1,
         error_page: false,
         err_status: 0,
-        keep_alive: head.keep_alive && head.bad.is_none() && !last,
+        keep_alive: head.keep_alive && !last,
         lingering: head.content_length.is_some_and(|n| n > 0) || head.chunked,
         accepts: Cell::default(),
         limit_rate: Cell::new(None),

@@ -177,7 +177,7 @@ pub fn try_to_bind(model: &Model, options: &FrontOptions) -> Result<(), FrontErr
     for at in model.listens.iter().filter(|at| at.bound) {
         match bind_one(at, Key::of(at, options)) {
             Ok(bound) => bound.forget(),
-            Err(FrontError::Bind { source, .. }) if source.kind() == io::ErrorKind::AddrInUse => {}
+            Err(error) if error.is_taken() => {}
             Err(error) => return Err(error),
         }
     }

@@ -6,6 +6,7 @@ use bytes::Bytes;
 
 use crate::config::model::{Listen, Location, LocationKind, Server};
 use crate::config::regex::{Captures, MatchError, Regex};
+use crate::config::tree::PrefixTree;
 
 /// Groups of a regex that chose something, and the subject that they point into.
 pub struct Matched {
@@ -67,14 +68,14 @@ pub fn server<'a>(listen: &'a Listen, host: &Bytes) -> (&'a Arc<Server>, How<'a>
     (&listen.default_server, How::Default)
 }
 
-/// `*.example.org` wants at least a letter before the dot.
+/// `*.example.org` as `.example.org`, which a host may be, too.
 pub fn ends_with_name(host: &[u8], suffix: &[u8]) -> bool {
-    host.len() > suffix.len() && host.ends_with(suffix)
+    host.ends_with(suffix)
 }
 
-/// `www.*`
+/// `www.*`; no host ends in the dot that `prefix` ends in.
 pub fn begins_with_name(host: &[u8], prefix: &[u8]) -> bool {
-    host.len() > prefix.len() && host.starts_with(prefix)
+    host.starts_with(prefix)
 }
 
 /// What a URI leads to below a level.
@@ -123,13 +124,17 @@ pub fn location(
 ) -> Result<Chosen, MatchError> {
     search.level(level);
     let depth = search.depth();
-    let statics = &level.children.statics;
+    let mut chosen = Chosen::None;
+    let mut no_regex = false;
+    // nginx makes no tree of the exact and prefix locations inside a regex one: they are never found.
+    let statics = match level.kind {
+        LocationKind::Regex(_) => &PrefixTree::default(),
+        _ => &level.children.statics,
+    };
     if let Some(exact) = statics.exact(uri) {
         search.exact(exact);
         return Ok(Chosen::Final(exact.clone()));
     }
-    let mut chosen = Chosen::None;
-    let mut no_regex = false;
     if let Some(prefix) = statics.longest(uri) {
         search.longest(prefix);
         if prefix.name.len() != uri.len()
@@ -168,7 +173,6 @@ pub fn location(
         });
         return Ok(match location(candidate, uri, matched, search)? {
             Chosen::None => Chosen::Final(candidate.clone()),
-            Chosen::Prefix(inner) => Chosen::Final(inner),
             inner => inner,
         });
     }

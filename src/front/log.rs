@@ -4,11 +4,13 @@ use std::collections::HashMap;
 use std::io::{self, Write};
 use std::sync::Arc;
 
+use rustix::process::Uid;
+
 use crate::config::model::{ErrorLog, Location, LogLevel, LogTarget, Model};
 use crate::wire::date;
 
-pub use super::sink::LogError;
 use super::sink::Sink;
+pub use super::sink::{LOG_MODE, LogError};
 use super::variables;
 
 mod access;
@@ -84,12 +86,11 @@ impl Logs {
         Ok(sink)
     }
 
-    /// Opens every file anew under its path (USR1, after a rotation).
-    ///
-    /// # Errors
-    /// The first file that cannot be opened; it and the rest go on as they are.
-    pub fn reopen(&self) -> Result<(), LogError> {
-        self.sinks.values().try_for_each(|sink| sink.reopen())
+    /// Opens every file anew under its path (USR1, after a rotation), as the given user's; gives those that cannot be,
+    /// which go on as they are.
+    pub fn reopen(&self, owner: Option<Uid>) -> Vec<LogError> {
+        let opened = self.sinks.values().map(|sink| sink.reopen(owner));
+        opened.filter_map(Result::err).collect()
     }
 
     /// Writes what waits in buffers.

@@ -354,7 +354,8 @@ fn file_is(test: FileTest, path: &[u8]) -> bool {
     match test {
         FileTest::File => metadata.is_file(),
         FileTest::Directory => metadata.is_dir(),
-        FileTest::Exists => true,
+        // A device is none of nginx's.
+        FileTest::Exists => metadata.is_file() || metadata.is_dir(),
         FileTest::Executable => metadata.permissions().mode() & 0o100 != 0,
     }
 }

@@ -65,6 +65,13 @@ pub enum FrontError {
     Start(io::Error),
 }
 
+impl FrontError {
+    /// Another socket has the address.
+    pub fn is_taken(&self) -> bool {
+        matches!(self, Self::Bind { source, .. } if source.kind() == io::ErrorKind::AddrInUse)
+    }
+}
+
 /// What workers serve now.
 #[derive(Clone)]
 struct State {

@@ -3,10 +3,13 @@
 use std::fs::{File, OpenOptions};
 use std::io::{self, Write};
 use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr, UdpSocket};
+use std::os::unix::fs::OpenOptionsExt;
 use std::os::unix::net::UnixDatagram;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError, RwLock};
 use std::time::{Duration, Instant};
+
+use rustix::process::Uid;
 
 use crate::config::model::{ListenAddress, LogBuffer, LogLevel, LogTarget};
 use crate::config::syslog::{Syslog, severity_of};
@@ -15,6 +18,9 @@ use crate::wire::date;
 
 use super::log::os_error;
 use super::variables;
+
+/// Anybody may read a log, unless the process's mask says otherwise.
+pub const LOG_MODE: u32 = 0o644;
 
 /// A log file that could not be opened.
 #[derive(Debug, thiserror::Error)]
@@ -135,14 +141,19 @@ impl Sink {
         }
     }
 
-    /// Opens a file anew under its path; what waits is the old one's.
+    /// Opens a file anew under its path; what waits is the old one's. It is `owner`'s then, as with nginx, whose workers
+    /// open it by themselves.
     ///
     /// # Errors
     /// It cannot be opened, and goes on as it is.
-    pub fn reopen(&self) -> Result<(), LogError> {
+    pub fn reopen(&self, owner: Option<Uid>) -> Result<(), LogError> {
         let Self::File(log) = self else { return Ok(()) };
         log.flush();
         let file = open(&log.path)?;
+        if let Some(owner) = owner {
+            // A log that stays root's is written all the same.
+            let _ = rustix::fs::fchown(&file, Some(owner), None);
+        }
         *log.file.write().unwrap_or_else(PoisonError::into_inner) = file;
         Ok(())
     }
@@ -241,7 +252,10 @@ async fn flush_later(sink: Arc<Sink>, mut after: Duration) {
 /// It cannot be opened.
 pub fn open(path: &Path) -> Result<File, LogError> {
     crate::wall::may_write(path)
-        .and_then(|()| OpenOptions::new().append(true).create(true).open(path))
+        .and_then(|()| {
+            let mut options = OpenOptions::new();
+            options.append(true).create(true).mode(LOG_MODE).open(path)
+        })
         .map_err(|source| LogError {
             path: path.to_owned(),
             source,

@@ -4,7 +4,9 @@
 
 use std::cell::Cell;
 use std::collections::BTreeSet;
+use std::fs::DirBuilder;
 use std::io;
+use std::os::unix::fs::DirBuilderExt;
 use std::path::{Path, PathBuf};
 
 use crate::config::model::{Location, Model, User};
@@ -97,7 +99,7 @@ pub fn make_folders(model: &Model) -> Result<(), String> {
             let reason = super::log::os_error(error);
             format!("{call}() \"{shown}\" failed ({reason})")
         };
-        match std::fs::create_dir(&folder) {
+        match DirBuilder::new().mode(0o700).create(&folder) {
             Err(error) if error.kind() != io::ErrorKind::AlreadyExists => {
                 return Err(failed("mkdir", &error));
             }

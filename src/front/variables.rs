@@ -101,7 +101,7 @@ pub fn append_variable(var: &Var, r: &Request, out: &mut BytesMut) -> bool {
 /// The same for a line of a log: these have functions of their own there, which know no first value.
 pub fn append_logged(var: &Var, r: &Request, out: &mut BytesMut) -> bool {
     match var {
-        Var::Builtin(Builtin::BodyBytesSent | Builtin::BytesSent | Builtin::Pipe)
+        Var::Builtin(Builtin::BodyBytesSent | Builtin::BytesSent)
             if r.worker.effects.trace().is_none() =>
         {
             compute(var, r, out)
@@ -138,9 +138,7 @@ fn append_value(var: &Var, r: &Request, out: &mut BytesMut) -> bool {
 
 fn keeps_first_value(var: &Var) -> bool {
     match var {
-        Var::SentHttp(_) | Var::SentTrailer(_) | Var::UpstreamHttp(_) | Var::UpstreamCookie(_) => {
-            true
-        }
+        Var::SentHttp(_) | Var::SentTrailer(_) => true,
         Var::Builtin(builtin) => matches!(
             builtin,
             Builtin::AncientBrowser
@@ -150,7 +148,6 @@ fn keeps_first_value(var: &Var) -> bool {
                 | Builtin::GzipRatio
                 | Builtin::Host
                 | Builtin::ModernBrowser
-                | Builtin::Pipe
                 | Builtin::RequestBody
                 | Builtin::RequestBodyFile
                 | Builtin::RequestCompletion

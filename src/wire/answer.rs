@@ -188,7 +188,7 @@ pub enum StreamCut {
 pub struct Outcome {
     /// All bytes sent for this request, head included.
     pub sent: u64,
-    /// Of these, the head.
+    /// How long the head is, be it sent or not.
     pub head: u64,
     pub end: End,
 }

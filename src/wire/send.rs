@@ -54,7 +54,7 @@ pub async fn send(connection: &Rc<Connection>, answer: &mut Answer) -> Outcome {
     let sent = connection.sent.get();
     Outcome {
         sent,
-        head: head_len.min(sent),
+        head: head_len,
         end,
     }
 }

@@ -1,9 +1,9 @@
 //! A queue of bytes: first in memory, then in an unlinked temporary file. Bodies wait in it for a slower reader.
 
 use std::collections::VecDeque;
-use std::fs::File;
+use std::fs::{DirBuilder, File};
 use std::io;
-use std::os::unix::fs::FileExt;
+use std::os::unix::fs::{DirBuilderExt, FileExt};
 use std::path::Path;
 use std::sync::atomic::{AtomicU64, Ordering};
 
@@ -210,7 +210,10 @@ fn temporary(folder: &Path) -> io::Result<File> {
         .and_then(|()| tempfile::tempfile_in(folder))
         .or_else(|_| {
             crate::wall::may_write(folder)?;
-            std::fs::create_dir_all(folder)?;
+            DirBuilder::new()
+                .recursive(true)
+                .mode(0o700)
+                .create(folder)?;
             tempfile::tempfile_in(folder)
         })
         .or_else(|_| tempfile::tempfile())

@@ -175,6 +175,29 @@ fn the_early_log_is_opened_at_once() {
     }
 }
 
+/// A signal's sender says in the log of `-e` that it was there; the standard error is no file of that name.
+#[test]
+fn the_early_log_tells_of_signals() {
+    let folder = tempfile::tempdir().expect("a folder");
+    prepare(folder.path());
+    for log in ["logs/early.log", "stderr", ""] {
+        let mut command = lab();
+        command.args(["-s", "stop", "-p", "p", "-c", "dead.conf", "-e", log]);
+        let output = command.current_dir(folder.path()).output().expect("an end");
+        assert_eq!(output.status.code(), Some(1), "{log}");
+    }
+    let log = std::fs::read_to_string(folder.path().join("p/logs/early.log")).expect("a log");
+    let ends = ["[notice] ", "[alert] "].into_iter().zip([
+        ": signal process started",
+        ": kill(999999999, 15) failed (3: No such process)",
+    ]);
+    assert_eq!(log.lines().count(), 2, "{log}");
+    for (line, (level, end)) in log.lines().zip(ends) {
+        assert!(line.contains(level) && line.ends_with(end), "{line}");
+    }
+    assert!(!folder.path().join("p/stderr").exists());
+}
+
 /// Commands of the lab's stand beside nginx's options.
 #[test]
 fn commands_of_the_lab_go_on() {

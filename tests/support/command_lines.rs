@@ -147,9 +147,54 @@ pub const LINES: &[Line] = &[
         ],
     ),
     line("-t -p p -c nginx.conf -g ''", 0, &[OK, SUCCESS]),
+    line("-tq -p p -c nginx.conf -g '# nothing'", 0, &[]),
+    line("-tq -p p -c nginx.conf -g 'include no/*.inc;'", 0, &[]),
+    line(
+        "-t -p p -c nginx.conf -g 'pid x;'",
+        1,
+        &[
+            "nginx: [emerg] \"pid\" directive is duplicate in p/main.inc:1",
+            FAILED,
+        ],
+    ),
+    line(
+        "-t -p p -c nginx.conf -g 'worker_processes 2; worker_processes 3;'",
+        1,
+        &[
+            "nginx: [emerg] \"worker_processes\" directive is duplicate in command line",
+            FAILED,
+        ],
+    ),
+    line(
+        "-t -p p -c nginx.conf -g 'include none.inc;'",
+        1,
+        &[
+            "nginx: [emerg] open() \"p/none.inc\" failed (2: No such file or directory) in command line",
+            FAILED,
+        ],
+    ),
+    line(
+        "-t -p p -c nginx.conf -g '}'",
+        1,
+        &["nginx: [emerg] unexpected \"}\" in command line", FAILED],
+    ),
+    line(
+        "-t -p p -c nginx.conf -g 'listen 80;'",
+        1,
+        &[
+            "nginx: [emerg] \"listen\" directive is not allowed here in command line",
+            FAILED,
+        ],
+    ),
+    line(
+        "-s stop -p p -c nginx.conf -g 'pid x;'",
+        1,
+        &["nginx: [emerg] \"pid\" directive is duplicate in p/main.inc:1"],
+    ),
     // -e
     line("-tq -p p -c nginx.conf -e logs/early.log", 0, &[]),
     line("-tq -p p -c nginx.conf -e stderr", 0, &[]),
+    line("-t -p p -c nginx.conf -e ''", 0, &[OK, SUCCESS]),
     line(
         "-t -p p -c nginx.conf -e no/such.log",
         0,

@@ -39,7 +39,6 @@ pub(super) fn internal_redirect(r: &mut Request, uri: Bytes, args: Bytes) -> Res
     r.action.set(None);
     r.accepts.take();
     r.valid_location = true;
-    r.uri_changed = false;
     r.add_uri_to_alias = false;
     r.forget_contexts();
     // The server's own level counts here, if only for what it says about connections.

@@ -51,9 +51,7 @@ pub fn reply(r: &mut Request, head: &AnswerHead) -> Reply {
                 reply.headers.push((name, value));
             }
             Known::LastModified => {
-                if force_ranges {
-                    reply.last_modified = parse_http_time(&value);
-                }
+                reply.last_modified = parse_http_time(&value);
                 reply.last_modified_in_headers = true;
                 reply.headers.push((name, value));
             }

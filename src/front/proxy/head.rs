@@ -156,11 +156,7 @@ fn set_header(out: &mut BytesMut, header: &SetHeader, r: &Request) {
 /// The target sent: with a URI part the location's name is replaced by it; without one, and where the client's URI
 /// was not changed, it goes on exactly as it came.
 fn request_target(r: &Request, target: &Target, out: &mut BytesMut) {
-    if let Some(uri) = target
-        .uri
-        .as_ref()
-        .filter(|uri| target.whole && !uri.is_empty())
-    {
+    if let Some(uri) = target.uri.as_ref().filter(|_| target.whole) {
         out.extend_from_slice(uri);
         return;
     }

@@ -5,11 +5,12 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use actix_server::ServerHandle;
+use rustix::process::Uid;
 use tokio::sync::watch;
 
 use crate::config::model::{ListenAddress, LogLevel, Model};
 use crate::front::bind::{self, Bound};
-use crate::front::log::{LogError, Logs};
+use crate::front::log::Logs;
 use crate::wire::counts::Counts;
 
 use super::{FrontError, State, Watched, serving};
@@ -155,12 +156,16 @@ impl Control {
         state.logs.process(&state.model, level, message);
     }
 
-    /// Opens the logs anew.
-    ///
-    /// # Errors
-    /// A log cannot be opened.
-    pub fn reopen_logs(&self) -> Result<(), LogError> {
-        self.state.borrow().logs.reopen()
+    /// Opens the logs anew; one that cannot be opened is told of by the error log.
+    pub fn reopen_logs(&self) {
+        let state = self.state.borrow();
+        let user = state.model.process.user.as_ref();
+        let owner = user.filter(|_| state.options.become_user);
+        let failed = state.logs.reopen(owner.map(|user| Uid::from_raw(user.uid)));
+        for error in failed {
+            let message = error.to_string();
+            state.logs.process(&state.model, LogLevel::Emerg, &message);
+        }
     }
 
     /// Writes what waits in the logs' buffers.

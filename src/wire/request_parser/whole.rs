@@ -44,9 +44,7 @@ impl HeadReader {
             received: self.received,
             ..HeadReader::new()
         };
-        let mut head = reader.head(raw, None);
-        head.keep_alive = false;
-        head
+        reader.head(raw, None)
     }
 
     fn host(&self, raw: &Bytes) -> Bytes {

@@ -27,6 +27,10 @@ fn what_is_under_way_ends_before_the_lab_does() {
         let folder = Folder::new();
         let mut lab = folder.start_both();
         let mut socket = stream(&folder, "n=2&every=0.3");
+        // Nobody else may read the token that orders need.
+        let note = std::fs::metadata(folder.path().join("lab/.running")).expect("a note");
+        let mode = std::os::unix::fs::PermissionsExt::mode(&note.permissions());
+        assert_eq!(mode & 0o777, 0o600);
         lab.signal(signal);
         let mut rest = String::new();
         socket.read_to_string(&mut rest).expect("the rest");

@@ -1,12 +1,13 @@
-//! QUIT, TERM and INT.
+//! QUIT, TERM and INT, and signals that are no end.
 
+use std::fs;
 use std::io::{Read, Write};
 use std::net::TcpStream;
 
 use rustix::process::Signal;
 
 use crate::support::client;
-use crate::support::program::Program;
+use crate::support::program::{Program, is_nginx};
 use crate::support::until;
 
 use super::PATIENCE;
@@ -76,11 +77,53 @@ fn term_and_int_end_at_once() {
 
 /// An end that takes too long can be cut short.
 #[test]
-fn term_ends_a_graceful_end() {
+fn term_and_int_end_a_graceful_end() {
+    for signal in [Signal::TERM, Signal::INT] {
+        let mut program = Program::start(WAITING, |_| {});
+        let _request = UnderWay::begin(&program);
+        program.signal(Signal::QUIT);
+        until(PATIENCE, "nothing new is accepted", || refuses(&program));
+        program.signal(signal);
+        assert_eq!(program.ended().code(), Some(0));
+    }
+}
+
+/// A client that keeps its connection keeps nobody from ending; one that is answered may not go on with it.
+#[test]
+fn quit_ends_idle_connections() {
     let mut program = Program::start(WAITING, |_| {});
-    let _request = UnderWay::begin(&program);
+    let mut idle = client::connect(program.address()).expect("a connection");
+    idle.write_all(b"GET / HTTP/1.1\r\nHost: h\r\n\r\n")
+        .expect("a request sent");
+    let answer = client::read_answer(&mut idle, false).expect("an answer");
+    assert_eq!(answer.header("Connection"), Some("keep-alive"));
+    let request = UnderWay::begin(&program);
     program.signal(Signal::QUIT);
-    until(PATIENCE, "nothing new is accepted", || refuses(&program));
-    program.signal(Signal::TERM);
+    let mut rest = Vec::new();
+    idle.read_to_end(&mut rest).expect("an end");
+    assert_eq!(rest, b"");
+    let mut client = request.client.try_clone().expect("a socket");
+    assert_eq!(request.end().status(), 200);
+    client.read_to_end(&mut rest).expect("an end");
     assert_eq!(program.ended().code(), Some(0));
+}
+
+/// Whoever may kill may ask the time: these signals change nothing.
+#[test]
+fn other_signals_are_no_end() {
+    let mut program = Program::start(WAITING, |_| {});
+    for signal in [Signal::ALARM, Signal::IO, Signal::WINCH, Signal::CHILD] {
+        program.signal(signal);
+    }
+    if !is_nginx() {
+        // nginx would start another program.
+        program.signal(Signal::USR2);
+    }
+    // A signal that would end it came before this one, which is obeyed.
+    let log = program.folder().join("error.log");
+    fs::remove_file(&log).expect("a log");
+    program.signal(Signal::USR1);
+    until(PATIENCE, "the log is opened anew", || log.exists());
+    assert!(program.is_running());
+    assert_eq!(program.get("/").text(), "here");
 }

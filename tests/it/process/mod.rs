@@ -13,6 +13,7 @@ use crate::support::program::command;
 mod ends;
 mod logs;
 mod main_context;
+mod pid_file;
 mod sockets;
 mod workers;
 

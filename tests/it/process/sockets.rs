@@ -8,10 +8,11 @@ use std::os::unix::net::UnixStream;
 
 use rustix::process::Signal;
 
-use crate::support::program::{Program, free_ports, is_nginx, write_configuration};
+use crate::support::client;
+use crate::support::program::{Program, command, free_ports, is_nginx, write_configuration};
 use crate::support::until;
 
-use super::{PATIENCE, refused};
+use super::{PATIENCE, process, refused};
 
 /// Whoever reads the pid file finds every address served.
 #[test]
@@ -117,4 +118,44 @@ fn a_file_in_the_way_is_named() {
     );
     assert!(said.contains(&bind), "{said}");
     assert!(folder.path().join("sock").exists());
+}
+
+/// An address that is taken is tried for two seconds and a half: a server that ends meanwhile leaves it.
+#[test]
+fn a_start_waits_for_an_address() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let ports = free_ports();
+    let http = "server { listen 127.0.0.1:{port}; return 204; }";
+    write_configuration(folder.path(), "", http, &ports);
+    let holder = std::net::TcpListener::bind(("127.0.0.1", ports[0])).expect("a port");
+    let bind = format!(
+        "bind() to 127.0.0.1:{} failed (98: Address already in use)",
+        ports[0]
+    );
+    let output = command(folder.path()).output().expect("an end");
+    let said = String::from_utf8_lossy(&output.stderr).into_owned();
+    assert_eq!(output.status.code(), Some(1), "{said}");
+    assert_eq!(said.matches(&bind).count(), 5, "{said}");
+    assert!(said.contains("[emerg] still could not bind()"), "{said}");
+    let error_log = folder.path().join("error.log");
+    let log = fs::read_to_string(&error_log).expect("a log");
+    assert_eq!(log.matches(&bind).count(), 5, "{log}");
+    assert!(
+        log.contains("[emerg] still could not bind()") || log.contains("still could not bind()"),
+        "{log}"
+    );
+    fs::remove_file(&error_log).expect("a log");
+    let mut child = command(folder.path()).spawn().expect("a process");
+    until(PATIENCE, "it tried", || {
+        fs::read_to_string(&error_log).is_ok_and(|log| log.contains(&bind))
+    });
+    drop(holder);
+    let address = ([127, 0, 0, 1], ports[0]).into();
+    let request = b"GET / HTTP/1.1\r\nHost: h\r\nConnection: close\r\n\r\n";
+    until(PATIENCE, "it serves", || {
+        client::exchange(address, request, false).is_ok_and(|answer| answer.status() == 204)
+    });
+    let pid = process(i32::try_from(child.id()).expect("a pid"));
+    rustix::process::kill_process(pid, Signal::TERM).expect("a signal");
+    assert_eq!(child.wait().expect("an end").code(), Some(0));
 }

@@ -3,7 +3,7 @@
 
 use std::fs;
 use std::net::TcpStream;
-use std::os::unix::fs::PermissionsExt;
+use std::os::unix::fs::{MetadataExt, PermissionsExt};
 
 use rustix::process::Signal;
 
@@ -104,16 +104,23 @@ fn workers_are_the_users() {
     );
     let request = [head.as_bytes(), &body].concat();
     let sent = client::exchange(address, &request, false).expect("an answer");
-    let _ = rustix::process::kill_process(
-        process(i32::try_from(child.id()).expect("a pid")),
-        Signal::TERM,
-    );
+    let pid = process(i32::try_from(child.id()).expect("a pid"));
+    // A log that is opened anew is the user's; before, it is whoever's began.
+    let owner_of = |name: &str| fs::metadata(folder.path().join(name)).map(|found| found.uid());
+    let log = folder.path().join("error.log");
+    let first_owner = owner_of("error.log").expect("a log");
+    fs::remove_file(&log).expect("a log");
+    rustix::process::kill_process(pid, Signal::USR1).expect("a signal");
+    until(PATIENCE, "the log is the user's", || {
+        owner_of("error.log").is_ok_and(|uid| uid != 0)
+    });
+    let _ = rustix::process::kill_process(pid, Signal::TERM);
     let _ = child.wait();
+    assert_eq!(first_owner, 0);
     assert_eq!((all.status(), all.text()), (200, "all.txt".to_owned()));
     assert_eq!(roots.status(), 403);
     assert_eq!(sent.status(), 200);
-    let owner = std::os::unix::fs::MetadataExt::uid(
-        &fs::metadata(folder.path().join("t1")).expect("a folder"),
-    );
-    assert_ne!(owner, 0);
+    let temporary = fs::metadata(folder.path().join("t1")).expect("a folder");
+    assert_ne!(temporary.uid(), 0);
+    assert_eq!(temporary.mode() & 0o777, 0o700);
 }

@@ -299,11 +299,6 @@ impl Exchange {
             Framing::Unknown | Framing::None | Framing::Done => Ok(Some(0)),
             Framing::Close => Ok(out.take(&mut self.input, usize::MAX)),
             Framing::Length(0) => {
-                // More than was announced: the connection cannot be trusted any further.
-                if !self.input.is_empty() {
-                    self.reusable = false;
-                    self.input.clear();
-                }
                 self.framing = Framing::Done;
                 Ok(Some(0))
             }
