@@ -13,8 +13,8 @@ use crate::config::diagnostics::Diagnostic;
 use crate::config::model::{LogLevel, LogTarget, Model};
 use crate::config::render::render;
 use crate::config::source::Sources;
-use crate::config::{self, LoadError, LoadOptions};
-use crate::front::log::{Logs, os_error};
+use crate::config::{self, LoadError, LoadOptions, written};
+use crate::front::log::{Logs, level_name, os_error};
 use crate::front::server::{self, Control, Stop};
 use crate::front::user::make_folders;
 
@@ -55,7 +55,14 @@ pub fn run(arguments: &Arguments, load: &LoadOptions) -> Result<ExitCode, CliErr
     let stubs = super::lab::bind_backends(stubs, &[], "the file")?;
     let logs = Arc::new(Logs::open(&model, false)?);
     make_folders(&model).map_err(CliError::Folders)?;
-    let bound = server::bind(&model, &options).inspect_err(|error| {
+    let told = |level: LogLevel, message: &str| {
+        logs.process(&model, level, message);
+        if level <= LogLevel::Warn {
+            let level = level_name(level);
+            output::complain(format_args!("nginx: [{level}] {message}"));
+        }
+    };
+    let bound = server::bind(&model, &options, &told).inspect_err(|error| {
         logs.process(&model, LogLevel::Emerg, &error.to_string());
     })?;
     let again = (load.clone(), arguments.colours());
@@ -243,7 +250,7 @@ impl PidFile {
     fn write(path: &Path, shown: &Path) -> Result<Self, CliError> {
         std::fs::write(path, format!("{}\n", std::process::id())).map_err(|error| {
             CliError::Pid {
-                path: shown.display().to_string(),
+                path: written::path(shown).into_owned(),
                 reason: os_error(&error),
             }
         })?;

@@ -3,12 +3,13 @@
 use std::collections::HashSet;
 use std::fs::OpenOptions;
 use std::io::Write;
+use std::os::unix::ffi::OsStrExt;
 use std::path::Path;
 use std::process::ExitCode;
 
 use crate::config::model::{LogLevel, Model};
 use crate::config::source::Sources;
-use crate::config::{LoadOptions, load};
+use crate::config::{LoadOptions, load, written};
 use crate::front::log::{Logs, os_error};
 use crate::front::server::{self, FrontOptions};
 
@@ -20,7 +21,7 @@ pub fn run(arguments: &Arguments, options: &LoadOptions, front: &FrontOptions) -
     let early = Early::open(options, arguments.colours());
     let syntax_ok = |file: &Path| {
         if !arguments.quiet {
-            let file = file.display();
+            let file = written::path(file);
             output::complain(format_args!(
                 "nginx: the configuration file {file} syntax is ok"
             ));
@@ -37,7 +38,7 @@ pub fn run(arguments: &Arguments, options: &LoadOptions, front: &FrontOptions) -
                 return ExitCode::FAILURE;
             }
             if !arguments.quiet {
-                let file = model.file.display();
+                let file = written::path(&model.file);
                 output::complain(format_args!(
                     "nginx: configuration file {file} test is successful"
                 ));
@@ -72,7 +73,7 @@ fn openable(model: &Model, front: &FrontOptions) -> Result<(), String> {
         let reason = os_error(&error);
         format!(
             "open() \"{}\" failed ({reason})",
-            process.pid_shown.display()
+            written::path(&process.pid_shown)
         )
     })?;
     Logs::open(model, false).map_err(|error| error.to_string())?;
@@ -87,8 +88,8 @@ fn dump(sources: &Sources) {
         if file.command_line || !seen.insert(&file.path) {
             continue;
         }
-        let heading = format!("# configuration file {}:\n", file.path.display());
-        let text = [heading.as_bytes(), &file.text, b"\n"].concat();
+        let name = file.path.as_os_str().as_bytes();
+        let text = [b"# configuration file ", name, b":\n", &file.text, b"\n"].concat();
         if out.write_all(&text).is_err() {
             return;
         }
@@ -99,6 +100,6 @@ fn dump(sources: &Sources) {
 fn failed(file: &Path) {
     output::complain(format_args!(
         "nginx: configuration file {} test failed",
-        file.display()
+        written::path(file)
     ));
 }

@@ -265,6 +265,49 @@ pub fn variables() -> impl Iterator<Item = &'static Variable> {
     BUILTINS.iter().chain(OTHERS)
 }
 
+/// Those that nginx keeps out of its table of names (`NGX_HTTP_VAR_NOHASH`): nothing asks for them while it runs.
+pub const NOT_HASHED: [&str; 11] = [
+    "fastcgi_path_info",
+    "fastcgi_script_name",
+    "grpc_internal_trailers",
+    "gzip_ratio",
+    "proxy_add_x_forwarded_for",
+    "proxy_host",
+    "proxy_internal_body_length",
+    "proxy_internal_chunked",
+    "proxy_port",
+    "upstream_cache_etag",
+    "upstream_cache_last_modified",
+];
+
+/// Members of families that nginx has as variables of their own.
+const OF_FAMILIES: [&str; 15] = [
+    "http_cookie",
+    "http_host",
+    "http_referer",
+    "http_user_agent",
+    "http_via",
+    "http_x_forwarded_for",
+    "sent_http_cache_control",
+    "sent_http_connection",
+    "sent_http_content_length",
+    "sent_http_content_type",
+    "sent_http_keep_alive",
+    "sent_http_last_modified",
+    "sent_http_link",
+    "sent_http_location",
+    "sent_http_transfer_encoding",
+];
+
+/// The names of nginx's own table of variables.
+pub fn hashed() -> impl Iterator<Item = &'static str> {
+    let single = variables().filter(|variable| !matches!(variable.means, Means::Family(_)));
+    let single = single.map(|variable| variable.name);
+    single
+        .filter(|name| !NOT_HASHED.contains(name))
+        .chain(OF_FAMILIES)
+}
+
 /// What is known of a name.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Known {

@@ -100,7 +100,7 @@ impl Logs {
     /// Writes a line that concerns no request to the process's own error logs.
     pub fn process(&self, model: &Model, level: LogLevel, message: &str) {
         let mut line = start_of_line(level);
-        line.extend_from_slice(message.as_bytes());
+        line.extend_from_slice(&written::bytes(message));
         line.push(b'\n');
         self.write_error(&model.process.error_log, level, &line);
     }

@@ -10,6 +10,7 @@ use std::time::{Duration, Instant};
 
 use crate::config::model::{ListenAddress, LogBuffer, LogLevel, LogTarget};
 use crate::config::syslog::{Syslog, severity_of};
+use crate::config::written;
 use crate::deflate::{Flush, Gzip};
 use crate::wire::date;
 
@@ -18,7 +19,7 @@ use super::variables;
 
 /// A log file that could not be opened.
 #[derive(Debug, thiserror::Error)]
-#[error("open() \"{}\" failed ({})", path.display(), os_error(source))]
+#[error("open() \"{}\" failed ({})", written::path(path), os_error(source))]
 pub struct LogError {
     pub path: PathBuf,
     pub source: io::Error,
