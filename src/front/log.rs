@@ -5,6 +5,7 @@ use std::io::{self, Write};
 use std::sync::Arc;
 
 use crate::config::model::{ErrorLog, Location, LogLevel, LogTarget, Model};
+use crate::config::written;
 use crate::wire::date;
 
 pub use super::sink::LogError;

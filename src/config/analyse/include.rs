@@ -52,6 +52,11 @@ pub fn each(
         .label("files include each other without end"));
     }
     for path in paths {
+        // nginx has stopped long ago: a file that includes itself, and more than once, would have no end here.
+        let goes_round = analyser.including.contains(&path);
+        if goes_round && analyser.found.iter().any(Diagnostic::is_fatal) {
+            continue;
+        }
         let parsed = match analyser.open(path.clone()) {
             Ok((_, parsed)) => parsed,
             Err(found) => match builtin::copy(analyser, directive, &path, &found) {
@@ -59,7 +64,9 @@ pub fn each(
                 None => return Err(unreadable(analyser, directive, path, found)),
             },
         };
+        analyser.including.push(path);
         analyser.included(directive, &parsed, &mut walk);
+        analyser.including.pop();
     }
     Ok(())
 }

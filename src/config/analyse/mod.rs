@@ -29,6 +29,8 @@ pub mod types;
 mod unknown;
 pub mod upstream;
 
+use std::path::PathBuf;
+
 use super::diagnostics::{Diagnostic, Order};
 use super::lexer::Word;
 use super::model::SlotSource;
@@ -52,6 +54,8 @@ pub struct Analyser {
     pub http: Option<HttpDraft>,
     /// What is known only after `http` was read whole: its listens, upstreams and logs grow here meanwhile.
     pub shared: frame::Shared,
+    /// Files whose `include` is being read, outermost first.
+    pub including: Vec<PathBuf>,
     /// Where the walk stands: see [`Order`].
     pub order: Order,
     /// Who answers for upstreams whose names do not resolve.
@@ -68,6 +72,7 @@ impl Analyser {
             frames: vec![Frame::new(Contexts::MAIN)],
             http: None,
             shared: frame::Shared::default(),
+            including: Vec::new(),
             order: Order::default(),
             stub: None,
         }

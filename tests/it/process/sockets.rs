@@ -2,16 +2,16 @@
 
 use std::fs;
 use std::io::{Read, Write};
-use std::net::TcpStream;
+use std::net::{Ipv4Addr, TcpListener, TcpStream};
 use std::os::unix::fs::{FileTypeExt, PermissionsExt};
 use std::os::unix::net::UnixStream;
 
 use rustix::process::Signal;
 
-use crate::support::program::{Program, free_ports, is_nginx, write_configuration};
+use crate::support::program::{Program, command, free_ports, is_nginx, write_configuration};
 use crate::support::until;
 
-use super::{PATIENCE, refused};
+use super::{PATIENCE, get, process, refused};
 
 /// Whoever reads the pid file finds every address served.
 #[test]
@@ -117,4 +117,49 @@ fn a_file_in_the_way_is_named() {
     );
     assert!(said.contains(&bind), "{said}");
     assert!(folder.path().join("sock").exists());
+}
+
+/// An address that is taken is tried five times, and what is wrong is told each time.
+#[test]
+fn a_taken_address_is_tried_five_times() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let ports = free_ports();
+    let address = (Ipv4Addr::LOCALHOST, ports[0]);
+    let _other = TcpListener::bind(address).expect("the port");
+    let http = "server { listen 127.0.0.1:{port}; listen 127.0.0.1:{port2}; }";
+    write_configuration(folder.path(), "", http, &ports);
+    let said = refused(folder.path());
+    let bind = format!(
+        "nginx: [emerg] bind() to 127.0.0.1:{} failed (98: Address already in use)\n",
+        ports[0]
+    );
+    let expected = bind.repeat(5) + "nginx: [emerg] still could not bind()\n";
+    assert!(said.ends_with(&expected), "{said}");
+    assert_eq!(said.matches("bind()").count(), 6, "{said}");
+    let log = fs::read_to_string(folder.path().join("error.log")).expect("a log");
+    assert_eq!(log.matches(": bind() to ").count(), 5, "{log}");
+    assert!(log.ends_with(": still could not bind()\n"), "{log}");
+    assert!(!folder.path().join("pid").exists());
+}
+
+/// Whoever had the address lets it go meanwhile: then it is served, as if nothing had been.
+#[test]
+fn an_address_that_becomes_free_is_taken() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let ports = free_ports();
+    let address = (Ipv4Addr::LOCALHOST, ports[0]);
+    let other = TcpListener::bind(address).expect("the port");
+    let http = "server { listen 127.0.0.1:{port}; return 204; }";
+    write_configuration(folder.path(), "", http, &ports);
+    let mut child = command(folder.path()).spawn().expect("a process");
+    let log = || fs::read_to_string(folder.path().join("error.log")).unwrap_or_default();
+    until(PATIENCE, "it was refused", || log().contains("bind() to"));
+    drop(other);
+    until(PATIENCE, "it serves", || {
+        get(ports[0], "/").is_ok_and(|answer| answer.status() == 204)
+    });
+    let pid = process(i32::try_from(child.id()).expect("a pid"));
+    rustix::process::kill_process(pid, Signal::TERM).expect("a signal");
+    assert_eq!(child.wait().expect("an end").code(), Some(0));
+    assert!(!log().contains("still could not"));
 }
