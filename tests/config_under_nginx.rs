@@ -7,6 +7,8 @@ mod arguments;
 mod broken;
 #[path = "support/differences.rs"]
 mod differences;
+#[path = "support/layouts.rs"]
+mod layouts;
 #[path = "support/nginx.rs"]
 mod nginx;
 mod support {
@@ -87,6 +89,9 @@ fn closing_lines_and_exit_codes_are_nginxs() {
     let hashed = "events { }\nhttp { TEMP types_hash_max_size 1; server_names_hash_max_size 1; map_hash_max_size 1;\n\
                   map $uri $a { /1 1; /2 2; /3 3; /4 4; } types { a/b c d e f; }\n\
                   server { listen PORT; server_name a b c d; } server { listen PORT; } }\n";
+    let tables = "events { }\nhttp { TEMP variables_hash_max_size 64; proxy_headers_hash_max_size 2; proxy_set_header a b;\n\
+                  server { listen PORT; server_name a a *.b; location /a { proxy_hide_header c; } location /b { proxy_set_header d e; }\n\
+                  location /c { location /c/d { } } } server { listen PORT; server_name .b; proxy_pass_header server; } }\n";
     let no_pid_folder = "pid no/such/folder; events { }\n";
     for text in [
         right,
@@ -94,6 +99,7 @@ fn closing_lines_and_exit_codes_are_nginxs() {
         wrong,
         warned,
         hashed,
+        tables,
         unopenable,
         no_pid_folder,
     ] {
@@ -150,6 +156,50 @@ fn closing_lines_and_exit_codes_are_nginxs() {
             assert_eq!(ours, theirs, "{text} with {globals:?}");
         }
     }
+}
+
+/// What `-t` says and what `-T` prints of folders with all kinds of names, included by all kinds of patterns, is the same
+/// to the byte.
+#[test]
+fn includes_read_the_same_files() {
+    let nginx = Nginx::find().unwrap_or_else(|error| panic!("{error}"));
+    let mut wrong = String::new();
+    let mut right = 0;
+    for seed in 0..layouts::COUNT {
+        let layout = layouts::Layout::new(seed);
+        let folder = tempfile::tempdir().expect("a folder");
+        layout.write(folder.path());
+        for option in ["-t", "-T"] {
+            let ask = |mut command: Command| {
+                command.args([
+                    option,
+                    "-p",
+                    &layout.prefix,
+                    "-c",
+                    "nginx.conf",
+                    "-e",
+                    "logs/e",
+                ]);
+                let output = command.current_dir(folder.path()).output().expect("an end");
+                (output.status.code(), output.stdout, output.stderr)
+            };
+            let theirs = ask(nginx.command());
+            let ours = ask(Command::new(env!("CARGO_BIN_EXE_proxy-lab")));
+            right += usize::from(theirs.0 == Some(0));
+            if ours.0 != theirs.0 || ours.1 != theirs.1 || !layouts::says(&ours.2, &theirs.2) {
+                let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
+                wrong.push_str(&format!(
+                    "{seed} {option} {:?}\n  nginx: {}\n  lab:   {}\n",
+                    layout.lines,
+                    text(&theirs.2),
+                    text(&ours.2)
+                ));
+            }
+        }
+    }
+    assert!(wrong.is_empty(), "{wrong}");
+    let least = usize::try_from(layouts::COUNT).expect("a number") / 2;
+    assert!(right > least, "only {right} files are right");
 }
 
 /// Where a directive is put to be asked about.

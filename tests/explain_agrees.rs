@@ -447,7 +447,8 @@ impl Lab {
             ..FrontOptions::default()
         };
         let logs = Arc::new(Logs::open(&model, false).map_err(|error| failed(error.to_string()))?);
-        let bound = server::bind(&model, &options).map_err(|error| failed(error.to_string()))?;
+        let bound = server::bind(&model, &options, &|_, _| {})
+            .map_err(|error| failed(error.to_string()))?;
         let (sender, receiver) = std::sync::mpsc::channel();
         let served = model.clone();
         let (stop, mut stopped) = tokio::sync::mpsc::channel::<()>(1);

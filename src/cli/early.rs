@@ -12,6 +12,7 @@ use crate::config::diagnostics::{Diagnostic, Severity};
 use crate::config::model::LogLevel;
 use crate::config::render::render;
 use crate::config::source::Sources;
+use crate::config::written;
 use crate::front::log::{LOG_MODE, level_name, os_error, start_of_line};
 
 use super::output;
@@ -37,7 +38,7 @@ impl Early {
             let complain = |error| {
                 output::complain(format_args!(
                     "nginx: [alert] could not open error log file: open() \"{}\" failed ({})",
-                    path.display(),
+                    written::path(&path),
                     os_error(&error)
                 ));
             };
@@ -69,7 +70,7 @@ impl Early {
     pub fn log(&self, level: LogLevel, message: &str) {
         let Some(file) = &self.file else { return };
         let mut line = start_of_line(level);
-        line.extend_from_slice(message.as_bytes());
+        line.extend_from_slice(&written::bytes(message));
         line.push(b'\n');
         // A log that cannot be written stops nothing.
         let _ = file.borrow_mut().write_all(&line);

@@ -11,12 +11,12 @@ use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::sync::mpsc;
 
 use crate::backend;
-use crate::config::LoadOptions;
 use crate::config::model::ListenAddress;
+use crate::config::{FolderMap, LoadOptions};
 use crate::course::client::quoted;
 use crate::front::log::{LogError, Logs};
 use crate::front::server::{self, Bound, Control, FrontError, FrontOptions, Stop};
-use crate::front::worker::Product;
+use crate::front::worker::{AddressMap, Product};
 
 use super::beside::{self, Beside};
 use super::control::{BackendSwitch, ControlFile};
@@ -43,7 +43,8 @@ pub fn run(
     let logs = Arc::new(Logs::open(&model, true).map_err(unwritable_log)?);
     // Everything is bound before anything starts: nothing is left half-started.
     let file = places.shown();
-    let bound = server::bind(&model, &options).map_err(|error| front_taken(error, &file, &[]))?;
+    let bound = server::bind(&model, &options, &|_, _| {})
+        .map_err(|error| front_taken(error, &file, &[]))?;
     let listeners = match bind_backends(wanted_backends(arguments, both), &bound, &file) {
         Ok(listeners) => listeners,
         Err(error) => {
@@ -112,10 +113,14 @@ async fn end(control: &Control, switch: &BackendSwitch, again: impl Future<Outpu
 /// How the front runs in a mode, but for stories.
 pub fn front_options(arguments: &Arguments, mode: Mode) -> FrontOptions {
     let product = arguments.product.as_deref();
+    let sockets = AddressMap::of_folders(FolderMap::new(arguments.map.clone()));
     FrontOptions {
+        listen_map: sockets.clone(),
+        dial_map: sockets,
         product: product.map(Product::new).unwrap_or_default(),
         loopback_only: mode == Mode::Lab && !arguments.public,
         become_user: mode == Mode::Nginx,
+        patient: mode == Mode::Nginx,
         ..FrontOptions::default()
     }
 }

@@ -4,14 +4,20 @@
 use std::fmt::Display;
 use std::io::{Write, stderr, stdout};
 
+use crate::config::written;
+
 /// A line on the standard error.
 pub fn complain(line: impl Display) {
-    let _ = writeln!(stderr().lock(), "{line}");
+    let _ = stderr()
+        .lock()
+        .write_all(&written::bytes(&format!("{line}\n")));
 }
 
 /// A text on the standard error that brings its own ends of lines.
 pub fn show(text: impl Display) {
-    let _ = write!(stderr().lock(), "{text}");
+    let _ = stderr()
+        .lock()
+        .write_all(&written::bytes(&text.to_string()));
 }
 
 /// A line on the standard output.

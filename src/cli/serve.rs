@@ -13,15 +13,15 @@ use crate::config::model::{LogLevel, LogTarget, Model};
 use crate::config::render::render;
 use crate::config::source::Sources;
 use crate::config::{self, LoadError, LoadOptions};
-use crate::front::log::Logs;
+use crate::front::log::{Logs, level_name};
 use crate::front::server::{self, Control, Stop};
 use crate::front::user::make_folders;
 
 use super::control::BackendSwitch;
 use super::early::{Early, lines};
 use super::paths::Mode;
-use super::unopened::Unopened;
 use super::pid_file::PidFile;
+use super::unopened::Unopened;
 use super::{Arguments, CliError, output};
 
 /// The first line that a process in the background prints once it serves.
@@ -56,7 +56,14 @@ pub fn run(arguments: &Arguments, load: &LoadOptions) -> Result<ExitCode, CliErr
     let stubs = super::lab::bind_backends(stubs, &[], "the file")?;
     let logs = Arc::new(Logs::open(&model, false).map_err(Unopened::from)?);
     make_folders(&model).map_err(CliError::Folders)?;
-    let bound = server::bind(&model, &options).inspect_err(|error| {
+    let told = |level: LogLevel, message: &str| {
+        logs.process(&model, level, message);
+        if level <= LogLevel::Warn {
+            let level = level_name(level);
+            output::complain(format_args!("nginx: [{level}] {message}"));
+        }
+    };
+    let bound = server::bind(&model, &options, &told).inspect_err(|error| {
         logs.process(&model, LogLevel::Emerg, &error.to_string());
     });
     let bound = bound.map_err(Unopened::from)?;

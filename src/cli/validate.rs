@@ -3,12 +3,13 @@
 use std::collections::HashSet;
 use std::fs::OpenOptions;
 use std::io::Write;
+use std::os::unix::ffi::OsStrExt;
 use std::path::Path;
 use std::process::ExitCode;
 
 use crate::config::model::{LogLevel, Model};
 use crate::config::source::Sources;
-use crate::config::{LoadOptions, load};
+use crate::config::{LoadOptions, load, written};
 use crate::front::log::Logs;
 use crate::front::server::{self, FrontOptions};
 use crate::front::user::check_folders;
@@ -22,7 +23,7 @@ pub fn run(arguments: &Arguments, options: &LoadOptions, front: &FrontOptions) -
     let early = Early::open(options, arguments.colours());
     let syntax_ok = |file: &Path| {
         if !arguments.quiet {
-            let file = file.display();
+            let file = written::path(file);
             output::complain(format_args!(
                 "nginx: the configuration file {file} syntax is ok"
             ));
@@ -42,7 +43,7 @@ pub fn run(arguments: &Arguments, options: &LoadOptions, front: &FrontOptions) -
                 return ExitCode::FAILURE;
             }
             if !arguments.quiet {
-                let file = model.file.display();
+                let file = written::path(&model.file);
                 output::complain(format_args!(
                     "nginx: configuration file {file} test is successful"
                 ));
@@ -89,8 +90,8 @@ fn dump(sources: &Sources) {
         if file.command_line || !seen.insert(&file.path) {
             continue;
         }
-        let heading = format!("# configuration file {}:\n", file.path.display());
-        let text = [heading.as_bytes(), &file.text, b"\n"].concat();
+        let name = file.path.as_os_str().as_bytes();
+        let text = [b"# configuration file ", name, b":\n", &file.text, b"\n"].concat();
         if out.write_all(&text).is_err() {
             return;
         }
@@ -101,6 +102,6 @@ fn dump(sources: &Sources) {
 fn failed(file: &Path) {
     output::complain(format_args!(
         "nginx: configuration file {} test failed",
-        file.display()
+        written::path(file)
     ));
 }

@@ -1,6 +1,9 @@
 //! What is wrong with a configuration: nginx's own one-line message, and our place, reasons and advice.
 
+use std::os::unix::ffi::OsStrExt;
+
 use super::source::{Sources, Span};
+use super::written;
 
 /// The end of nginx's message about a directive in the wrong block.
 pub const MISPLACED: &str = "is not allowed here";
@@ -51,8 +54,10 @@ pub struct Note {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Diagnostic {
     pub severity: Severity,
-    /// nginx's own words where nginx detects it, without the place.
+    /// nginx's own words where nginx detects it, without the place; bytes as [`written::shown`] gives them.
     pub message: String,
+    /// The system's reason, which ends nginx's words: `(2: No such file or directory)`. Empty where there is none.
+    pub reason: String,
     /// The place that nginx's line names.
     pub place: Place,
     /// The words that are wrong, for the caret.
@@ -62,6 +67,8 @@ pub struct Diagnostic {
     pub notes: Vec<Note>,
     /// "help:" lines.
     pub help: Vec<String>,
+    /// nginx goes on all the same, whatever the severity says.
+    pub goes_on: bool,
     pub(super) order: Order,
 }
 
@@ -99,11 +106,13 @@ impl Diagnostic {
         Self {
             severity,
             message: message.into(),
+            reason: String::new(),
             place: Place::None,
             span: None,
             label: String::new(),
             notes: Vec::new(),
             help: Vec::new(),
+            goes_on: false,
             order: Order::default(),
         }
     }
@@ -154,6 +163,13 @@ impl Diagnostic {
         self
     }
 
+    /// Why the system refused: `(2: No such file or directory)`.
+    #[must_use]
+    pub fn because(mut self, reason: String) -> Self {
+        self.reason = reason;
+        self
+    }
+
     /// Where nginx meets it, as an offset in its file.
     pub(super) fn met_at(mut self, offset: u32) -> Self {
         self.order.path = vec![offset];
@@ -162,21 +178,57 @@ impl Diagnostic {
 
     /// True where nginx would stop.
     pub fn is_fatal(&self) -> bool {
-        self.severity != Severity::Warn
+        self.severity != Severity::Warn && !self.goes_on
     }
 
-    /// nginx's line without its time: `[emerg] unknown directive "x" in FILE:3`.
+    /// nginx's line without its time: `[emerg] unknown directive "x" in FILE:3`. As long as nginx's are at most.
     pub fn line_text(&self, sources: &Sources) -> String {
-        let mut text = format!("[{}] {}", self.severity.as_str(), self.message);
-        if let Place::Line { file, line } = self.place {
+        let mut line = written::bytes(&self.message).into_owned();
+        // What is met while a file is read is written to a place of its own first.
+        if self.order.phase < 2 && self.order.rank == 0 {
+            cut(&mut line, LONGEST_FINDING, &self.reason);
+        } else {
+            cut(&mut line, usize::MAX, &self.reason);
+        }
+        if let Place::Line { file, line: number } = self.place {
             match sources.get(file) {
-                Some(source) if source.command_line => text.push_str(" in command line"),
+                Some(source) if source.command_line => line.extend(b" in command line"),
                 Some(source) => {
-                    text.push_str(&format!(" in {}:{line}", source.path.to_string_lossy()));
+                    line.extend(b" in ");
+                    line.extend(source.path.as_os_str().as_bytes());
+                    line.extend(format!(":{number}").bytes());
                 }
                 None => {}
             }
         }
-        text
+        let level = self.severity.as_str();
+        line.truncate(LONGEST_LINE - start_of_line(level));
+        format!("[{level}] {}", written::shown(&line))
     }
+}
+
+/// `NGX_MAX_CONF_ERRSTR`, in bytes.
+const LONGEST_FINDING: usize = 1024;
+/// `NGX_MAX_ERROR_STR` without the line's end; in a log, the time, the level and the process stand before the message.
+const LONGEST_LINE: usize = 2047;
+
+/// How long `2026/11/30 13:16:00 [emerg] 1234#1234: ` is.
+fn start_of_line(level: &str) -> usize {
+    let process = std::process::id().to_string().len();
+    "2026/11/30 13:16:00 [] #: ".len() + level.len() + 2 * process
+}
+
+/// Bounds a message, and adds the system's reason, for which there is always room (`ngx_log_errno`).
+fn cut(line: &mut Vec<u8>, longest: usize, reason: &str) {
+    const ROOM: usize = 50;
+    line.truncate(longest);
+    if reason.is_empty() {
+        return;
+    }
+    if line.len() > longest - ROOM {
+        line.truncate(longest - ROOM);
+        line.extend(b"...");
+    }
+    line.push(b' ');
+    line.extend(reason.bytes());
 }

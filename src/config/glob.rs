@@ -1,4 +1,5 @@
-//! The patterns of `include`: `*`, `?` and `[…]` in each part of a path, results in the order of their bytes.
+//! The patterns of `include`, as the C library's `glob` reads them: `*`, `?`, `[…]` and `\` in each part of a path,
+//! results in the order of their bytes, spelt as the pattern spells what it does not leave open.
 
 use std::ffi::OsStr;
 use std::os::unix::ffi::OsStrExt;
@@ -11,52 +12,109 @@ pub fn is_pattern(name: &[u8]) -> bool {
 
 /// The paths that match, sorted; folders that cannot be read hold nothing.
 pub fn glob(pattern: &Path) -> Vec<PathBuf> {
-    let bytes = pattern.as_os_str().as_bytes();
-    let mut found = vec![PathBuf::from(if bytes.starts_with(b"/") {
-        "/"
-    } else {
-        ""
-    })];
-    let mut parts = bytes
-        .split(|&b| b == b'/')
-        .filter(|part| !part.is_empty())
-        .peekable();
-    while let Some(part) = parts.next() {
-        let last = parts.peek().is_none();
-        let mut next = Vec::new();
-        for base in found {
-            if is_pattern(part) {
-                next.extend(matching(&base, part));
-            } else {
-                let path = base.join(OsStr::from_bytes(part));
-                if !last
-                    || (crate::wall::may_read(&path).is_ok() && path.symlink_metadata().is_ok())
-                {
-                    next.push(path);
-                }
+    let mut found = matching(pattern.as_os_str().as_bytes());
+    found.sort();
+    let path = |name: &Vec<u8>| PathBuf::from(OsStr::from_bytes(name));
+    found.iter().map(path).collect()
+}
+
+/// A pattern's folder is matched first, then its last part in each of them.
+fn matching(pattern: &[u8]) -> Vec<Vec<u8>> {
+    let slash = pattern.iter().rposition(|&b| b == b'/');
+    let (folder, name) = match slash {
+        None => (None, pattern),
+        Some(0) => (Some(&pattern[..1]), &pattern[1..]),
+        Some(at) => (Some(&pattern[..at]), &pattern[at + 1..]),
+    };
+    if let (Some(folder), b"") = (folder, name)
+        && folder.len() > 1
+    {
+        // `PATTERN/`: what is no folder goes without the slash, but is there.
+        let mut found = matching(folder);
+        for one in found.iter_mut().filter(|one| as_path(one).is_dir()) {
+            one.push(b'/');
+        }
+        return found;
+    }
+    let folders = match folder {
+        None => vec![Vec::new()],
+        Some(folder) if leaves_open(folder) => matching(folder),
+        Some(folder) => vec![unescaped(folder)],
+    };
+    let mut found = Vec::new();
+    for folder in folders {
+        let within = |name: &[u8]| match &folder[..] {
+            b"" => name.to_vec(),
+            b"/" => [b"/", name].concat(),
+            folder => [folder, b"/", name].concat(),
+        };
+        if leaves_open(name) {
+            found.extend(names_in(&folder, name).iter().map(|name| within(name)));
+        } else {
+            let one = within(&unescaped(name));
+            if crate::wall::may_read(as_path(&one)).is_ok()
+                && as_path(&one).symlink_metadata().is_ok()
+            {
+                found.push(one);
             }
         }
-        found = next;
     }
-    found.sort_by(|a, b| a.as_os_str().as_bytes().cmp(b.as_os_str().as_bytes()));
     found
 }
 
-fn matching(base: &Path, pattern: &[u8]) -> Vec<PathBuf> {
-    let folder = if base.as_os_str().is_empty() {
-        Path::new(".")
-    } else {
-        base
+fn as_path(name: &[u8]) -> &Path {
+    Path::new(OsStr::from_bytes(name))
+}
+
+/// Whether something in it stands for more than itself: a `[` does where a `]` follows.
+fn leaves_open(pattern: &[u8]) -> bool {
+    let mut opened = false;
+    let mut bytes = pattern.iter();
+    while let Some(byte) = bytes.next() {
+        match byte {
+            b'*' | b'?' => return true,
+            b'\\' => drop(bytes.next()),
+            b'[' => opened = true,
+            b']' if opened => return true,
+            _ => {}
+        }
+    }
+    false
+}
+
+/// Without the backslashes that protect.
+fn unescaped(pattern: &[u8]) -> Vec<u8> {
+    let mut out = Vec::with_capacity(pattern.len());
+    let mut bytes = pattern.iter().copied().peekable();
+    while let Some(byte) = bytes.next() {
+        match (byte, bytes.peek()) {
+            (b'\\', Some(&next)) => {
+                bytes.next();
+                out.push(next);
+            }
+            _ => out.push(byte),
+        }
+    }
+    out
+}
+
+/// The names in a folder that match, `.` and `..` among them.
+fn names_in(folder: &[u8], pattern: &[u8]) -> Vec<Vec<u8>> {
+    let folder = match folder {
+        b"" => Path::new("."),
+        folder => as_path(folder),
     };
     let Ok(entries) = crate::wall::may_read(folder).and_then(|()| std::fs::read_dir(folder)) else {
         return Vec::new();
     };
-    let names = entries.flatten().map(|entry| entry.file_name());
-    names
-        // A leading dot is matched by a dot only.
-        .filter(|name| pattern.starts_with(b".") || !name.as_bytes().starts_with(b"."))
-        .filter(|name| matches(pattern, name.as_bytes()))
-        .map(|name| base.join(name))
+    let names = entries
+        .flatten()
+        .map(|entry| entry.file_name().as_bytes().to_vec());
+    let all = [b".".to_vec(), b"..".to_vec()].into_iter().chain(names);
+    // A leading dot is matched by a dot only.
+    let dotted = pattern.starts_with(b".") || pattern.starts_with(b"\\.");
+    all.filter(|name| dotted || !name.starts_with(b"."))
+        .filter(|name| matches(pattern, name))
         .collect()
 }
 
@@ -78,7 +136,7 @@ fn matches(pattern: &[u8], name: &[u8]) -> bool {
                 Some((_, false)) => None,
                 None => (byte == b'[').then_some(1),
             },
-            (Some(b'\\'), Some(byte)) if pattern.get(p + 1) == Some(byte) => Some(2),
+            (Some(b'\\'), Some(byte)) => (pattern.get(p + 1) == Some(byte)).then_some(2),
             (Some(a), Some(b)) if a == b => Some(1),
             _ => None,
         };
@@ -98,27 +156,63 @@ fn matches(pattern: &[u8], name: &[u8]) -> bool {
     true
 }
 
-/// `[abc]`, `[a-z]`, `[!a]` at the beginning of a pattern: its width, and whether a byte is in it.
+/// `[abc]`, `[a-z]`, `[!a]`, `[[:alpha:]]` at the beginning of a pattern: its width, and whether a byte is in it.
+/// `None` where it has no end.
 fn class(pattern: &[u8], byte: u8) -> Option<(usize, bool)> {
     let negated = matches!(pattern.get(1), Some(b'!' | b'^'));
     let first = if negated { 2 } else { 1 };
-    let close = first + 1 + pattern.get(first + 1..)?.iter().position(|&b| b == b']')?;
-    let set = pattern.get(first..close)?;
+    let mut at = first;
     let mut found = false;
-    let mut i = 0;
-    while let Some(&low) = set.get(i) {
-        match (set.get(i + 1), set.get(i + 2)) {
-            (Some(b'-'), Some(&high)) => {
-                found |= (low..=high).contains(&byte);
-                i += 3;
-            }
-            _ => {
-                found |= low == byte;
-                i += 1;
-            }
+    loop {
+        let low = *pattern.get(at)?;
+        if low == b']' && at > first {
+            return Some((at + 1, found != negated));
+        }
+        if pattern[at..].starts_with(b"[:")
+            && let Some(end) = pattern[at + 2..].windows(2).position(|two| two == b":]")
+        {
+            found |= named(&pattern[at + 2..at + 2 + end])?(&byte);
+            at += end + 4;
+            continue;
+        }
+        let (low, width) = literal(pattern, at)?;
+        at += width;
+        let is_range = pattern.get(at) == Some(&b'-') && pattern.get(at + 1) != Some(&b']');
+        if is_range {
+            let (high, width) = literal(pattern, at + 1)?;
+            at += 1 + width;
+            found |= (low..=high).contains(&byte);
+        } else {
+            found |= low == byte;
         }
     }
-    Some((close + 1, found != negated))
+}
+
+/// A byte of a class, which a backslash may protect, and its width.
+fn literal(pattern: &[u8], at: usize) -> Option<(u8, usize)> {
+    match pattern.get(at)? {
+        b'\\' => Some((*pattern.get(at + 1)?, 2)),
+        byte => Some((*byte, 1)),
+    }
+}
+
+/// A class by its name, in the C locale.
+fn named(name: &[u8]) -> Option<fn(&u8) -> bool> {
+    Some(match name {
+        b"alpha" => u8::is_ascii_alphabetic,
+        b"digit" => u8::is_ascii_digit,
+        b"alnum" => u8::is_ascii_alphanumeric,
+        b"upper" => u8::is_ascii_uppercase,
+        b"lower" => u8::is_ascii_lowercase,
+        b"space" => |byte| byte.is_ascii_whitespace() || *byte == 0x0b,
+        b"blank" => |byte| matches!(byte, b' ' | b'\t'),
+        b"punct" => u8::is_ascii_punctuation,
+        b"xdigit" => u8::is_ascii_hexdigit,
+        b"cntrl" => u8::is_ascii_control,
+        b"graph" => u8::is_ascii_graphic,
+        b"print" => |byte| byte.is_ascii_graphic() || *byte == b' ',
+        _ => return None,
+    })
 }
 
 #[cfg(test)]
@@ -139,6 +233,12 @@ mod tests {
             ("[", "[", true),
             ("a*b*c", "axxbyybzc", true),
             ("a*b*c", "axxbyybz", false),
+            ("[[:digit:]]*", "1a", true),
+            ("[[:digit:]a]", "b", false),
+            ("[a-]", "-", true),
+            ("[\\]a]", "]", true),
+            ("\\*", "*", true),
+            ("\\*", "a", false),
         ] {
             assert_eq!(
                 matches(pattern.as_bytes(), name.as_bytes()),
@@ -154,12 +254,17 @@ mod tests {
         for name in ["b.conf", "a.conf", ".c.conf", "Z.conf", "d.txt"] {
             std::fs::write(dir.path().join(name), "")?;
         }
-        let names: Vec<_> = glob(&dir.path().join("*.conf"))
-            .iter()
-            .filter_map(|path| Some(path.file_name()?.to_string_lossy().into_owned()))
-            .collect();
-        assert_eq!(names, ["Z.conf", "a.conf", "b.conf"]);
-        assert!(glob(&dir.path().join("nothing/*.conf")).is_empty());
+        let names = |pattern: &str| -> Vec<String> {
+            let all = glob(Path::new(&format!("{}/{pattern}", dir.path().display())));
+            let start = dir.path().as_os_str().len() + 1;
+            let name = |path: &PathBuf| path.to_string_lossy()[start..].to_owned();
+            all.iter().map(name).collect()
+        };
+        assert_eq!(names("*.conf"), ["Z.conf", "a.conf", "b.conf"]);
+        assert_eq!(names("/.//[ab].conf"), ["/.//a.conf", "/.//b.conf"]);
+        assert_eq!(names(".*f"), [".c.conf"]);
+        assert_eq!(names(".*"), [".", "..", ".c.conf"]);
+        assert!(names("nothing/*.conf").is_empty());
         Ok(())
     }
 }

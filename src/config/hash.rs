@@ -19,6 +19,15 @@ pub struct Bounds {
 impl Bounds {
     /// What nginx says of a table with these keys (lower-case); nothing where it fits.
     pub fn check<'a>(&self, keys: impl Iterator<Item = &'a [u8]>) -> Option<Diagnostic> {
+        self.check_with(keys, 0)
+    }
+
+    /// The same, with so many more keys that are counted and take no room.
+    pub fn check_with<'a>(
+        &self,
+        keys: impl Iterator<Item = &'a [u8]>,
+        empty: usize,
+    ) -> Option<Diagnostic> {
         let keys: Vec<(u64, u64)> = keys.map(|key| (hash(key), room(key))).collect();
         let (name, max) = (self.name, self.max_size);
         let bucket = self.bucket_size.div_ceil(LINE).saturating_mul(LINE);
@@ -40,7 +49,7 @@ impl Bounds {
             });
         }
         let room = bucket - WORD;
-        let count = keys.len() as u64;
+        let count = (keys.len() + empty) as u64;
         let mut least = (count / (room / (2 * WORD))).max(1);
         if max > 10_000 && count > 0 && max / count < 100 {
             least = max - 1000;

@@ -8,6 +8,7 @@ use bytes::Bytes;
 
 use super::diagnostics::Diagnostic;
 use super::source::Span;
+use super::written;
 
 /// nginx reads files through a buffer of this size, and a word must fit in it.
 const BUFFER: usize = 4096;
@@ -33,7 +34,12 @@ pub struct Word {
 impl Word {
     /// For messages.
     pub fn text(&self) -> std::borrow::Cow<'_, str> {
-        String::from_utf8_lossy(&self.value)
+        written::shown(&self.value)
+    }
+
+    /// For those messages of nginx's that print a text of C: it ends at the first NUL.
+    pub fn c_text(&self) -> std::borrow::Cow<'_, str> {
+        written::shown(written::before_nul(&self.value))
     }
 
     pub fn is(&self, text: &str) -> bool {
@@ -299,7 +305,7 @@ impl<'a> Lexer<'a> {
 
     fn after_quote(&mut self, ch: u8, here: Start, word: Option<&Word>) {
         let here = self.span(here);
-        let mut found = Diagnostic::emerg(format!("unexpected \"{}\"", char::from(ch)))
+        let mut found = Diagnostic::emerg(format!("unexpected \"{}\"", written::shown(&[ch])))
             .at(here)
             .line(here)
             .label("expected a space, `;` or `{` after the closing quote");
@@ -346,7 +352,8 @@ impl<'a> Lexer<'a> {
                     format!("add `;` at the end of line {}", self.line_at(last.span.end))
                 });
         }
-        self.fail(found);
+        // nginx never comes to the directive: this is before all that is wrong with it.
+        self.errors.push(found.met_at(span.start));
     }
 
     /// The place of one byte after a span's last.
@@ -426,7 +433,7 @@ impl<'a> Lexer<'a> {
             .label("the text that begins here does not end within 4096 bytes"),
             _ => {
                 let head = self.text.get(start.pos..start.pos + 10).unwrap_or_default();
-                let head = String::from_utf8_lossy(head);
+                let head = written::shown(head);
                 Diagnostic::emerg(format!("too long parameter \"{head}...\" started"))
                     .label("a word or a comment must fit in 4096 bytes")
             }
@@ -434,7 +441,8 @@ impl<'a> Lexer<'a> {
         self.fail(found.at(span).line(span));
         self.pos = self.text.len();
         drop(words);
-        (Vec::new(), Stop::Eof(self.span_to(start, start.pos)))
+        let end = self.here();
+        (Vec::new(), Stop::Eof(self.span(end)))
     }
 }
 

@@ -6,7 +6,7 @@ use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
 
 use super::analyse::Analyser;
-use super::analyse::frame::{Chain, Frame};
+use super::analyse::frame::{Chain, Frame, ThreadPool};
 use super::analyse::refusal;
 use super::analyse::template::Variables;
 use super::diagnostics::{Diagnostic, Order};
@@ -16,6 +16,7 @@ use super::parser;
 use super::paths::{FolderMap, Paths};
 use super::source::Sources;
 use super::table::Contexts;
+use super::written;
 
 /// `worker_connections` where the file says nothing.
 const CONNECTIONS: usize = 512;
@@ -129,6 +130,7 @@ fn finish(mut analyser: Analyser, file: PathBuf) -> Result<Model, LoadError> {
             upstreams: Vec::new(),
         },
     };
+    unknown_thread_pools(&mut analyser);
     check_main(&mut analyser);
     too_few_connections(
         &mut analyser,
@@ -161,6 +163,23 @@ fn finish(mut analyser: Analyser, file: PathBuf) -> Result<Model, LoadError> {
         stub: analyser.stub,
         warnings: analyser.found,
     })
+}
+
+/// Pools that `aio` names and no `thread_pool` gives; `default` is always there.
+fn unknown_thread_pools(analyser: &mut Analyser) {
+    let unknown = |pool: &&ThreadPool| !pool.given && pool.name != "default";
+    for pool in analyser.shared.thread_pools.iter().filter(unknown) {
+        let message = format!("unknown thread pool \"{}\"", written::shown(&pool.name));
+        let found = Diagnostic::emerg(message)
+            .at(pool.span)
+            .line(pool.end)
+            .help("give it in the main context: `thread_pool NAME threads=NUMBER;`");
+        let order = Order {
+            phase: 2,
+            ..Order::default()
+        };
+        analyser.found.push(Diagnostic { order, ..found });
+    }
 }
 
 /// What nginx looks at once the whole file was read: that there are `events`, and as many masks as workers.

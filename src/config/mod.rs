@@ -34,6 +34,7 @@ pub mod tree;
 mod values;
 pub mod variables;
 pub mod watched;
+pub mod written;
 
 pub use load::{LoadError, LoadOptions, load};
 pub use paths::FolderMap;

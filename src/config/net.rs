@@ -1,11 +1,15 @@
 //! Addresses as nginx writes and reads them: `listen`, `server` and the host of `proxy_pass`.
 
+use std::ffi::OsStr;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, ToSocketAddrs};
+use std::os::unix::ffi::OsStrExt;
+use std::path::PathBuf;
 
 use bytes::Bytes;
 
 use super::model::ListenAddress;
 use super::values;
+use super::written;
 
 /// What is asked of an address.
 #[derive(Debug, Clone, Copy, Default)]
@@ -48,11 +52,11 @@ impl Url {
     }
 }
 
-/// nginx's text of an address.
+/// nginx's text of an address, for messages.
 pub fn text(address: &ListenAddress) -> String {
     match address {
         ListenAddress::Inet(address) => address.to_string(),
-        ListenAddress::Unix(path) => format!("unix:{}", path.to_string_lossy()),
+        ListenAddress::Unix(path) => format!("unix:{}", written::path(path)),
     }
 }
 
@@ -82,7 +86,7 @@ fn parse_unix(url: &Bytes, want: Want) -> Result<Url, &'static str> {
     if path.len() >= 108 {
         return Err("too long path in the unix domain socket");
     }
-    let file = std::path::PathBuf::from(String::from_utf8_lossy(&path).into_owned());
+    let file = PathBuf::from(OsStr::from_bytes(&path));
     let name = format!("unix:{}", file.display());
     Ok(Url {
         host: path,

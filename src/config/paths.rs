@@ -5,6 +5,7 @@ use std::os::unix::ffi::{OsStrExt, OsStringExt};
 use std::path::PathBuf;
 
 use super::LoadOptions;
+use super::written::before_nul;
 
 /// Where relative names begin.
 #[derive(Debug, Clone)]
@@ -109,7 +110,9 @@ impl Paths {
     }
 }
 
+/// For the system a name ends at its first NUL.
 fn join(prefix: &[u8], name: &[u8]) -> PathBuf {
+    let name = before_nul(name);
     if name.starts_with(b"/") {
         return PathBuf::from(OsStr::from_bytes(name));
     }

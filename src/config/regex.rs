@@ -1,7 +1,10 @@
 //! nginx's regular expressions: PCRE2 over bytes, compiled at load time, with a bound on backtracking.
 
+use std::borrow::Cow;
 use std::fmt;
 use std::sync::OnceLock;
+
+use super::written;
 
 /// What machine code may spend on a match, as a prefix of each pattern. It counts its steps otherwise than PCRE2's
 /// interpreter, which nginx uses: whoever needs more is asked of that one, so that the same patterns run away.
@@ -47,7 +50,10 @@ pub type Captures = Vec<Option<(u32, u32)>>;
 
 impl Regex {
     /// Compiles a pattern as nginx does (`PCRE2_CASELESS` for `~*`); positions in errors count bytes.
+    /// A byte of `pattern` that is no UTF-8 (see [`written::shown`]) is matched as it is.
     pub fn new(pattern: &str, caseless: bool) -> Result<Self, RegexError> {
+        let shown = pattern;
+        let pattern = &*with_bytes(shown);
         let engine = pcre2::bytes::RegexBuilder::new()
             .caseless(caseless)
             .jit_if_available(true)
@@ -58,7 +64,10 @@ impl Regex {
                 let message = message.split_once(": ").map_or(message, |(_, rest)| rest);
                 RegexError::Syntax {
                     message: message.to_owned(),
-                    offset: error.offset().map(|n| n.saturating_sub(LIMITS.len())),
+                    offset: error
+                        .offset()
+                        .filter(|_| shown == pattern)
+                        .map(|n| n.saturating_sub(LIMITS.len())),
                 }
             })?;
         Ok(Self {
@@ -119,6 +128,20 @@ impl Regex {
             .enumerate()
             .filter_map(|(i, n)| Some((i, n.as_deref()?)))
     }
+}
+
+/// The pattern with `\xff` for each byte that is no UTF-8.
+fn with_bytes(shown: &str) -> Cow<'_, str> {
+    let bytes = written::bytes(shown);
+    if bytes == shown.as_bytes() {
+        return Cow::Borrowed(shown);
+    }
+    let mut out = String::new();
+    for chunk in bytes.utf8_chunks() {
+        out.push_str(chunk.valid());
+        out.extend(chunk.invalid().iter().map(|byte| format!("\\x{byte:02x}")));
+    }
+    Cow::Owned(out)
 }
 
 impl fmt::Debug for Regex {

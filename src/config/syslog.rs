@@ -4,6 +4,7 @@ use bytes::Bytes;
 
 use super::model::{ListenAddress, LogLevel};
 use super::net::{self, Want};
+use super::written;
 
 /// Where lines go, and what they say of themselves.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
@@ -41,7 +42,7 @@ impl Syslog {
         let (mut facility, mut severity, mut tag) = (None, None, None);
         let mut names_host = true;
         for part in text.split(|&byte| byte == b',') {
-            let shown = String::from_utf8_lossy(part);
+            let shown = written::shown(part);
             let value = |name: &str| part.strip_prefix(name.as_bytes());
             if let Some(address) = value("server=") {
                 set(&mut server, "server", || address_of(address))?;
@@ -103,7 +104,7 @@ fn address_of(text: &[u8]) -> Result<ListenAddress, String> {
         default_port: 514,
         ..Want::default()
     };
-    let shown = || String::from_utf8_lossy(text);
+    let shown = || written::shown(text);
     let url = net::parse(&Bytes::copy_from_slice(text), want)
         .map_err(|reason| format!("{reason} in syslog server \"{}\"", shown()))?;
     let first = url.addresses.into_iter().next();
@@ -113,7 +114,7 @@ fn address_of(text: &[u8]) -> Result<ListenAddress, String> {
 
 fn number(names: &[&str], what: &str, name: &[u8]) -> Result<u8, String> {
     let at = names.iter().position(|known| known.as_bytes() == name);
-    let shown = String::from_utf8_lossy(name);
+    let shown = written::shown(name);
     at.and_then(|at| u8::try_from(at).ok())
         .ok_or_else(|| format!("unknown syslog {what} \"{shown}\""))
 }

@@ -265,28 +265,54 @@ pub fn variables() -> impl Iterator<Item = &'static Variable> {
     BUILTINS.iter().chain(OTHERS)
 }
 
-/// `$http_…` that nginx has as variables of their own, beside the family: a file cannot make these.
-const OWN_OF_REQUESTS: &[&[u8]] = &[
-    b"cookie",
-    b"host",
-    b"referer",
-    b"user_agent",
-    b"via",
-    b"x_forwarded_for",
+/// Those that nginx keeps out of its table of names (`NGX_HTTP_VAR_NOHASH`): nothing asks for them while it runs.
+pub const NOT_HASHED: [&str; 11] = [
+    "fastcgi_path_info",
+    "fastcgi_script_name",
+    "grpc_internal_trailers",
+    "gzip_ratio",
+    "proxy_add_x_forwarded_for",
+    "proxy_host",
+    "proxy_internal_body_length",
+    "proxy_internal_chunked",
+    "proxy_port",
+    "upstream_cache_etag",
+    "upstream_cache_last_modified",
 ];
 
-/// The same of `$sent_http_…`.
-const OWN_OF_ANSWERS: &[&[u8]] = &[
-    b"cache_control",
-    b"connection",
-    b"content_length",
-    b"content_type",
-    b"keep_alive",
-    b"last_modified",
-    b"link",
-    b"location",
-    b"transfer_encoding",
+/// Members of families that nginx has as variables of their own: a file cannot make these.
+const OF_FAMILIES: [&str; 15] = [
+    "http_cookie",
+    "http_host",
+    "http_referer",
+    "http_user_agent",
+    "http_via",
+    "http_x_forwarded_for",
+    "sent_http_cache_control",
+    "sent_http_connection",
+    "sent_http_content_length",
+    "sent_http_content_type",
+    "sent_http_keep_alive",
+    "sent_http_last_modified",
+    "sent_http_link",
+    "sent_http_location",
+    "sent_http_transfer_encoding",
 ];
+
+/// Whether a member of the family is nginx's own.
+fn is_own(family: &str, name: &[u8]) -> bool {
+    let rest = |own: &&str| own.strip_prefix(family).map(str::as_bytes) == Some(name);
+    OF_FAMILIES.iter().any(|own| rest(&own))
+}
+
+/// The names of nginx's own table of variables.
+pub fn hashed() -> impl Iterator<Item = &'static str> {
+    let single = variables().filter(|variable| !matches!(variable.means, Means::Family(_)));
+    let single = single.map(|variable| variable.name);
+    single
+        .filter(|name| !NOT_HASHED.contains(name))
+        .chain(OF_FAMILIES)
+}
 
 /// What is known of a name.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -310,8 +336,8 @@ impl Known {
                     | Builtin::ProxyPort
             ),
             Self::Refused => false,
-            Self::Var(Var::Http(name)) => !OWN_OF_REQUESTS.contains(&&name[..]),
-            Self::Var(Var::SentHttp(name)) => !OWN_OF_ANSWERS.contains(&&name[..]),
+            Self::Var(Var::Http(name)) => !is_own("http_", name),
+            Self::Var(Var::SentHttp(name)) => !is_own("sent_http_", name),
             Self::Var(Var::Absent(name) | Var::Empty(name)) => {
                 name.starts_with(b"ssl_") || matches!(&name[..], b"invalid_referer" | b"uid_reset")
             }

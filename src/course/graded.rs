@@ -18,6 +18,7 @@ use serde::{Deserialize, Serialize};
 use crate::config::diagnostics::{Diagnostic, MISPLACED, UNCLOSED};
 use crate::config::model::{ListenAddress, Model};
 use crate::config::render::render;
+use crate::config::written;
 use crate::config::{self, LoadError, LoadOptions};
 use crate::front::log::Logs;
 use crate::front::server::{self, FrontOptions};
@@ -114,7 +115,7 @@ fn serve() -> Result<(), Box<dyn std::error::Error>> {
         })),
         ..FrontOptions::default()
     };
-    let bound = match server::bind(&model, &options) {
+    let bound = match server::bind(&model, &options, &|_, _| {}) {
         Ok(bound) => bound,
         Err(error) => return say(&Word::Refused(Refusal::line(format!("[emerg] {error}")))),
     };
@@ -161,7 +162,7 @@ fn load(job: &Job) -> Result<Model, Refusal> {
 
 impl Refusal {
     fn of(error: &LoadError) -> Self {
-        let shown = |found: &Diagnostic| render(found, &error.sources, false);
+        let shown = |found: &Diagnostic| written::legible(&render(found, &error.sources, false));
         let mut fatal = error.diagnostics.iter().filter(|found| found.is_fatal());
         let first = fatal.next();
         let rest: Vec<&Diagnostic> = fatal.collect();

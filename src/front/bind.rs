@@ -7,10 +7,11 @@ use std::os::fd::{AsFd, BorrowedFd};
 use std::os::unix::fs::PermissionsExt;
 use std::os::unix::net::UnixListener;
 use std::path::Path;
+use std::time::Duration;
 
 use rustix::net::sockopt;
 
-use crate::config::model::{Listen, ListenAddress, ListenOptions, Model, TcpKeepalive};
+use crate::config::model::{Listen, ListenAddress, ListenOptions, LogLevel, Model, TcpKeepalive};
 use crate::config::net;
 
 use super::server::{FrontError, FrontOptions};
@@ -106,7 +107,15 @@ impl Key {
     }
 }
 
-/// Binds every address of `model` that is not held yet; those that are held are taken from there.
+/// How often nginx tries an address that is taken, and how long it waits in between (`ngx_open_listening_sockets`).
+const TRIES: usize = 5;
+const PAUSE: Duration = Duration::from_millis(500);
+
+/// Hears what goes wrong while it is still being tried.
+pub type Told<'a> = &'a dyn Fn(LogLevel, &str);
+
+/// Binds every address of `model` that is not held yet; those that are held are taken from there. With
+/// [`FrontOptions::patient`] one that is taken is tried again.
 ///
 /// # Errors
 /// The first address that cannot be bound; nothing new stays bound then.
@@ -114,23 +123,42 @@ pub fn bind(
     model: &Model,
     options: &FrontOptions,
     held: &[&Bound],
+    told: Told<'_>,
 ) -> Result<Vec<Bound>, FrontError> {
-    let mut bound: Vec<Bound> = Vec::new();
+    let wanted = || model.listens.iter().filter(|at| at.bound);
+    let mut bound: Vec<Option<Bound>> = wanted().map(|_| None).collect();
     let mut fresh = Vec::new();
-    for at in model.listens.iter().filter(|at| at.bound) {
-        let key = Key::of(at, options);
-        if let Some(known) = held.iter().find(|known| known.key.is(&key)) {
-            bound.push(Bound {
-                key,
-                ..known.share()?
-            });
-            continue;
+    for _ in 0..TRIES {
+        let mut taken = false;
+        for (at, place) in wanted().zip(&mut bound) {
+            if place.is_some() {
+                continue;
+            }
+            let key = Key::of(at, options);
+            let one = match held.iter().find(|known| known.key.is(&key)) {
+                Some(known) => known.share().map(|known| Bound { key, ..known }),
+                None => bind_one(at, key).inspect(|one| fresh.push(one.address.clone())),
+            };
+            match one {
+                Ok(one) => *place = Some(one),
+                Err(error) if options.patient && error.is_taken() => {
+                    told(LogLevel::Emerg, &error.to_string());
+                    taken = true;
+                }
+                Err(error) => {
+                    fresh.iter().for_each(forget);
+                    return Err(error);
+                }
+            }
         }
-        let one = bind_one(at, key).inspect_err(|_| fresh.iter().for_each(forget))?;
-        fresh.push(one.address.clone());
-        bound.push(one);
+        if !taken {
+            return Ok(bound.into_iter().flatten().collect());
+        }
+        told(LogLevel::Notice, "try again to bind() after 500ms");
+        std::thread::sleep(PAUSE);
     }
-    Ok(bound)
+    fresh.iter().for_each(forget);
+    Err(FrontError::StillTaken)
 }
 
 impl Bound {

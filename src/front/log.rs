@@ -7,6 +7,7 @@ use std::sync::Arc;
 use rustix::process::Uid;
 
 use crate::config::model::{ErrorLog, Location, LogLevel, LogTarget, Model};
+use crate::config::written;
 use crate::wire::date;
 
 use super::sink::Sink;
@@ -101,7 +102,7 @@ impl Logs {
     /// Writes a line that concerns no request to the process's own error logs.
     pub fn process(&self, model: &Model, level: LogLevel, message: &str) {
         let mut line = start_of_line(level);
-        line.extend_from_slice(message.as_bytes());
+        line.extend_from_slice(&written::bytes(message));
         line.push(b'\n');
         self.write_error(&model.process.error_log, level, &line);
     }

@@ -22,7 +22,7 @@ use crate::wire::stream::Stream;
 use super::app::head_limits;
 use super::bind;
 use super::bind::Socket;
-pub use super::bind::{Bound, forget};
+pub use super::bind::{Bound, Told, forget};
 use super::log::Logs;
 use super::proxy::Upstreams;
 use super::worker::{AddressMap, Product};
@@ -44,12 +44,14 @@ pub struct FrontOptions {
     pub product: Product,
     /// A wildcard `listen` is bound to 127.0.0.1 alone (lab mode).
     pub loopback_only: bool,
-    /// Where listening addresses really are (grading).
+    /// Where listening addresses really are (grading, `--map`).
     pub listen_map: AddressMap,
-    /// Where upstream addresses really are (grading).
+    /// Where upstream addresses really are (grading, `--map`).
     pub dial_map: AddressMap,
     /// Workers become the file's `user` (nginx mode).
     pub become_user: bool,
+    /// An address that is taken is tried again, as by nginx (nginx mode).
+    pub patient: bool,
     /// Told the story of each request.
     pub story: Option<super::worker::Story>,
 }
@@ -59,6 +61,9 @@ pub struct FrontOptions {
 pub enum FrontError {
     #[error("bind() to {address} failed ({})", super::log::os_error(source))]
     Bind { address: String, source: io::Error },
+    /// Somebody else had an address all the while.
+    #[error("still could not bind()")]
+    StillTaken,
     #[error(transparent)]
     Client(#[from] super::proxy::ClientError),
     #[error("the server cannot be started: {0}")]
@@ -92,12 +97,16 @@ struct Watched {
     counts: Arc<Counts>,
 }
 
-/// Binds every address of `model`.
+/// Binds every address of `model`; `told` hears of those that are tried again.
 ///
 /// # Errors
 /// The first address that cannot be bound; nothing stays bound then.
-pub fn bind(model: &Model, options: &FrontOptions) -> Result<Vec<Bound>, FrontError> {
-    bind::bind(model, options, &[])
+pub fn bind(
+    model: &Model,
+    options: &FrontOptions,
+    told: Told<'_>,
+) -> Result<Vec<Bound>, FrontError> {
+    bind::bind(model, options, &[], told)
 }
 
 /// Binds every address of `model` and lets them go again, as `nginx -t` does; one that is taken is no mistake.

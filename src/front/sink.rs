@@ -13,6 +13,7 @@ use rustix::process::Uid;
 
 use crate::config::model::{ListenAddress, LogBuffer, LogLevel, LogTarget};
 use crate::config::syslog::{Syslog, severity_of};
+use crate::config::written;
 use crate::deflate::{Flush, Gzip};
 use crate::wire::date;
 
@@ -24,7 +25,7 @@ pub const LOG_MODE: u32 = 0o644;
 
 /// A log file that could not be opened.
 #[derive(Debug, thiserror::Error)]
-#[error("open() \"{}\" failed ({})", path.display(), os_error(source))]
+#[error("open() \"{}\" failed ({})", written::path(path), os_error(source))]
 pub struct LogError {
     pub path: PathBuf,
     pub source: io::Error,

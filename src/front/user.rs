@@ -10,6 +10,7 @@ use std::os::unix::fs::DirBuilderExt;
 use std::path::{Path, PathBuf};
 
 use crate::config::model::{Location, Model, User};
+use crate::config::written;
 
 thread_local! {
     static DONE: Cell<bool> = const { Cell::new(false) };
@@ -94,7 +95,7 @@ pub fn make_folders(model: &Model) -> Result<(), String> {
         return Ok(());
     };
     for folder in folders(model) {
-        let shown = folder.display();
+        let shown = written::path(&folder);
         let failed = |call: &str, error: &io::Error| {
             let reason = super::log::os_error(error);
             format!("{call}() \"{shown}\" failed ({reason})")

@@ -10,6 +10,7 @@ use crate::config::model::{ListenAddress, Root};
 use crate::config::net;
 use crate::config::template::{Part, Template};
 use crate::config::variables::{Builtin, Var};
+use crate::config::written;
 use crate::wire::date;
 use crate::wire::digits::{put_decimal, put_ip, put_padded};
 use crate::wire::head::Known;
@@ -313,7 +314,7 @@ fn append_builtin(builtin: Builtin, r: &Request, out: &mut BytesMut) -> bool {
             Some(local) => address(out, local),
             None => {
                 let listen = r.listen().map(|listen| net::text(&listen.address));
-                put(out, Some(listen.unwrap_or_default().as_bytes()))
+                put(out, Some(&written::bytes(&listen.unwrap_or_default())))
             }
         },
         Builtin::ServerName => put(out, Some(&r.server.name)),

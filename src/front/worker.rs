@@ -3,6 +3,7 @@
 use std::rc::Rc;
 use std::sync::Arc;
 
+use crate::config::FolderMap;
 use crate::config::model::ListenAddress;
 
 use super::effects::Effects;
@@ -23,19 +24,21 @@ pub struct Worker {
 /// Hears the story of each request.
 pub type Story = Arc<dyn Fn(&str) + Send + Sync>;
 
-/// Where addresses of the configuration really lead; empty outside grading.
+/// Where addresses of the configuration really lead: in grading, and with `--map`.
 #[derive(Debug, Clone, Default)]
 pub struct AddressMap {
     pairs: Vec<(ListenAddress, ListenAddress)>,
     /// Where all others lead; `None` leaves them as they are.
     otherwise: Option<ListenAddress>,
+    /// `--map`: where the folders of Unix sockets really are.
+    folders: FolderMap,
 }
 
 impl AddressMap {
     pub fn new(pairs: Vec<(ListenAddress, ListenAddress)>) -> Self {
         Self {
             pairs,
-            otherwise: None,
+            ..Self::default()
         }
     }
 
@@ -44,6 +47,15 @@ impl AddressMap {
         Self {
             pairs,
             otherwise: Some(otherwise),
+            ..Self::default()
+        }
+    }
+
+    /// A map of the folders that Unix sockets lie in.
+    pub fn of_folders(folders: FolderMap) -> Self {
+        Self {
+            folders,
+            ..Self::default()
         }
     }
 
@@ -54,8 +66,11 @@ impl AddressMap {
             .find(|(from, _)| from == address)
             .map(|(_, to)| to)
             .or(self.otherwise.as_ref())
-            .unwrap_or(address)
-            .clone()
+            .cloned()
+            .unwrap_or_else(|| match address {
+                ListenAddress::Unix(path) => ListenAddress::Unix(self.folders.map(path.clone())),
+                ListenAddress::Inet(_) => address.clone(),
+            })
     }
 }
 

@@ -1,8 +1,9 @@
 //! A configuration of another machine: folders that lie elsewhere, files and names that this machine lacks.
 
 use std::fs;
-use std::io::{BufRead, BufReader};
+use std::io::{BufRead, BufReader, Write};
 use std::net::TcpListener;
+use std::os::unix::net::UnixListener;
 use std::path::Path;
 use std::process::{Child, Command, Output, Stdio};
 use std::time::{Duration, Instant};
@@ -384,4 +385,53 @@ http {
         work.path().display()
     );
     assert!(said.contains(&other), "{said}");
+}
+
+/// Unix sockets lie in folders, too: those that are listened on, and backends'.
+#[test]
+fn folders_of_sockets_are_mapped() {
+    let text = "daemon off; pid pid; error_log error.log;
+events { }
+http {
+    access_log off;
+    upstream app { server unix:/run/lab-test/app.sock; }
+    server {
+        listen 127.0.0.1:{port};
+        listen unix:/run/lab-test/front.sock;
+        add_header X-Addr $upstream_addr always;
+        location /named { proxy_pass http://app; }
+        location /direct { proxy_pass http://unix:/run/lab-test/app.sock; }
+        location /missing { proxy_pass http://unix:/run/lab-test/none.sock; }
+    }
+}
+";
+    let work = Work::new(&[("nginx.conf", text), ("run/none", "")]);
+    let words = ["-c", "nginx.conf", "--map", "/run/lab-test=run"];
+    let output = work.run(&[&words[..], &["-t"]].concat());
+    assert!(output.status.success(), "{}", err(&output));
+    let socket = work.path().join("run/app.sock");
+    let backend = UnixListener::bind(&socket).expect("a socket");
+    let answering = std::thread::spawn(move || {
+        for _ in 0..2 {
+            let (stream, _) = backend.accept().expect("a connection");
+            let mut lines = BufReader::new(&stream).lines();
+            while !lines.next().expect("a line").expect("a line").is_empty() {}
+            let answer = b"HTTP/1.0 200 OK\r\nContent-Length: 4\r\n\r\nhere";
+            (&stream).write_all(answer).expect("an answer sent");
+        }
+    });
+    let _serving = work.serve(&words);
+    for path in ["/named", "/direct"] {
+        let answer = work.get(path);
+        assert_eq!((answer.status(), answer.text()), (200, "here".to_owned()));
+        // What is told says what the file says.
+        let told = "unix:/run/lab-test/app.sock";
+        assert_eq!(answer.header("X-Addr"), Some(told));
+    }
+    answering.join().expect("two answers");
+    assert!(work.path().join("run/front.sock").exists());
+    assert_eq!(work.get("/missing").status(), 502);
+    let log = fs::read_to_string(work.path().join("error.log")).expect("a log");
+    let words = "connect() to unix:/run/lab-test/none.sock failed (2: No such file or directory)";
+    assert!(log.contains(words), "{log}");
 }

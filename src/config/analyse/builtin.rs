@@ -40,8 +40,8 @@ pub fn copy(
         return None;
     }
     let message = format!(
-        "{}, the built-in copy of \"{name}\" is used",
-        missing.message
+        "{} {}, the built-in copy of \"{name}\" is used",
+        missing.message, missing.reason
     );
     let found = warn(directive, message)
         .at(word.span)

@@ -8,6 +8,7 @@ use crate::config::diagnostics::Diagnostic;
 use crate::config::model::{Condition, FileTest};
 use crate::config::parser::Directive;
 use crate::config::template::{Part, Template};
+use crate::config::written;
 
 /// The words between the parentheses: these may stand alone or touch the words.
 fn pieces(directive: &Directive) -> Result<Vec<Piece<'_>>, Diagnostic> {
@@ -39,7 +40,7 @@ fn pieces(directive: &Directive) -> Result<Vec<Piece<'_>>, Diagnostic> {
 
 fn invalid(directive: &Directive, piece: Piece<'_>) -> Diagnostic {
     let bytes = piece.bytes();
-    let text = String::from_utf8_lossy(&bytes);
+    let text = written::shown(&bytes);
     emerg(directive, format!("invalid condition \"{text}\"")).at(piece.word.span)
 }
 
@@ -77,7 +78,7 @@ fn of_variable(
         }
     };
     let name = first.bytes();
-    let name = String::from_utf8_lossy(&name[1..]).into_owned();
+    let name = written::shown(&name[1..]).into_owned();
     let var = analyser.variable(directive, &name, first.span(first.from, first.to))?;
     let left = Template {
         parts: Box::new([Part::Variable(var)]),
@@ -98,7 +99,7 @@ fn of_variable(
             negate: sign.starts_with(b"!"),
         }),
         _ => {
-            let text = String::from_utf8_lossy(&sign);
+            let text = written::shown(&sign);
             let found = emerg(directive, format!("unexpected \"{text}\" in condition"))
                 .at(operator.word.span)
                 .label("expected `=`, `!=`, `~`, `~*`, `!~` or `!~*`");

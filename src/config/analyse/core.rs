@@ -2,6 +2,7 @@
 
 use super::frame::Value;
 use super::generic::bad_time;
+use super::template::Piece;
 use super::{Analyser, Outcome, bad, duplicate, emerg, invalid_parameter};
 use crate::config::diagnostics::Diagnostic;
 use crate::config::lexer::Word;
@@ -203,7 +204,7 @@ pub fn pool_size(analyser: &mut Analyser, directive: &Directive) -> Outcome {
     Err(emerg(directive, message).at(directive.arg().span))
 }
 
-/// `aio off` and `aio threads`: what nginx has on Linux.
+/// `aio off` and `aio threads[=POOL]`: what nginx has on Linux.
 pub fn aio(analyser: &mut Analyser, directive: &Directive) -> Outcome {
     kept(analyser, directive)?;
     let word = directive.arg();
@@ -214,7 +215,18 @@ pub fn aio(analyser: &mut Analyser, directive: &Directive) -> Outcome {
                 .at(word.span)
                 .label("`off` or `threads`"),
         ),
-        value if value.starts_with(b"threads=") && value.len() > 8 => Ok(()),
+        value if value.starts_with(b"threads=") => {
+            let name = Piece::from(word, 8);
+            if analyser
+                .compile(directive, name, true)?
+                .as_literal()
+                .is_some()
+            {
+                let (name, end) = (name.bytes(), directive.end);
+                analyser.shared.thread_pool(&name, word.span, end);
+            }
+            Ok(())
+        }
         _ => Err(bad(directive, "invalid value")
             .at(word.span)
             .label("`off` or `threads`")),

@@ -199,13 +199,41 @@ pub struct Shared {
     /// The masks of `worker_cpu_affinity`, and its place.
     pub affinity: Option<(usize, Span)>,
     pub priority: Option<Span>,
-    pub thread_pools: Vec<(Bytes, Span)>,
+    /// In the order in which they are first named.
+    pub thread_pools: Vec<ThreadPool>,
+    /// The first `map`.
+    pub first_map: Option<Span>,
     pub main_error_logs: Vec<ErrorLog>,
     /// How many `resolver` lines there were.
     pub resolvers: usize,
 }
 
+/// What `thread_pool` gives, or `aio threads=NAME` names.
+pub struct ThreadPool {
+    pub name: Bytes,
+    /// A `thread_pool` gave it.
+    pub given: bool,
+    pub span: Span,
+    /// Whose line nginx remembers.
+    pub end: Span,
+}
+
 impl Shared {
+    /// The pool of that name, which is new where nobody has named it so far.
+    pub fn thread_pool(&mut self, name: &Bytes, span: Span, end: Span) -> &mut ThreadPool {
+        let known = self.thread_pools.iter().position(|pool| pool.name == name);
+        let index = known.unwrap_or(self.thread_pools.len());
+        if known.is_none() {
+            self.thread_pools.push(ThreadPool {
+                name: name.clone(),
+                given: false,
+                span,
+                end,
+            });
+        }
+        &mut self.thread_pools[index]
+    }
+
     /// The index of a log file, which is opened once however often it is named.
     ///
     /// # Errors

@@ -219,7 +219,7 @@ pub fn flag(directive: &Directive) -> Result<bool, Diagnostic> {
         directive,
         format!(
             "invalid value \"{}\" in \"{}\" directive, it must be \"on\" or \"off\"",
-            word.text(),
+            word.c_text(),
             directive.name.text()
         ),
     )
@@ -278,7 +278,7 @@ fn one_of(
     {
         return Ok(known);
     }
-    let found = emerg(directive, format!("invalid value \"{}\"", word.text()))
+    let found = emerg(directive, format!("invalid value \"{}\"", word.c_text()))
         .at(word.span)
         .label(format!("expected one of: {}", words.join(", ")));
     Err(match nearest(&word.text(), words.iter().copied()) {

@@ -12,6 +12,7 @@ use crate::config::lexer::Word;
 use crate::config::model::SlotSource;
 use crate::config::net::ipv4;
 use crate::config::parser::Directive;
+use crate::config::written;
 
 /// `geo [$ADDRESS] $NAME { … }`
 pub fn geo(analyser: &mut Analyser, directive: &Directive) -> Outcome {
@@ -32,7 +33,8 @@ pub fn geo(analyser: &mut Analyser, directive: &Directive) -> Outcome {
         let mut line = |analyser: &mut Analyser, line: &Directive| {
             geo_line(analyser, line, &mut geo, &mut begun)
         };
-        lines(analyser, &block.directives, &mut line);
+        // Each name is one file: nginx looks for a table that it made of it before.
+        lines(analyser, &block.directives, false, &mut line);
     }
     analyser
         .variables
@@ -126,7 +128,7 @@ fn set(
             "duplicate network \"{}\", value: \"{}\", old value: \"{}\"",
             line.name.text(),
             value.text(),
-            String::from_utf8_lossy(&old)
+            written::shown(&old)
         );
         analyser.report(warn(line, message).at(line.name.span), line.end);
     }
@@ -165,7 +167,7 @@ fn range_line(
             let message = format!(
                 "duplicate default geo range value: \"{}\", old value: \"{}\"",
                 value.text(),
-                String::from_utf8_lossy(&old)
+                written::shown(&old)
             );
             analyser.report(warn(line, message).at(value.span), line.end);
         }
@@ -198,7 +200,7 @@ fn range_line(
                 let message = format!(
                     "duplicate range \"{text}\", value: \"{}\", old value: \"{}\"",
                     value.text(),
-                    String::from_utf8_lossy(&old)
+                    written::shown(&old)
                 );
                 analyser.report(warn(line, message).at(range.span), line.end);
             }

@@ -1,5 +1,7 @@
 //! `include`: the directives of other files, in the context of the line.
 
+use std::fs::File;
+use std::io::Read;
 use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
 
@@ -8,27 +10,31 @@ use crate::config::diagnostics::{Diagnostic, MISPLACED, Note, Severity};
 use crate::config::glob;
 use crate::config::parser::{self, Directive};
 use crate::config::paths::errno;
+use crate::config::written;
 
 /// Files may include each other this deep.
 const MAX_DEPTH: usize = 64;
 
 /// `include FILE;` or `include PATTERN;`
 pub fn directive(analyser: &mut Analyser, directive: &Directive) -> Outcome {
-    each(analyser, directive, Analyser::walk)
+    each(analyser, directive, true, Analyser::walk)
 }
 
 /// Reads the files that a line includes, and walks over the directives of each before the next is opened, as nginx does.
+/// With `patterns` the name may be one.
 ///
 /// # Errors
 /// A file that cannot be read.
 pub fn each(
     analyser: &mut Analyser,
     directive: &Directive,
+    patterns: bool,
     mut walk: impl FnMut(&mut Analyser, &[Directive]),
 ) -> Outcome {
     let word = directive.arg();
     let path = analyser.paths.included(&word.value);
-    let paths = if glob::is_pattern(&word.value) {
+    // nginx looks at the whole name, with the folder that it lies in.
+    let paths = if patterns && glob::is_pattern(path.as_os_str().as_bytes()) {
         let paths = glob::glob(&path);
         analyser.sources.add_include(path, paths.clone());
         paths
@@ -39,15 +45,18 @@ pub fn each(
         let path = paths.first().cloned().unwrap_or_default();
         return Err(emerg(
             directive,
-            format!(
-                "open() \"{}\" failed (24: Too many open files)",
-                path.to_string_lossy()
-            ),
+            format!("open() \"{}\" failed", written::path(&path)),
         )
+        .because("(24: Too many open files)".to_owned())
         .at(word.span)
         .label("files include each other without end"));
     }
     for (number, path) in (0..).zip(paths) {
+        // nginx has stopped long ago: a file that includes itself, and more than once, would have no end here.
+        let goes_round = analyser.including.contains(&path);
+        if goes_round && analyser.found.iter().any(Diagnostic::is_fatal) {
+            continue;
+        }
         let parsed = match analyser.open(path.clone()) {
             Ok((_, parsed)) => parsed,
             Err(found) => match builtin::copy(analyser, directive, &path, &found) {
@@ -62,7 +71,9 @@ pub fn each(
                 }
             },
         };
+        analyser.including.push(path);
         analyser.included(directive, number, &parsed, &mut walk);
+        analyser.including.pop();
     }
     Ok(())
 }
@@ -74,7 +85,13 @@ fn unreadable(
     found: Diagnostic,
 ) -> Diagnostic {
     let word = directive.arg();
-    let found = found.line(directive.end).at(word.span);
+    // After what was found in the files before it.
+    let found = found.at(word.span).met_at(directive.end.start + 1);
+    if found.severity == Severity::Crit {
+        // nginx says no line where it is the reading that fails.
+        return found.label("what this finds is no file that can be read");
+    }
+    let found = found.line(directive.end);
     let found = found.label("this file cannot be read");
     let is_mapped = path.as_os_str().as_bytes() != &*word.value;
     analyser.sources.add_include(path, Vec::new());
@@ -87,7 +104,7 @@ fn unreadable(
             false => found,
         };
     }
-    let folder = String::from_utf8_lossy(&analyser.paths.conf_prefix).into_owned();
+    let folder = written::shown(&analyser.paths.conf_prefix).into_owned();
     found.help(format!(
         "it is looked for beside the configuration file, in {folder}"
     ))
@@ -147,23 +164,31 @@ impl Analyser {
     }
 }
 
+/// Reads a file as nginx does: as many bytes as its size says, which is none where it is a pipe or a device.
 fn read(path: &Path) -> Result<Vec<u8>, Diagnostic> {
-    let shown = path.to_string_lossy();
-    match crate::wall::may_read(path).and_then(|()| std::fs::read(path)) {
-        Ok(text) => Ok(text),
-        Err(error) if path.is_dir() => Err(Diagnostic::new(
-            Severity::Crit,
-            format!("pread() \"{shown}\" failed {}", errno(&error)),
-        )),
-        Err(error) => {
-            let message = format!("open() \"{shown}\" failed {}", errno(&error));
-            let found = Diagnostic::emerg(message);
-            Err(match error.kind() {
+    let shown = written::path(path);
+    let opened = crate::wall::may_read(path).and_then(|()| File::open(path));
+    let (file, size) = opened
+        .and_then(|file| file.metadata().map(|about| (file, about.len())))
+        .map_err(|error| {
+            let message = format!("open() \"{shown}\" failed");
+            let found = Diagnostic::emerg(message).because(errno(&error));
+            match error.kind() {
                 std::io::ErrorKind::PermissionDenied => {
                     found.help("you may not read it: `chmod u+r` by its owner allows it")
                 }
                 _ => found,
-            })
-        }
+            }
+        })?;
+    let mut text = Vec::new();
+    if size == 0 {
+        return Ok(text);
+    }
+    match file.take(size).read_to_end(&mut text) {
+        Ok(_) => Ok(text),
+        Err(error) => Err(
+            Diagnostic::new(Severity::Crit, format!("pread() \"{shown}\" failed"))
+                .because(errno(&error)),
+        ),
     }
 }

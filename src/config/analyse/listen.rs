@@ -3,7 +3,7 @@
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 
 use super::frame::ListenDraft;
-use super::{Analyser, Outcome, emerg, invalid_parameter, not_implemented, warn};
+use super::{Analyser, Outcome, emerg, invalid_parameter, not_implemented};
 use crate::config::diagnostics::Diagnostic;
 use crate::config::lexer::Word;
 use crate::config::model::{ListenAddress, ListenOptions, TcpKeepalive};
@@ -12,6 +12,7 @@ use crate::config::net::{self, Want};
 use crate::config::parser::Directive;
 use crate::config::source::Span;
 use crate::config::values;
+use crate::config::written;
 
 /// `NGX_LISTEN_BACKLOG` of Linux.
 const BACKLOG: u32 = 511;
@@ -105,12 +106,15 @@ fn parameter(directive: &Directive, word: &Word, asked: &mut Asked) -> Outcome {
         return Ok(());
     }
     if text.starts_with(b"accept_filter=") {
-        // nginx calls it an emergency, and goes on.
         let message = format!(
             "accept filters \"{}\" are not supported on this platform, ignored",
             word.text()
         );
-        asked.ignored = Some(warn(directive, message).at(word.span));
+        asked.ignored = Some(Diagnostic {
+            // nginx calls it an emergency, and goes on.
+            goes_on: true,
+            ..emerg(directive, message).at(word.span)
+        });
         return Ok(());
     }
     if word.is("ssl") || word.is("http2") || word.is("proxy_protocol") {
@@ -135,7 +139,7 @@ fn parameter(directive: &Directive, word: &Word, asked: &mut Asked) -> Outcome {
             b"n" => true,
             b"ff" => false,
             rest => {
-                let flags = String::from_utf8_lossy(rest).into_owned();
+                let flags = written::shown(rest).into_owned();
                 return Err(
                     emerg(directive, format!("invalid ipv6only flags \"o{flags}\"")).at(word.span),
                 );
@@ -159,7 +163,7 @@ fn parameter(directive: &Directive, word: &Word, asked: &mut Asked) -> Outcome {
         }
     } else if let Some(rest) = text.strip_prefix(b"so_keepalive=") {
         let keepalive = keepalive(rest).ok_or_else(|| {
-            let value = String::from_utf8_lossy(rest).into_owned();
+            let value = written::shown(rest).into_owned();
             let message = format!("invalid so_keepalive value: \"{value}\"");
             emerg(directive, message).at(word.span)
         })?;

@@ -11,6 +11,7 @@ use crate::config::diagnostics::Diagnostic;
 use crate::config::model::{Handler, LocationKind};
 use crate::config::parser::Directive;
 use crate::config::table::Contexts;
+use crate::config::written;
 
 /// `location [= | ^~ | ~ | ~*] NAME { … }`
 pub fn block(analyser: &mut Analyser, directive: &Directive) -> Outcome {
@@ -100,7 +101,7 @@ fn nesting(analyser: &Analyser, directive: &Directive, head: &LocationHead) -> O
     let Some(outer) = analyser.frames.last().and_then(|frame| frame.head.as_ref()) else {
         return Ok(());
     };
-    let text = |name: &Bytes| String::from_utf8_lossy(name).into_owned();
+    let text = |name: &Bytes| written::shown(name).into_owned();
     let (inner_name, outer_name) = (text(&head.name), text(&outer.name));
     let missing_brace = "is the `}` of the outer location missing?";
     let refuse = |message: String, help: &str| {

@@ -16,11 +16,12 @@ use crate::config::parser::Directive;
 use crate::config::syslog::Syslog;
 use crate::config::template::Template;
 use crate::config::values;
+use crate::config::written;
 
 /// `log_format NAME [escape=…] TEXT…`
 pub fn format(analyser: &mut Analyser, directive: &Directive) -> Outcome {
     let name = directive.arg();
-    let same = |format: &Arc<LogFormat>| format.name.as_bytes() == name.value;
+    let same = |format: &Arc<LogFormat>| format.name == name.text();
     if name.is("combined") || analyser.shared.formats.iter().any(same) {
         let message = format!("duplicate \"log_format\" name \"{}\"", name.text());
         return Err(emerg(directive, message)
@@ -37,7 +38,7 @@ pub fn format(analyser: &mut Analyser, directive: &Directive) -> Outcome {
             b"json" => LogEscape::Json,
             b"none" => LogEscape::None,
             other => {
-                let other = String::from_utf8_lossy(other).into_owned();
+                let other = written::shown(written::before_nul(other)).into_owned();
                 return Err(emerg(
                     directive,
                     format!("unknown log format escaping \"{other}\""),
@@ -118,7 +119,11 @@ pub fn access_log(analyser: &mut Analyser, directive: &Directive) -> Outcome {
         (Some(template), _) => AccessFile::Named(template),
         (None, Some(syslog)) => opened(analyser, directive, LogTarget::Syslog(syslog), buffer)?,
         (None, None) => {
-            let file = LogTarget::File(analyser.paths.absolute(&path.value));
+            // One without a name is nginx's standard error.
+            let file = match path.value.is_empty() {
+                true => LogTarget::Stderr,
+                false => LogTarget::File(analyser.paths.absolute(&path.value)),
+            };
             opened(analyser, directive, file, buffer)?
         }
     };
@@ -206,7 +211,7 @@ impl Wanted {
     fn read(&mut self, directive: &Directive, word: &Word) -> Outcome {
         let value = |prefix: &str| word.value.strip_prefix(prefix.as_bytes());
         let wrong = |what: &str, value: &[u8]| {
-            let value = String::from_utf8_lossy(value).into_owned();
+            let value = written::shown(value).into_owned();
             emerg(directive, format!("invalid {what} \"{value}\"")).at(word.span)
         };
         if let Some(text) = value("buffer=") {
@@ -327,14 +332,14 @@ pub fn error_log(analyser: &mut Analyser, directive: &Directive) -> Outcome {
 
 fn read_error_log(analyser: &mut Analyser, directive: &Directive) -> Result<ErrorLog, Diagnostic> {
     let path = directive.arg();
-    let target = if path.is("stderr") {
+    let target = if path.is("stderr") || path.value.is_empty() {
         LogTarget::Stderr
     } else if let Some(size) = path.value.strip_prefix(b"memory:") {
         // nginx's least holds its longest message, and the name of the file beside two numbers.
         let named = analyser.sources.files().get(usize::from(path.span.file));
         let name = named.map_or(0, |source| source.path.as_os_str().len() as u64);
         if values::size(size).is_none_or(|size| size < 2099 + name) {
-            let size = String::from_utf8_lossy(size).into_owned();
+            let size = written::shown(size).into_owned();
             let message = format!("invalid buffer size \"{size}\"");
             return Err(emerg(directive, message).at(path.span));
         }

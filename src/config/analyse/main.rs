@@ -84,14 +84,14 @@ pub fn user(analyser: &mut Analyser, directive: &Directive) -> Outcome {
         return Ok(());
     }
     let word = directive.arg();
-    let name = word.text().into_owned();
+    let name = word.c_text().into_owned();
     let Some((uid, _)) = accounts::user(&name) else {
         return Err(emerg(directive, format!("getpwnam(\"{name}\") failed"))
             .at(word.span)
             .label("this machine has no such user"));
     };
     let second = directive.args.get(1).unwrap_or(word);
-    let group = second.text().into_owned();
+    let group = second.c_text().into_owned();
     let Some(gid) = accounts::group(&group) else {
         return Err(emerg(directive, format!("getgrnam(\"{group}\") failed"))
             .at(second.span)
@@ -166,19 +166,20 @@ pub fn worker_priority(analyser: &mut Analyser, directive: &Directive) -> Outcom
 /// `thread_pool NAME threads=NUMBER [max_queue=NUMBER]`
 pub fn thread_pool(analyser: &mut Analyser, directive: &Directive) -> Outcome {
     let name = directive.arg();
-    let known = &mut analyser.shared.thread_pools;
-    if let Some((_, first)) = known.iter().find(|(known, _)| *known == name.value) {
+    let pool = analyser
+        .shared
+        .thread_pool(&name.value, name.span, directive.end);
+    if pool.given {
         return Err(emerg(
             directive,
             format!("duplicate thread pool \"{}\"", name.text()),
         )
         .at(name.span)
-        .note(*first, "first given here"));
+        .note(pool.span, "first given here"));
     }
-    let mut threads = false;
     for word in directive.args.iter().skip(1) {
         let (what, least) = if word.value.starts_with(b"threads=") {
-            threads = true;
+            pool.given = true;
             ("threads", 1)
         } else if word.value.starts_with(b"max_queue=") {
             ("max_queue", 0)
@@ -191,11 +192,12 @@ pub fn thread_pool(analyser: &mut Analyser, directive: &Directive) -> Outcome {
             return Err(emerg(directive, message).at(word.span));
         }
     }
-    if !threads {
+    if !pool.given {
+        // Nothing more is to be said of it.
+        pool.given = true;
         return Err(
             emerg(directive, "\"thread_pool\" must have \"threads\" parameter").at(name.span),
         );
     }
-    known.push((name.value.clone(), name.span));
     Ok(())
 }

@@ -4,17 +4,19 @@ use std::sync::Arc;
 
 use super::frame::Chain;
 use super::template::Piece;
-use super::{Analyser, Outcome, emerg, include};
+use super::{Analyser, Outcome, duplicate, emerg, include};
 use crate::config::diagnostics::Diagnostic;
 use crate::config::lexer::Word;
 use crate::config::map::{Added, Map, SplitClients};
 use crate::config::model::SlotSource;
 use crate::config::parser::Directive;
+use crate::config::table;
+use crate::config::written;
 
 /// The variable that a block makes, without its `$`.
 pub(super) fn variable_name(directive: &Directive, word: &Word) -> Result<String, Diagnostic> {
     let text = word.text();
-    match text.strip_prefix('$') {
+    match text.strip_prefix('$').filter(|name| !name.is_empty()) {
         Some(name) => Ok(name.to_owned()),
         None => Err(
             emerg(directive, format!("invalid variable name \"{text}\""))
@@ -24,10 +26,11 @@ pub(super) fn variable_name(directive: &Directive, word: &Word) -> Result<String
     }
 }
 
-/// Walks over the lines of a block, included files as well.
+/// Walks over the lines of a block, included files as well; with `patterns` an `include` may have one.
 pub(super) fn lines(
     analyser: &mut Analyser,
     directives: &[Directive],
+    patterns: bool,
     line: &mut dyn FnMut(&mut Analyser, &Directive) -> Outcome,
 ) {
     for directive in directives {
@@ -36,8 +39,8 @@ pub(super) fn lines(
                 .at(directive.end)
                 .label("this block has lines of a key and a value, and no blocks"))
         } else if directive.name.is("include") && directive.args.len() == 1 {
-            include::each(analyser, directive, |analyser, tree| {
-                lines(analyser, tree, line);
+            include::each(analyser, directive, patterns, |analyser, tree| {
+                lines(analyser, tree, patterns, line);
             })
         } else {
             line(analyser, directive)
@@ -62,6 +65,7 @@ pub fn map(analyser: &mut Analyser, directive: &Directive) -> Outcome {
     let [source, name, ..] = &*directive.args else {
         return Ok(());
     };
+    analyser.shared.first_map.get_or_insert(directive.name.span);
     let mut map = Map::default();
     map.source = analyser.template(directive, source)?;
     let made = variable_name(directive, name)?;
@@ -69,7 +73,7 @@ pub fn map(analyser: &mut Analyser, directive: &Directive) -> Outcome {
     if let Some(block) = &directive.block {
         let mut line =
             |analyser: &mut Analyser, line: &Directive| map_line(analyser, line, &mut map);
-        lines(analyser, &block.directives, &mut line);
+        lines(analyser, &block.directives, true, &mut line);
     }
     let bounds = Chain {
         level: &analyser.frame().level,
@@ -80,12 +84,29 @@ pub fn map(analyser: &mut Analyser, directive: &Directive) -> Outcome {
     if map.exact_keys().next().is_some()
         && let Some(found) = bounds.check(map.exact_keys())
     {
-        analyser.report(found.at(directive.name.span), directive.end);
+        let close = super::http::close_of(directive);
+        analyser.report(found.at(directive.name.span), close);
     }
     analyser
         .variables
         .replace(target, SlotSource::Map(Arc::new(map)));
     Ok(())
+}
+
+/// `map_hash_max_size NUMBER` and `map_hash_bucket_size NUMBER`: the first `map` takes them as they are.
+pub fn hash_size(analyser: &mut Analyser, directive: &Directive) -> Outcome {
+    let rows = table::find(&directive.name.value);
+    let first = analyser.shared.first_map;
+    match (first, rows.first()) {
+        (Some(first), Some(row)) if !analyser.frame().level.values.contains_key(row.name) => {
+            Err(duplicate(directive, None)
+                .label("comes too late")
+                .note(first, "the first `map` takes the default")
+                .help("put it before the first `map`"))
+        }
+        (_, Some(row)) => analyser.keep(row, directive),
+        (_, None) => Ok(()),
+    }
 }
 
 fn map_line(analyser: &mut Analyser, line: &Directive, map: &mut Map) -> Outcome {
@@ -114,7 +135,7 @@ fn map_line(analyser: &mut Analyser, line: &Directive, map: &mut Map) -> Outcome
         return Ok(());
     }
     let bare = text.strip_prefix(b"\\").unwrap_or(text);
-    let shown = String::from_utf8_lossy(bare);
+    let shown = written::shown(bare);
     match map.add(bare, value) {
         Added::New => Ok(()),
         Added::Known => {

@@ -31,6 +31,8 @@ pub mod types;
 mod unknown;
 pub mod upstream;
 
+use std::path::PathBuf;
+
 use super::diagnostics::{Diagnostic, Order};
 use super::lexer::Word;
 use super::model::SlotSource;
@@ -55,6 +57,8 @@ pub struct Analyser {
     pub http: Option<HttpDraft>,
     /// What is known only after `http` was read whole: its listens, upstreams and logs grow here meanwhile.
     pub shared: frame::Shared,
+    /// Files whose `include` is being read, outermost first.
+    pub including: Vec<PathBuf>,
     /// Where the walk stands: see [`Order`].
     pub order: Order,
     /// Who answers for upstreams whose names do not resolve.
@@ -71,6 +75,7 @@ impl Analyser {
             frames: vec![Frame::new(Contexts::MAIN)],
             http: None,
             shared: frame::Shared::default(),
+            including: Vec::new(),
             order: Order::default(),
             stub: None,
         }
@@ -103,9 +108,12 @@ impl Analyser {
         &mut self.frames[last]
     }
 
-    /// Keeps a finding; `at` is where nginx meets it.
+    /// Keeps a finding; `at` is where nginx meets it, unless the finding knows better.
     pub fn report(&mut self, found: Diagnostic, at: Span) {
-        let order = self.order_at(at);
+        let mut order = self.order_at(at);
+        if let (Some(last), [offset]) = (order.path.last_mut(), &found.order.path[..]) {
+            *last = *offset;
+        }
         self.found.push(Diagnostic { order, ..found });
     }
 
@@ -151,6 +159,9 @@ impl Analyser {
             .at(directive.end)
             .label("expected `;`: this directive has no block"));
         }
+        if row.block && directive.block.is_none() && self.lacks_its_end(directive) {
+            return Ok(());
+        }
         if row.block && directive.block.is_none() {
             return Err(emerg(
                 directive,
@@ -180,6 +191,24 @@ impl Analyser {
             }
             _ => found,
         })
+    }
+
+    /// Whether a `}` stands where a block should begin: that has been said already, and is now said of the block.
+    fn lacks_its_end(&mut self, directive: &Directive) -> bool {
+        let end = directive.end;
+        let is_it = |found: &&mut Diagnostic| found.span == Some(end) && found.is_fatal();
+        let Some(found) = self.found.iter_mut().find(is_it) else {
+            return false;
+        };
+        let name = directive.name.text();
+        found.label = "expected `{` before this `}`".to_owned();
+        found.help = vec![format!(
+            "`{name}` has a block: `{{` begins it, `}}` ends it"
+        )];
+        for note in &mut found.notes {
+            note.text = format!("`{name}` has no block here");
+        }
+        true
     }
 
     fn refused(&mut self, row: &'static Row, directive: &Directive) -> Outcome {

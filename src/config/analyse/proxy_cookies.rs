@@ -4,11 +4,10 @@ use std::sync::Arc;
 
 use super::frame::Level;
 use super::template::Piece;
-use super::{Analyser, Outcome, duplicate, invalid_parameter, warn};
+use super::{Analyser, Outcome, duplicate, invalid_parameter};
 use crate::config::diagnostics::Diagnostic;
 use crate::config::lexer::Word;
-use crate::config::model::{CookieFlag, CookieFlags, CookieFrom, CookieName, CookieRewrite};
-use crate::config::names::nearest;
+use crate::config::model::{CookieFlags, CookieFrom, CookieName, CookieRewrite};
 use crate::config::parser::Directive;
 use crate::config::source::Span;
 
@@ -63,32 +62,15 @@ pub fn flags(analyser: &mut Analyser, directive: &Directive) -> Outcome {
         _ => CookieName::Name(analyser.template(directive, cookie)?),
     };
     let mut flags = Vec::new();
+    // One that nginx does not know is taken, and does nothing.
     for word in directive.args.iter().skip(1) {
-        let template = analyser.template(directive, word)?;
-        if template.as_literal().is_some() && CookieFlag::of(&word.value).is_none() {
-            // nginx takes it, and does nothing.
-            let found = unknown_flag(directive, word);
-            analyser.report(found, directive.end);
-        }
-        flags.push(template);
+        flags.push(analyser.template(directive, word)?);
     }
     let rule = CookieFlags {
         cookie,
         flags: flags.into(),
     };
     add(analyser, directive, rule, |level| &mut level.cookie_flags)
-}
-
-fn unknown_flag(directive: &Directive, word: &Word) -> Diagnostic {
-    let known = CookieFlag::WORDS.map(|(word, _)| word);
-    let message = format!("unknown flag \"{}\" has no effect", word.text());
-    let found = warn(directive, message)
-        .at(word.span)
-        .label(format!("expected one of: {}", known.join(", ")));
-    match nearest(&word.text(), known) {
-        Some(guess) => found.help(format!("did you mean `{guess}`?")),
-        None => found,
-    }
 }
 
 /// A domain counts without its first dot.

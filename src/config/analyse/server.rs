@@ -13,6 +13,7 @@ use crate::config::model::SlotSource;
 use crate::config::parser::Directive;
 use crate::config::regex::{Regex, RegexError};
 use crate::config::table::Contexts;
+use crate::config::written;
 
 /// `server { … }`
 pub fn block(analyser: &mut Analyser, directive: &Directive) -> Outcome {
@@ -57,7 +58,7 @@ impl Analyser {
         caseless: bool,
     ) -> Result<Regex, Diagnostic> {
         let bytes = piece.bytes();
-        let pattern = String::from_utf8_lossy(&bytes);
+        let pattern = written::shown(&bytes);
         let mut regex =
             Regex::new(&pattern, caseless).map_err(|RegexError::Syntax { message, offset }| {
                 let at = offset

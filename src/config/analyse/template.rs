@@ -14,6 +14,7 @@ use crate::config::parser::Directive;
 use crate::config::source::Span;
 use crate::config::template::{Part, Template};
 use crate::config::variables::{self, Known, Var};
+use crate::config::written;
 
 /// The variables that a file makes, and those it only uses so far.
 #[derive(Default)]
@@ -94,6 +95,12 @@ impl Variables {
             used,
         });
         index
+    }
+
+    /// The names of those that the file makes.
+    pub fn made(&self) -> Vec<String> {
+        let made = self.slots.iter().filter(|slot| slot.source.is_some());
+        made.map(|slot| slot.name.clone()).collect()
     }
 
     /// The variables, by slot.
@@ -217,8 +224,7 @@ impl Analyser {
             let name_of = |b: &u8| b.is_ascii_alphanumeric() || *b == b'_';
             let rest = text.get(start..piece.to).unwrap_or_default();
             let end = start + rest.iter().position(|b| !name_of(b)).unwrap_or(rest.len());
-            let name =
-                String::from_utf8_lossy(text.get(start..end).unwrap_or_default()).into_owned();
+            let name = written::shown(text.get(start..end).unwrap_or_default()).into_owned();
             if braced && start < piece.to && text[..piece.to].get(end) != Some(&b'}') {
                 return Err(emerg(
                     directive,

@@ -4,6 +4,7 @@ use bytes::Bytes;
 
 use super::{Analyser, Outcome, emerg, include, warn};
 use crate::config::parser::Directive;
+use crate::config::written;
 
 /// `types { … }`
 pub fn block(analyser: &mut Analyser, directive: &Directive) -> Outcome {
@@ -35,7 +36,7 @@ fn line(analyser: &mut Analyser, directive: &Directive) -> Outcome {
                 "invalid number of arguments in \"include\" directive",
             ));
         }
-        return include::each(analyser, directive, lines);
+        return include::each(analyser, directive, true, lines);
     }
     let mime = &directive.name.value;
     for word in &directive.args {
@@ -44,9 +45,9 @@ fn line(analyser: &mut Analyser, directive: &Directive) -> Outcome {
         if let Some(before) = types.insert(extension.clone(), mime.clone()) {
             let message = format!(
                 "duplicate extension \"{}\", content type: \"{}\", previous content type: \"{}\"",
-                String::from_utf8_lossy(&extension),
+                written::shown(&extension),
                 directive.name.text(),
-                String::from_utf8_lossy(&before)
+                written::shown(&before)
             );
             analyser.report(warn(directive, message).at(word.span), directive.end);
         }

@@ -98,14 +98,23 @@ const APACHE: &[(&str, &str)] = &[
 impl Analyser {
     pub(super) fn unknown_directive(&mut self, directive: &Directive) -> Diagnostic {
         let name = directive.name.text();
-        let found = emerg(directive, format!("unknown directive \"{name}\""))
-            .label("nginx has no such directive");
+        let found = emerg(
+            directive,
+            format!("unknown directive \"{}\"", directive.name.c_text()),
+        )
+        .label("nginx has no such directive");
         if let Some(rest) = name.strip_prefix('\u{feff}') {
             if rest == "events" {
                 self.shared.events = Some(directive.name.span);
             }
             return found
                 .help("the file begins with a byte order mark: save it as UTF-8 without one");
+        }
+        if [b"\xff\xfe", b"\xfe\xff"]
+            .iter()
+            .any(|mark| directive.name.value.starts_with(*mark))
+        {
+            return found.help("the file is UTF-16: save it as UTF-8");
         }
         if let Some((_, module)) = DYNAMIC.iter().find(|(prefix, _)| name.starts_with(prefix)) {
             return found.help(format!(

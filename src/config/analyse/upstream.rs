@@ -15,6 +15,7 @@ use crate::config::net::{self, Url, Want};
 use crate::config::parser::Directive;
 use crate::config::table::Contexts;
 use crate::config::values;
+use crate::config::written;
 
 /// What to do where a name of another network's does not resolve.
 pub const STUB: &str = "with `--stub-upstreams`, the demo backend answers in its place";
@@ -86,7 +87,7 @@ impl Analyser {
         want: Want,
     ) -> Result<(usize, Url), Diagnostic> {
         let url = net::parse(&text, want).map_err(|reason| {
-            let shown = String::from_utf8_lossy(&text).into_owned();
+            let shown = written::shown(&text).into_owned();
             emerg(directive, format!("{reason} in upstream \"{shown}\""))
                 .at(directive.arg().span)
                 .label("expected a host, with a port if need be: `http://127.0.0.1:5000`")
@@ -102,7 +103,7 @@ impl Analyser {
         url: &Url,
         create: bool,
     ) -> Result<usize, Diagnostic> {
-        let host = String::from_utf8_lossy(&url.host).into_owned();
+        let host = written::shown(&url.host).into_owned();
         for (index, known) in self.shared.upstreams.iter_mut().enumerate() {
             if !known.host.eq_ignore_ascii_case(&url.host) {
                 continue;

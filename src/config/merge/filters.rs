@@ -13,6 +13,7 @@ use crate::config::filters::{
     Autoindex, AutoindexFormat, Browsers, Charset, CharsetRules, Expires, Files, Filters, Gunzip,
     Gzip, GzipStatic, Rate, Substitute, Symlinks, Types,
 };
+use crate::config::written;
 
 /// What a level gives by itself.
 pub struct Parts {
@@ -114,7 +115,7 @@ impl Merge<'_> {
             && outer.is_some()
             && !rules.known.are_mapped_by_name(from, to)
         {
-            let text = |name: &[u8]| String::from_utf8_lossy(name).into_owned();
+            let text = |name: &[u8]| written::shown(name).into_owned();
             let message = format!(
                 "no \"charset_map\" between the charsets \"{}\" and \"{}\"",
                 text(from),

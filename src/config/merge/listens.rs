@@ -11,6 +11,7 @@ use crate::config::analyse::http::RANK_NAMES;
 use crate::config::diagnostics::Diagnostic;
 use crate::config::hash::Bounds;
 use crate::config::model::{Listen, ListenAddress, Server, ServerNames};
+use crate::config::written;
 
 /// The names of a server, and whether the last regex among them has groups.
 type Names = (Vec<NameDraft>, bool);
@@ -22,7 +23,7 @@ impl Merge<'_> {
         names: &[Names],
         bounds: &Bounds,
     ) -> Vec<Listen> {
-        let drafts = std::mem::take(&mut self.analyser.shared.listens);
+        let drafts = in_nginxs_order(std::mem::take(&mut self.analyser.shared.listens));
         // A wildcard's socket takes the connections of every other address of its port that asks for no socket of its own.
         let wildcards: HashSet<_> = drafts
             .iter()
@@ -43,7 +44,7 @@ impl Merge<'_> {
                 let names = &listen.names.exact;
                 let found = bounds.check(names.keys().map(|name| &name[..]));
                 if let Some(found) = found.filter(|_| !names.is_empty()) {
-                    self.report(RANK_NAMES, found.at(listen.span));
+                    self.report_each(RANK_NAMES, found.at(listen.span));
                 }
             }
             listens.extend(listen);
@@ -123,7 +124,7 @@ impl Merge<'_> {
         if !table.looked_at {
             return;
         }
-        let shown = String::from_utf8_lossy(name);
+        let shown = written::shown(name);
         let found = match added {
             Added::New => return,
             Added::Known => {
@@ -147,7 +148,7 @@ impl Merge<'_> {
             Some(draft) => found.at(draft.word.span),
             None => found.at(server.span),
         };
-        self.report_again(RANK_NAMES, found);
+        self.report_each(RANK_NAMES, found);
     }
 }
 
@@ -199,6 +200,26 @@ impl Table<'_> {
         self.names.exact.insert(name.clone(), server.clone());
         Added::New
     }
+}
+
+/// Ports as they first come in the file; of each, addresses with options of a socket before others, the wildcard last
+/// (`ngx_http_cmp_conf_addrs`). So nginx looks at names, and so it binds.
+fn in_nginxs_order(drafts: Vec<ListenDraft>) -> Vec<ListenDraft> {
+    let mut ports = Vec::new();
+    let mut ordered: Vec<_> = drafts
+        .into_iter()
+        .map(|draft| {
+            let port = port(&draft.address);
+            let turn = ports.iter().position(|known| *known == port);
+            let turn = turn.unwrap_or_else(|| {
+                ports.push(port);
+                ports.len() - 1
+            });
+            ((turn, draft.options.wildcard, !draft.bind), draft)
+        })
+        .collect();
+    ordered.sort_by_key(|(key, _)| *key);
+    ordered.into_iter().map(|(_, draft)| draft).collect()
 }
 
 fn port(address: &ListenAddress) -> Option<(bool, u16)> {

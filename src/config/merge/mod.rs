@@ -2,11 +2,13 @@
 
 mod browser;
 mod core;
+mod duplicates;
 mod filters;
 mod listens;
 mod lost;
 mod proxy;
 mod proxy_rules;
+mod tables;
 mod upstreams;
 
 use std::sync::Arc;
@@ -18,7 +20,7 @@ use super::analyse::frame::{
     Chain, HttpDraft, Level, LocationDraft, LocationHead, RewriteDraft, ServerDraft,
 };
 use super::analyse::http::{RANK_CORE, RANK_LOCATIONS};
-use super::diagnostics::{Diagnostic, Order, Place};
+use super::diagnostics::{Diagnostic, Order};
 use super::filters::{Files, Filters};
 use super::model::{
     Core, Handler, HeadSettings, If, LimitExcept, Listen, Location, LocationKind, Locations,
@@ -28,6 +30,7 @@ use super::quick_map::QuickMap;
 use super::source::Span;
 use super::tree::PrefixTree;
 pub use core::error_logs;
+use duplicates::duplicates;
 use proxy::ProxyState;
 
 /// What `http` becomes.
@@ -107,6 +110,9 @@ pub fn http(analyser: &mut Analyser, draft: HttpDraft) -> Merged {
         filters: (&filters, &files),
     };
     let drafts = std::mem::take(&mut merge.analyser.shared.servers);
+    for found in drafts.iter().flat_map(|draft| duplicates(&draft.locations)) {
+        merge.report_each(RANK_LOCATIONS, found);
+    }
     let mut names = Vec::new();
     let mut servers = Vec::new();
     for mut draft in drafts {
@@ -116,6 +122,7 @@ pub fn http(analyser: &mut Analyser, draft: HttpDraft) -> Merged {
     }
     let order = merge.order.clone();
     merge.analyser.report_unknown_variables(&order);
+    merge.variables_hash(&outer.chain);
     let listens = merge.listens(&servers, &names, &outer.chain.hash("server_names_hash"));
     Merged {
         listens,
@@ -125,20 +132,16 @@ pub fn http(analyser: &mut Analyser, draft: HttpDraft) -> Merged {
 }
 
 impl Merge<'_> {
-    /// Keeps a finding that nginx has at the end of `http`.
+    /// Keeps a finding that nginx has at the end of `http`; once, though several blocks have it.
     fn report(&mut self, rank: u16, found: Diagnostic) {
-        let known = self
-            .analyser
-            .found
-            .iter()
-            .any(|known| known.message == found.message && known.place == found.place);
-        if !known {
-            self.report_again(rank, found);
+        let mut all = self.analyser.found.iter();
+        if !all.any(|known| known.message == found.message && known.place == found.place) {
+            self.report_each(rank, found);
         }
     }
 
-    /// The same, where nginx says it as often as it finds it.
-    fn report_again(&mut self, rank: u16, found: Diagnostic) {
+    /// The same, as often as nginx says it.
+    fn report_each(&mut self, rank: u16, found: Diagnostic) {
         let order = Order {
             rank,
             ..self.order.clone()
@@ -249,37 +252,20 @@ impl Merge<'_> {
     fn locations(&mut self, drafts: Vec<LocationDraft>, outer: &Outer<'_>) -> Locations {
         let mut statics: Vec<Arc<Location>> = Vec::new();
         let mut regexes = Vec::new();
-        let mut twice = Vec::new();
         for draft in drafts {
-            let end = draft.head.end;
             let location = self.location(draft, outer);
             if matches!(location.kind, LocationKind::Regex(_)) {
                 regexes.push(location);
                 continue;
             }
             let exact = |location: &Location| matches!(location.kind, LocationKind::Exact);
-            let same = |known: &&Arc<Location>| {
+            let same = |known: &Arc<Location>| {
                 known.name == location.name && exact(known) == exact(&location)
             };
-            if let Some(first) = statics.iter().find(same) {
-                let name = String::from_utf8_lossy(&location.name).into_owned();
-                let mut found = Diagnostic::emerg(format!("duplicate location \"{name}\""))
-                    .at(location.span)
-                    .label("the same location a second time")
-                    .note(first.span, "first given here");
-                found.place = Place::Line {
-                    file: end.file,
-                    line: end.line,
-                };
-                twice.push(((location.name.clone(), !exact(&location)), found));
-                continue;
+            // A second one was refused by `duplicates`.
+            if !statics.iter().any(same) {
+                statics.push(location);
             }
-            statics.push(location);
-        }
-        // nginx looks for them in the order of names, exact ones first.
-        twice.sort_by(|(a, _), (b, _)| a.cmp(b));
-        for (_, found) in twice {
-            self.report(RANK_LOCATIONS, found);
         }
         Locations {
             statics: PrefixTree::new(statics),

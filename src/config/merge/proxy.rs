@@ -6,6 +6,7 @@ use bytes::Bytes;
 
 use super::Merge;
 use super::proxy_rules::{CookieParts, ignore_headers};
+use super::tables::{Built, Names};
 use crate::config::analyse::frame::{
     Chain, Level, PassDraft, PassTarget, RedirectDraft, Set, Value,
 };
@@ -32,6 +33,18 @@ const HIDDEN: [&str; 8] = [
     "x-accel-charset",
 ];
 
+/// Headers that nginx sets, or takes away, where the file does not.
+const SET: [&str; 8] = [
+    "host",
+    "connection",
+    "content-length",
+    "transfer-encoding",
+    "te",
+    "keep-alive",
+    "expect",
+    "upgrade",
+];
+
 /// What a level gives by itself.
 pub struct Parts {
     pass: Option<PassDraft>,
@@ -56,6 +69,7 @@ pub struct ProxyState {
     pub proxy: Proxy,
     redirect: bool,
     redirects: Option<Arc<[ProxyRedirect]>>,
+    built: Built,
 }
 
 /// Fields of the client's that go to no backend: nginx sets them to nothing.
@@ -104,6 +118,10 @@ impl Merge<'_> {
             Some(outer) => outer.proxy.hide_headers.clone(),
             None => hide_headers(chain),
         };
+        let built = match outer {
+            Some(outer) => self.header_tables(chain, outer),
+            None => Built::default(),
+        };
         let cookies = own.cookies.merge(outer.map(|outer| &outer.proxy));
         let proxy = Proxy {
             pass: own.pass.and_then(|pass| self.pass(pass)),
@@ -151,7 +169,48 @@ impl Merge<'_> {
             proxy,
             redirect,
             redirects,
+            built,
         }
+    }
+
+    /// Whether nginx can build its tables of this level's headers.
+    fn header_tables(&mut self, chain: &Chain<'_>, outer: &ProxyState) -> Built {
+        let own = |name: &str| chain.level.values.contains_key(name);
+        let mut hidden: Vec<&[u8]> = HIDDEN.iter().map(|name| name.as_bytes()).collect();
+        for word in texts(chain, "proxy_hide_header") {
+            if !hidden
+                .iter()
+                .any(|known| known.eq_ignore_ascii_case(&word.value))
+            {
+                hidden.push(&word.value);
+            }
+        }
+        let all = hidden.len();
+        for word in texts(chain, "proxy_pass_header") {
+            hidden.retain(|known| !known.eq_ignore_ascii_case(&word.value));
+        }
+        let hidden = Names {
+            own: own("proxy_hide_header") || own("proxy_pass_header"),
+            taken_out: all - hidden.len(),
+            names: hidden,
+        };
+        let mut set: Vec<&[u8]> = match chain.set("proxy_set_header") {
+            Some(Set {
+                value: Value::Pairs(pairs),
+                ..
+            }) => pairs.iter().map(|(name, ..)| &name.value[..]).collect(),
+            _ => Vec::new(),
+        };
+        let defaults = SET.iter().map(|name| name.as_bytes());
+        let missing = defaults.filter(|name| !set.iter().any(|own| own.eq_ignore_ascii_case(name)));
+        let missing: Vec<&[u8]> = missing.collect();
+        set.extend(missing);
+        let set = Names {
+            own: own("proxy_set_header"),
+            taken_out: 0,
+            names: set,
+        };
+        self.proxy_headers_hash(chain, &outer.built, &hidden, &set)
     }
 
     fn pass(&mut self, draft: PassDraft) -> Option<ProxyPass> {
@@ -253,7 +312,7 @@ impl Merge<'_> {
             Some(span) => found.at(span),
             None => found,
         };
-        self.report_again(RANK_PROXY, found);
+        self.report_each(RANK_PROXY, found);
     }
 
     /// nginx's rules between the sizes of buffers.

@@ -11,6 +11,7 @@ use crate::config::diagnostics::{Diagnostic, Place, Severity};
 use crate::config::model::{Keepalive, ListenAddress, Peer, Upstream};
 use crate::config::names::nearest;
 use crate::config::net;
+use crate::config::written;
 
 /// Why a name's address matters.
 const LOOKED_UP: &str =
@@ -21,7 +22,7 @@ impl Merge<'_> {
         let drafts = std::mem::take(&mut self.analyser.shared.upstreams);
         let blocks = drafts.iter().filter(|draft| draft.explicit);
         let blocks: Vec<String> = blocks
-            .map(|draft| String::from_utf8_lossy(&draft.host).into_owned())
+            .map(|draft| written::shown(&draft.host).into_owned())
             .collect();
         drafts
             .into_iter()
@@ -31,7 +32,7 @@ impl Merge<'_> {
     }
 
     fn upstream(&mut self, id: usize, mut draft: UpstreamDraft, blocks: &[String]) -> Upstream {
-        let name = String::from_utf8_lossy(&draft.host).into_owned();
+        let name = written::shown(&draft.host).into_owned();
         let mut peers = std::mem::take(&mut draft.peers);
         if draft.explicit {
             if !peers.is_empty() && peers.iter().all(|peer| peer.backup) {
@@ -48,7 +49,7 @@ impl Merge<'_> {
         };
         Upstream {
             id,
-            name: shown,
+            name: written::legible(&shown),
             host: draft.host.clone(),
             port: draft.port,
             implicit: !draft.explicit,
@@ -93,7 +94,7 @@ impl Merge<'_> {
                         self.report(RANK_UPSTREAM, found);
                         addresses.push((ListenAddress::Inet(stub), stub.to_string()));
                     }
-                    stands_for = Some(shown);
+                    stands_for = Some(written::legible(&shown));
                 }
                 Err(reason) => {
                     let found = self

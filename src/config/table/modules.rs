@@ -185,10 +185,10 @@ const MAP_ROWS: &[Row] = &[
     row("map", HTTP, TWO, Custom).block().done(map::map),
     row("map_hash_max_size", HTTP, ONE, Number)
         .default("2048")
-        .accepted(),
+        .accepted_by(map::hash_size),
     row("map_hash_bucket_size", HTTP, ONE, Number)
         .default("64")
-        .accepted(),
+        .accepted_by(map::hash_size),
 ];
 
 const SPLIT_CLIENTS_ROWS: &[Row] = &[row("split_clients", HTTP, TWO, Custom)

@@ -7,6 +7,7 @@ use bytes::{Bytes, BytesMut};
 
 use crate::config::model::{ListenAddress, ServerTokens};
 use crate::config::net;
+use crate::config::written;
 use crate::front::field_lines::{FieldLines, LineFeeds};
 use crate::front::reply::Reply;
 use crate::front::request::Request;
@@ -172,7 +173,7 @@ fn absolute_location(out: &mut BytesMut, r: &Request, path: &[u8]) {
     } else if let Some(local) = r.connection.local {
         print(out, format_args!("{}", local.ip()));
     } else if let Some(listen) = r.listen() {
-        print(out, format_args!("{}", net::text(&listen.address)));
+        out.extend_from_slice(&written::bytes(&net::text(&listen.address)));
     }
     let port = match r.listen().map(|l| &l.address) {
         Some(ListenAddress::Inet(address)) => address.port(),

@@ -116,7 +116,8 @@ impl Control {
         let mut running = self.running.lock().unwrap_or_else(PoisonError::into_inner);
         let options = self.state.borrow().options.clone();
         let held: Vec<&Bound> = running.sockets.iter().chain(&running.leaving).collect();
-        let sockets = bind::bind(&model, &options, &held)?;
+        let told = |level: LogLevel, message: &str| self.log(level, message);
+        let sockets = bind::bind(&model, &options, &held, &told)?;
         let rebound = Rebound::between(&running.sockets, &sockets);
         let workers = model.process.workers.max(1);
         // Workers that became a user stay so: another one has workers of its own.

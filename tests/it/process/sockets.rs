@@ -2,17 +2,16 @@
 
 use std::fs;
 use std::io::{Read, Write};
-use std::net::TcpStream;
+use std::net::{Ipv4Addr, TcpListener, TcpStream};
 use std::os::unix::fs::{FileTypeExt, PermissionsExt};
 use std::os::unix::net::UnixStream;
 
 use rustix::process::Signal;
 
-use crate::support::client;
 use crate::support::program::{Program, command, free_ports, is_nginx, write_configuration};
 use crate::support::until;
 
-use super::{PATIENCE, process, refused};
+use super::{PATIENCE, get, process, refused};
 
 /// Whoever reads the pid file finds every address served.
 #[test]
@@ -120,42 +119,47 @@ fn a_file_in_the_way_is_named() {
     assert!(folder.path().join("sock").exists());
 }
 
-/// An address that is taken is tried for two seconds and a half: a server that ends meanwhile leaves it.
+/// An address that is taken is tried five times, and what is wrong is told each time.
 #[test]
-fn a_start_waits_for_an_address() {
+fn a_taken_address_is_tried_five_times() {
     let folder = tempfile::tempdir().expect("a folder");
     let ports = free_ports();
-    let http = "server { listen 127.0.0.1:{port}; return 204; }";
+    let address = (Ipv4Addr::LOCALHOST, ports[0]);
+    let _other = TcpListener::bind(address).expect("the port");
+    let http = "server { listen 127.0.0.1:{port}; listen 127.0.0.1:{port2}; }";
     write_configuration(folder.path(), "", http, &ports);
-    let holder = std::net::TcpListener::bind(("127.0.0.1", ports[0])).expect("a port");
+    let said = refused(folder.path());
     let bind = format!(
-        "bind() to 127.0.0.1:{} failed (98: Address already in use)",
+        "nginx: [emerg] bind() to 127.0.0.1:{} failed (98: Address already in use)\n",
         ports[0]
     );
-    let output = command(folder.path()).output().expect("an end");
-    let said = String::from_utf8_lossy(&output.stderr).into_owned();
-    assert_eq!(output.status.code(), Some(1), "{said}");
-    assert_eq!(said.matches(&bind).count(), 5, "{said}");
-    assert!(said.contains("[emerg] still could not bind()"), "{said}");
-    let error_log = folder.path().join("error.log");
-    let log = fs::read_to_string(&error_log).expect("a log");
-    assert_eq!(log.matches(&bind).count(), 5, "{log}");
-    assert!(
-        log.contains("[emerg] still could not bind()") || log.contains("still could not bind()"),
-        "{log}"
-    );
-    fs::remove_file(&error_log).expect("a log");
+    let expected = bind.repeat(5) + "nginx: [emerg] still could not bind()\n";
+    assert!(said.ends_with(&expected), "{said}");
+    assert_eq!(said.matches("bind()").count(), 6, "{said}");
+    let log = fs::read_to_string(folder.path().join("error.log")).expect("a log");
+    assert_eq!(log.matches(": bind() to ").count(), 5, "{log}");
+    assert!(log.ends_with(": still could not bind()\n"), "{log}");
+    assert!(!folder.path().join("pid").exists());
+}
+
+/// Whoever had the address lets it go meanwhile: then it is served, as if nothing had been.
+#[test]
+fn an_address_that_becomes_free_is_taken() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let ports = free_ports();
+    let address = (Ipv4Addr::LOCALHOST, ports[0]);
+    let other = TcpListener::bind(address).expect("the port");
+    let http = "server { listen 127.0.0.1:{port}; return 204; }";
+    write_configuration(folder.path(), "", http, &ports);
     let mut child = command(folder.path()).spawn().expect("a process");
-    until(PATIENCE, "it tried", || {
-        fs::read_to_string(&error_log).is_ok_and(|log| log.contains(&bind))
-    });
-    drop(holder);
-    let address = ([127, 0, 0, 1], ports[0]).into();
-    let request = b"GET / HTTP/1.1\r\nHost: h\r\nConnection: close\r\n\r\n";
+    let log = || fs::read_to_string(folder.path().join("error.log")).unwrap_or_default();
+    until(PATIENCE, "it was refused", || log().contains("bind() to"));
+    drop(other);
     until(PATIENCE, "it serves", || {
-        client::exchange(address, request, false).is_ok_and(|answer| answer.status() == 204)
+        get(ports[0], "/").is_ok_and(|answer| answer.status() == 204)
     });
     let pid = process(i32::try_from(child.id()).expect("a pid"));
     rustix::process::kill_process(pid, Signal::TERM).expect("a signal");
     assert_eq!(child.wait().expect("an end").code(), Some(0));
+    assert!(!log().contains("still could not"));
 }

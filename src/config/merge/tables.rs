@@ -1,0 +1,71 @@
+//! nginx's tables of variables and of headers, where a file can be too much for one: see [`crate::config::hash`].
+
+use std::cell::Cell;
+use std::collections::HashSet;
+
+use super::Merge;
+use crate::config::analyse::frame::Chain;
+use crate::config::analyse::http::{RANK_PROXY, RANK_VARIABLES};
+use crate::config::variables;
+
+/// Which tables of a level are built: a level below takes them over where it says nothing of its own.
+#[derive(Debug, Default)]
+pub struct Built {
+    hidden: Cell<bool>,
+    set: Cell<bool>,
+}
+
+/// The headers of a level: whether it has lines of its own, and the names.
+pub struct Names<'a> {
+    pub own: bool,
+    pub names: Vec<&'a [u8]>,
+    /// Names that take no room, but count.
+    pub taken_out: usize,
+}
+
+impl Merge<'_> {
+    /// `variables_hash`: nginx's own variables that may be asked for by name, and the file's.
+    pub fn variables_hash(&mut self, chain: &Chain<'_>) {
+        let mut names: HashSet<&str> = variables::hashed().collect();
+        let made = self.analyser.variables.made();
+        names.extend(made.iter().map(String::as_str));
+        let names = names.into_iter().map(str::as_bytes);
+        let found = chain
+            .hash("variables_hash")
+            .check_with(names, variables::NOT_HASHED.len());
+        if let Some(found) = found {
+            self.report_each(RANK_VARIABLES, found);
+        }
+    }
+
+    /// `proxy_headers_hash`: the headers that an answer loses, and those that a request gets. Each level below `http`
+    /// builds its own, unless it takes over the one above (`ngx_http_proxy_merge_loc_conf`).
+    pub fn proxy_headers_hash(
+        &mut self,
+        chain: &Chain<'_>,
+        outer: &Built,
+        hidden: &Names<'_>,
+        set: &Names<'_>,
+    ) -> Built {
+        for (names, outer) in [(hidden, &outer.hidden), (set, &outer.set)] {
+            if !names.own && outer.get() {
+                continue;
+            }
+            let keys = names.names.iter().map(|name| name.to_ascii_lowercase());
+            let keys: Vec<Vec<u8>> = keys.collect();
+            let found = chain
+                .hash("proxy_headers_hash")
+                .check_with(keys.iter().map(Vec::as_slice), names.taken_out);
+            if let Some(found) = found {
+                self.report_each(RANK_PROXY, found);
+            }
+            if !names.own {
+                outer.set(true);
+            }
+        }
+        Built {
+            hidden: Cell::new(true),
+            set: Cell::new(true),
+        }
+    }
+}
