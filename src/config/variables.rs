@@ -143,6 +143,7 @@ builtins! {
     Host "host" CORE,
     Hostname "hostname" CORE,
     Https "https" CORE,
+    InvalidReferer "invalid_referer" REFERER,
     IsArgs "is_args" CORE,
     LimitRate "limit_rate" CORE,
     Msec "msec" CORE,
@@ -209,7 +210,6 @@ const OTHERS: &[Variable] = &[
     refused("grpc_internal_trailers", GRPC),
     empty("http2", V2),
     family("http_", CORE, Var::Http),
-    empty("invalid_referer", REFERER),
     absent("limit_conn_status", LIMIT_CONN),
     absent("limit_req_status", LIMIT_REQ),
     refused("modern_browser", BROWSER),
@@ -278,12 +278,28 @@ impl Known {
     /// a file set.
     pub fn can_be_made(&self) -> bool {
         match self {
-            Self::Refused | Self::Var(Var::Builtin(_)) => false,
+            Self::Refused => false,
+            Self::Var(Var::Builtin(builtin)) => builtin.can_be_set(),
             Self::Var(Var::Absent(name) | Var::Empty(name)) => {
-                name.starts_with(b"ssl_") || matches!(&name[..], b"invalid_referer" | b"uid_reset")
+                name.starts_with(b"ssl_") || &name[..] == b"uid_reset"
             }
             Self::Var(_) => true,
         }
+    }
+}
+
+impl Builtin {
+    /// Whether a file may give it another value (`NGX_HTTP_VAR_CHANGEABLE`): it is a slot wherever the file names it.
+    pub fn can_be_set(self) -> bool {
+        matches!(self, Self::InvalidReferer)
+    }
+}
+
+/// The variable of a lower-case name, where a file may give it another value.
+pub fn settable(name: &str) -> Option<Builtin> {
+    match known(name)? {
+        Known::Var(Var::Builtin(builtin)) => Some(builtin).filter(|builtin| builtin.can_be_set()),
+        _ => None,
     }
 }
 

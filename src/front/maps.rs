@@ -13,7 +13,7 @@ use crate::wire::head::Known;
 use super::choose::Matched;
 use super::log;
 use super::request::Request;
-use super::variables::{append, evaluate};
+use super::variables::{append, evaluate, nginxs_own};
 
 /// Variables whose values need each other (`NGX_HTTP_VARIABLE_DEPTH`).
 const MAX_DEPTH: u8 = 100;
@@ -43,6 +43,7 @@ fn value(variable: &SlotVariable, r: &Request) -> Option<(Bytes, bool)> {
             }
             Some((Bytes::new(), true))
         }
+        SlotSource::Nginx(builtin) => nginxs_own(*builtin, r).map(|value| (value, true)),
         SlotSource::Map(map) => Some((of_map(map, r), !map.volatile)),
         SlotSource::Geo(geo) => Some((of_geo(geo, r), true)),
         SlotSource::Split(split) => Some((split.find(&evaluate(&split.source, r)), true)),
@@ -54,7 +55,7 @@ fn of_map(map: &Map, r: &Request) -> Bytes {
     if map.hostnames && source.ends_with(b".") {
         source.truncate(source.len() - 1);
     }
-    if let Some(found) = map.find(&source) {
+    if let Some(found) = map.keys.find(&source) {
         return evaluate(found, r);
     }
     if !source.is_empty() {

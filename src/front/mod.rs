@@ -19,6 +19,7 @@ mod part;
 mod phases;
 pub mod proxy;
 mod ranges;
+mod referer;
 pub mod reply;
 pub mod request;
 mod rewrite;

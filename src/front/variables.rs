@@ -16,6 +16,7 @@ use crate::wire::head::Known;
 
 use super::maps;
 use super::proxy::states::UpstreamState;
+use super::referer;
 use super::request::Request;
 
 /// Fills in a template.
@@ -108,6 +109,12 @@ pub fn append_logged(var: &Var, r: &Request, out: &mut BytesMut) -> bool {
     }
 }
 
+/// nginx's value of a variable that a file may set, where it has not.
+pub fn nginxs_own(builtin: Builtin, r: &Request) -> Option<Bytes> {
+    let mut out = BytesMut::new();
+    append_value(&Var::Builtin(builtin), r, &mut out).then(|| out.freeze())
+}
+
 fn append_value(var: &Var, r: &Request, out: &mut BytesMut) -> bool {
     if !keeps_first_value(var) {
         return compute(var, r, out);
@@ -146,6 +153,7 @@ fn keeps_first_value(var: &Var) -> bool {
                 | Builtin::ContentLength
                 | Builtin::GzipRatio
                 | Builtin::Host
+                | Builtin::InvalidReferer
                 | Builtin::Pipe
                 | Builtin::RequestBody
                 | Builtin::RequestBodyFile
@@ -247,6 +255,10 @@ fn append_builtin(builtin: Builtin, r: &Request, out: &mut BytesMut) -> bool {
         ),
         Builtin::Hostname => put(out, Some(hostname().as_bytes())),
         Builtin::Https => put(out, Some(b"")),
+        Builtin::InvalidReferer => match referer::is_valid(r) {
+            Ok(valid) => put(out, Some(if valid { b"" } else { b"1" })),
+            Err(referer::RanAway) => false,
+        },
         Builtin::IsArgs => put(out, Some(if r.args.is_empty() { b"" } else { b"?" })),
         Builtin::LimitRate => number(out, r.limit_rate.get().unwrap_or(0)),
         Builtin::Msec => print_time(out, unix_time()),

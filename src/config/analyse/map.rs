@@ -6,8 +6,9 @@ use super::frame::Chain;
 use super::template::Piece;
 use super::{Analyser, Outcome, emerg, include};
 use crate::config::diagnostics::Diagnostic;
+use crate::config::host_names::Added;
 use crate::config::lexer::Word;
-use crate::config::map::{Added, Map, SplitClients};
+use crate::config::map::{Map, SplitClients};
 use crate::config::model::SlotSource;
 use crate::config::parser::Directive;
 
@@ -76,10 +77,7 @@ pub fn map(analyser: &mut Analyser, directive: &Directive) -> Outcome {
         outer: None,
     }
     .hash("map_hash");
-    // A table without keys is none.
-    if map.exact_keys().next().is_some()
-        && let Some(found) = bounds.check(map.exact_keys())
-    {
+    if let Some(found) = map.keys.check(&bounds) {
         analyser.report(found.at(directive.name.span), directive.end);
     }
     analyser

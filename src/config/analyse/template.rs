@@ -32,13 +32,13 @@ struct Slot {
 }
 
 impl Variables {
-    /// The slot of a variable that a directive makes; names count without case. A `set` leaves what another directive
-    /// has made of it.
+    /// The slot of a variable that a directive makes; names count without case. The first that makes it says what it is
+    /// until it is given a value, and nginx comes before all.
     pub fn define(&mut self, name: &str, source: SlotSource) -> u16 {
         let index = self.slot(name, None);
         if let Some(slot) = self.slots.get_mut(usize::from(index)) {
-            let weak = matches!(source, SlotSource::Set);
-            slot.source = slot.source.take().filter(|_| weak).or(Some(source));
+            let nginxs = variables::settable(&slot.name).map(SlotSource::Nginx);
+            slot.source.get_or_insert(nginxs.unwrap_or(source));
         }
         index
     }
@@ -238,6 +238,9 @@ impl Analyser {
             return Ok(Var::Slot(slot));
         }
         match variables::known(&name) {
+            Some(Known::Var(Var::Builtin(builtin))) if builtin.can_be_set() => Ok(Var::Slot(
+                self.variables.define(&name, SlotSource::Nginx(builtin)),
+            )),
             Some(Known::Var(var)) => {
                 self.variables.used.entry(name).or_insert(span);
                 Ok(var)

@@ -4,6 +4,7 @@ mod core;
 mod filters;
 mod listens;
 mod lost;
+mod modules;
 mod proxy;
 mod proxy_rules;
 mod upstreams;
@@ -14,7 +15,7 @@ use bytes::Bytes;
 
 use super::analyse::Analyser;
 use super::analyse::frame::{
-    Chain, HttpDraft, Level, LocationDraft, LocationHead, RewriteDraft, ServerDraft,
+    Chain, HttpDraft, Level, LocationDraft, LocationHead, NameDraft, RewriteDraft, ServerDraft,
 };
 use super::analyse::http::{RANK_CORE, RANK_LOCATIONS};
 use super::diagnostics::{Diagnostic, Order, Place};
@@ -23,7 +24,9 @@ use super::model::{
     Core, HeadSettings, If, LimitExcept, Listen, Location, LocationKind, Locations, LogFormat,
     RewriteStep, Server, Upstream,
 };
+use super::modules::Modules;
 use super::quick_map::QuickMap;
+use super::regex::Regex;
 use super::source::Span;
 use super::tree::PrefixTree;
 pub use core::error_logs;
@@ -43,6 +46,8 @@ struct Merge<'a> {
     combined: Arc<LogFormat>,
     /// `http` says nothing about access logs.
     default_log: bool,
+    /// The names of the server that is being merged, those that are patterns with theirs.
+    server_names: Vec<(Bytes, Option<Arc<Regex>>)>,
     /// The end of `http`, for findings that nginx has there.
     close: Span,
     order: Order,
@@ -54,6 +59,7 @@ struct Outer<'a> {
     core: &'a Core,
     proxy: &'a ProxyState,
     filters: (&'a Filters, &'a Files),
+    modules: &'a Modules,
 }
 
 /// Merges the whole of `http`.
@@ -78,6 +84,7 @@ pub fn http(analyser: &mut Analyser, draft: HttpDraft) -> Merged {
         upstreams: Vec::new(),
         combined,
         default_log: false,
+        server_names: Vec::new(),
         close,
         order,
     };
@@ -85,6 +92,7 @@ pub fn http(analyser: &mut Analyser, draft: HttpDraft) -> Merged {
     let core_parts = core::Parts::take(&mut level);
     let proxy_parts = proxy::Parts::take(&mut level);
     let filter_parts = filters::Parts::take(&mut level);
+    let module_parts = modules::Parts::take(&mut level);
     let chain = Chain {
         level: &level,
         outer: None,
@@ -92,11 +100,13 @@ pub fn http(analyser: &mut Analyser, draft: HttpDraft) -> Merged {
     let core = merge.core(&chain, core_parts, None, None);
     let proxy = merge.proxy(&chain, proxy_parts, None);
     let (filters, files) = merge.filters(&chain, filter_parts, None);
+    let modules = merge.modules(&chain, module_parts, None);
     let outer = Outer {
         chain,
         core: &core,
         proxy: &proxy,
         filters: (&filters, &files),
+        modules: &modules,
     };
     let drafts = std::mem::take(&mut merge.analyser.shared.servers);
     let mut names = Vec::new();
@@ -139,16 +149,18 @@ impl Merge<'_> {
         self.report(rank, found.line(close));
     }
 
-    fn server(
-        &mut self,
-        mut draft: ServerDraft,
-        outer: &Outer<'_>,
-        names: &[super::analyse::frame::NameDraft],
-    ) -> Server {
+    fn server(&mut self, mut draft: ServerDraft, outer: &Outer<'_>, names: &[NameDraft]) -> Server {
         let span = draft.span.unwrap_or(self.close);
+        self.server_names = (names.iter())
+            .map(|name| (name.name.clone(), name.regex.clone()))
+            .collect();
+        if names.is_empty() {
+            self.server_names.push((Bytes::new(), None));
+        }
         let core_parts = core::Parts::take(&mut draft.level);
         let proxy_parts = proxy::Parts::take(&mut draft.level);
         let filter_parts = filters::Parts::take(&mut draft.level);
+        let module_parts = modules::Parts::take(&mut draft.level);
         let rewrite = std::mem::take(&mut draft.level.rewrite);
         let chain = Chain {
             level: &draft.level,
@@ -157,12 +169,14 @@ impl Merge<'_> {
         let core = self.core(&chain, core_parts, Some(outer.core), None);
         let proxy = self.proxy(&chain, proxy_parts, Some(outer.proxy));
         let (filters, files) = self.filters(&chain, filter_parts, Some(outer.filters));
+        let modules = self.modules(&chain, module_parts, Some(outer.modules));
         let head = self.head(&chain);
         let inner = Outer {
             chain,
             core: &core,
             proxy: &proxy,
             filters: (&filters, &files),
+            modules: &modules,
         };
         let (named, others): (Vec<_>, Vec<_>) = draft
             .locations
@@ -194,6 +208,7 @@ impl Merge<'_> {
             proxy: proxy.proxy,
             filters,
             files,
+            modules,
             span,
         };
         let text = |bytes: &Bytes| String::from_utf8_lossy(bytes).into_owned();
@@ -277,6 +292,7 @@ impl Merge<'_> {
         let core_parts = core::Parts::take(&mut draft.level);
         let proxy_parts = proxy::Parts::take(&mut draft.level);
         let filter_parts = filters::Parts::take(&mut draft.level);
+        let module_parts = modules::Parts::take(&mut draft.level);
         let rewrite = std::mem::take(&mut draft.level.rewrite);
         let limit_except = draft.level.limit_except.take();
         let level: &Level = &draft.level;
@@ -287,11 +303,13 @@ impl Merge<'_> {
         let core = self.core(&chain, core_parts, Some(outer.core), Some(&draft.head));
         let proxy = self.proxy(&chain, proxy_parts, Some(outer.proxy));
         let (filters, files) = self.filters(&chain, filter_parts, Some(outer.filters));
+        let modules = self.modules(&chain, module_parts, Some(outer.modules));
         let inner = Outer {
             chain,
             core: &core,
             proxy: &proxy,
             filters: (&filters, &files),
+            modules: &modules,
         };
         let rewrite = self.rewrite(rewrite, &inner, Some(&draft.head), draft.head.span);
         let limit_except = limit_except.map(|limit| LimitExcept {
@@ -311,6 +329,7 @@ impl Merge<'_> {
             proxy: proxy.proxy,
             filters,
             files,
+            modules,
             span: draft.head.span,
         })
     }
@@ -354,6 +373,7 @@ impl Merge<'_> {
         let core_parts = core::Parts::take(&mut level);
         let proxy_parts = proxy::Parts::take(&mut level);
         let filter_parts = filters::Parts::take(&mut level);
+        let module_parts = modules::Parts::take(&mut level);
         let inside = std::mem::take(&mut level.rewrite);
         let chain = Chain {
             level: &level,
@@ -362,6 +382,7 @@ impl Merge<'_> {
         let core = self.core(&chain, core_parts, Some(outer.core), head);
         let mut proxy = self.proxy(&chain, proxy_parts, Some(outer.proxy)).proxy;
         let (filters, files) = self.filters(&chain, filter_parts, Some(outer.filters));
+        let modules = self.modules(&chain, module_parts, Some(outer.modules));
         proxy.pass = proxy.pass.or_else(|| outer.proxy.proxy.pass.clone());
         let inside = inside.into_iter().filter_map(|draft| match draft {
             RewriteDraft::Step(step) => Some(step),
@@ -378,6 +399,7 @@ impl Merge<'_> {
             proxy,
             filters,
             files,
+            modules,
             span,
         }
     }

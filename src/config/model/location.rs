@@ -5,6 +5,7 @@ use std::sync::Arc;
 use bytes::Bytes;
 
 use crate::config::filters::{Files, Filters};
+use crate::config::modules::Modules;
 use crate::config::regex::Regex;
 use crate::config::source::Span;
 use crate::config::tree::PrefixTree;
@@ -27,6 +28,7 @@ pub struct Location {
     pub lost: Vec<Lost>,
     pub filters: Filters,
     pub files: Files,
+    pub modules: Modules,
     pub span: Span,
 }
 

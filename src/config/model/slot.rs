@@ -5,6 +5,7 @@ use std::sync::Arc;
 use crate::config::geo::Geo;
 use crate::config::map::{Map, SplitClients};
 use crate::config::template::Template;
+use crate::config::variables::Builtin;
 
 /// A variable of the file's own.
 #[derive(Debug, Clone)]
@@ -17,7 +18,7 @@ impl SlotVariable {
     /// Whether its value is made of fields of the answer.
     pub fn reads_sent(&self) -> bool {
         match &self.source {
-            SlotSource::Set | SlotSource::Group => false,
+            SlotSource::Set | SlotSource::Group | SlotSource::Nginx(_) => false,
             SlotSource::Map(map) => map.templates().any(Template::reads_sent),
             SlotSource::Geo(geo) => geo.source.iter().any(Template::reads_sent),
             SlotSource::Split(split) => split.source.reads_sent(),
@@ -35,4 +36,6 @@ pub enum SlotSource {
     Map(Arc<Map>),
     Geo(Arc<Geo>),
     Split(Arc<SplitClients>),
+    /// nginx's own value of a variable that a file may set (`$invalid_referer`).
+    Nginx(Builtin),
 }
