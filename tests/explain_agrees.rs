@@ -259,7 +259,7 @@ fn answer_differs(head: &[String], body: &BodyShown, answer: &[u8]) -> Option<St
         return Some(format!("the head of the answer is {lines:#?}"));
     }
     match body {
-        BodyShown::None | BodyShown::File { .. } => None,
+        BodyShown::None | BodyShown::Binary { .. } | BodyShown::File { .. } => None,
         BodyShown::Text {
             text: shown,
             length,

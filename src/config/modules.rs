@@ -6,11 +6,79 @@ use bytes::Bytes;
 
 use super::host_names::HostNames;
 use super::regex::Regex;
+use super::template::Template;
 
 /// Directives of the small modules, merged.
 #[derive(Debug, Clone, Default)]
 pub struct Modules {
+    /// Who answers here, where neither files nor a proxy do.
+    pub handler: Option<Handler>,
     pub referers: Referers,
+    pub secure_link: SecureLink,
+    pub user_id: UserIds,
+}
+
+/// A module that makes the content of a location.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Handler {
+    /// `empty_gif`
+    EmptyGif,
+}
+
+/// `secure_link`, `secure_link_md5` and `secure_link_secret`.
+#[derive(Debug, Clone, Default)]
+pub struct SecureLink {
+    /// Where it is given, the others do not count.
+    pub secret: Option<Bytes>,
+    /// `secure_link`: what the client gives, a digest and perhaps a time.
+    pub link: Option<Template>,
+    /// `secure_link_md5`: what the digest is of.
+    pub digested: Option<Template>,
+}
+
+/// `userid` and what belongs to it: a cookie that knows a client again.
+#[derive(Debug, Clone, Default)]
+pub struct UserIds {
+    pub mode: UserIdMode,
+    /// `userid_name`
+    pub name: Bytes,
+    /// `userid_service`; where it is not given, the server's address counts.
+    pub service: Option<u32>,
+    /// `userid_mark`: what stands in the place of the padding.
+    pub mark: Option<u8>,
+    pub expires: CookieExpires,
+    /// `userid_flags`
+    pub flags: Arc<[&'static str]>,
+    /// `; domain=…; path=…` and the flags, as they stand behind the time.
+    pub attributes: Bytes,
+    /// `userid_p3p`; empty sends no such field.
+    pub p3p: Bytes,
+    /// The slot of `$uid_reset`, where the file names it.
+    pub reset: Option<u16>,
+}
+
+/// `userid`: whether the cookie is read, and sent.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub enum UserIdMode {
+    #[default]
+    Off,
+    /// Read only.
+    Log,
+    /// Sent with a value of the first version.
+    V1,
+    On,
+}
+
+/// `userid_expires`
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub enum CookieExpires {
+    /// With the browser.
+    #[default]
+    Session,
+    /// Never, as far as a cookie can say it.
+    Max,
+    /// Seconds from the request's time.
+    After(i64),
 }
 
 /// `valid_referers`: from which pages a request may come.

@@ -175,6 +175,8 @@ builtins! {
     RequestTime "request_time" CORE,
     RequestUri "request_uri" CORE,
     Scheme "scheme" CORE,
+    SecureLink "secure_link" SECURE_LINK,
+    SecureLinkExpires "secure_link_expires" SECURE_LINK,
     ServerAddr "server_addr" CORE,
     ServerName "server_name" CORE,
     ServerPort "server_port" CORE,
@@ -182,6 +184,9 @@ builtins! {
     Status "status" CORE,
     TimeIso8601 "time_iso8601" CORE,
     TimeLocal "time_local" CORE,
+    UidGot "uid_got" USERID,
+    UidReset "uid_reset" USERID,
+    UidSet "uid_set" USERID,
     UpstreamAddr "upstream_addr" UPSTREAM,
     UpstreamBytesReceived "upstream_bytes_received" UPSTREAM,
     UpstreamBytesSent "upstream_bytes_sent" UPSTREAM,
@@ -216,8 +221,6 @@ const OTHERS: &[Variable] = &[
     refused("msie", BROWSER),
     same("realip_remote_addr", REALIP, Builtin::RemoteAddr),
     same("realip_remote_port", REALIP, Builtin::RemotePort),
-    absent("secure_link", SECURE_LINK),
-    absent("secure_link_expires", SECURE_LINK),
     family("sent_http_", CORE, Var::SentHttp),
     family("sent_trailer_", CORE, Var::SentTrailer),
     absent("slice_range", SLICE),
@@ -252,9 +255,6 @@ const OTHERS: &[Variable] = &[
         .differs("Linux tells them of a socket; no safe interface reads them."),
     refused("tcpinfo_snd_cwnd", CORE)
         .differs("Linux tells them of a socket; no safe interface reads them."),
-    absent("uid_got", USERID),
-    empty("uid_reset", USERID),
-    absent("uid_set", USERID),
     family("upstream_cookie_", UPSTREAM, Var::UpstreamCookie),
     family("upstream_http_", UPSTREAM, Var::UpstreamHttp),
     family("upstream_trailer_", UPSTREAM, Var::UpstreamTrailer),
@@ -280,9 +280,7 @@ impl Known {
         match self {
             Self::Refused => false,
             Self::Var(Var::Builtin(builtin)) => builtin.can_be_set(),
-            Self::Var(Var::Absent(name) | Var::Empty(name)) => {
-                name.starts_with(b"ssl_") || &name[..] == b"uid_reset"
-            }
+            Self::Var(Var::Absent(name) | Var::Empty(name)) => name.starts_with(b"ssl_"),
             Self::Var(_) => true,
         }
     }
@@ -291,7 +289,7 @@ impl Known {
 impl Builtin {
     /// Whether a file may give it another value (`NGX_HTTP_VAR_CHANGEABLE`): it is a slot wherever the file names it.
     pub fn can_be_set(self) -> bool {
-        matches!(self, Self::InvalidReferer)
+        matches!(self, Self::InvalidReferer | Self::UidReset)
     }
 }
 

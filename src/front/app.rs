@@ -21,7 +21,7 @@ use crate::wire::serve::{Gone, Handler, Incoming, Unasked};
 
 use super::choose::How;
 use super::proxy::states::UpstreamStates;
-use super::request::{MAX_URI_CHANGES, Request};
+use super::request::{Content, MAX_URI_CHANGES, Request};
 use super::worker::Worker;
 use super::{choose, filters, log, phases, proxy, story, trace, unasked};
 
@@ -238,7 +238,9 @@ fn begin(front: FrontRequest) -> Request {
         location_is_second: false,
         carries_server: false,
         carries_date: false,
-        is_proxied: false,
+        content: Content::Files,
+        secure_link_expires: RefCell::default(),
+        user_id: RefCell::default(),
         discarding: false,
         carried: Vec::new(),
         carried_type: None,

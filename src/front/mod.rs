@@ -4,10 +4,12 @@
 
 mod access;
 mod app;
+mod base64;
 mod bind;
 pub mod choose;
 mod conditional;
 pub mod effects;
+mod empty_gif;
 pub mod explain;
 mod files;
 mod filter;
@@ -24,6 +26,7 @@ pub mod reply;
 pub mod request;
 mod rewrite;
 pub mod room;
+mod secure_link;
 pub mod server;
 mod sink;
 mod story;
@@ -31,5 +34,6 @@ pub mod temporary;
 pub mod trace;
 mod unasked;
 pub mod user;
+pub mod user_id;
 mod variables;
 pub mod worker;

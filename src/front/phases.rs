@@ -6,6 +6,7 @@ use std::task::Poll;
 use bytes::{Bytes, BytesMut};
 
 use crate::config::model::{Location, LocationKind, LogLevel};
+use crate::config::modules::Handler;
 use crate::config::regex::MatchError;
 use crate::wire::answer::Answer;
 use crate::wire::escape::{Escape, escape_uri};
@@ -14,10 +15,10 @@ use crate::wire::serve::Gone;
 
 use super::choose::{self, Chosen, Matched};
 use super::reply::{Flow, Reply, ReplyBody};
-use super::request::Request;
+use super::request::{Content, Request};
 use super::rewrite::{self, Rewritten};
 use super::trace::{self, LocationSearch, Step};
-use super::{access, files, filter, log, proxy};
+use super::{access, empty_gif, files, filter, log, proxy};
 
 mod inside;
 mod special;
@@ -194,13 +195,12 @@ async fn in_location(r: &mut Request) -> Flow {
     if let Some(end) = unless_declined(files::try_files(r)) {
         return end;
     }
-    if r.is_proxied {
-        return match r.filter_finalized {
-            true => at_once(r).await,
-            false => proxy::content(r).await,
-        };
+    match r.content {
+        Content::Files => files::content(r),
+        Content::Proxy if r.filter_finalized => at_once(r).await,
+        Content::Proxy => proxy::content(r).await,
+        Content::Module(Handler::EmptyGif) => empty_gif::content(r),
     }
-    files::content(r)
 }
 
 /// An upstream's answer in the place of one that a filter refused: nginx cannot wait for it any more. It is begun, and ends
@@ -222,7 +222,7 @@ async fn at_once(r: &mut Request) -> Flow {
 /// Chooses the location and checks what can be known then.
 fn find_location(r: &mut Request) -> Flow {
     r.uri_changed = false;
-    r.is_proxied = false;
+    r.content = Content::Files;
     let chosen = match search_location(r) {
         Ok(chosen) => chosen,
         Err(error) => {

@@ -8,6 +8,7 @@ use std::time::{Duration, Instant};
 use bytes::{Bytes, BytesMut};
 
 use crate::config::model::{Listen, Location, Model, Server};
+use crate::config::modules::Handler;
 use crate::config::regex::Captures;
 use crate::config::variables::Var;
 use crate::wire::body::RequestBody;
@@ -20,6 +21,7 @@ use super::filters::accepts::Accepts;
 use super::proxy::states::UpstreamStates;
 use super::temporary::BodyFile;
 use super::trace::Step;
+use super::user_id::UserId;
 use super::worker::Worker;
 
 /// One request, from its head to its log line.
@@ -50,8 +52,8 @@ pub struct Request {
     pub uri_changed: bool,
     /// `try_files` found a file for the `alias` of a regex location: the URI stands behind it (nginx's flag of that name).
     pub add_uri_to_alias: bool,
-    /// The content is a proxy's: the location's, or that of an `if` from which another `if` led away (nginx's `content_handler`).
-    pub is_proxied: bool,
+    /// Who makes the content: the location's own, or that of an `if` from which another `if` led away.
+    pub content: Content,
     /// GET after `error_page` of another method.
     pub method: Method,
     pub method_name: Bytes,
@@ -134,10 +136,23 @@ pub struct Request {
     /// A `100 Continue` that was promised: it leaves with the answer.
     pub continues: Cell<bool>,
     pub request_id: std::cell::OnceCell<Bytes>,
+    /// `$secure_link_expires`, once `$secure_link` was asked for.
+    pub secure_link_expires: RefCell<Option<Bytes>>,
+    /// What `userid` knows of the client, once it was asked for.
+    pub user_id: RefCell<Option<Box<UserId>>>,
     /// Variables that keep the value they had when first asked for.
     pub first_values: RefCell<Vec<(Var, Option<Bytes>)>>,
     /// The answer was sent or given up: only the log is left.
     pub is_over: Cell<bool>,
+}
+
+/// Who makes the content of an answer (nginx's `content_handler`).
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Content {
+    /// Index and static files.
+    Files,
+    Proxy,
+    Module(Handler),
 }
 
 /// A type, the length of it without its charset, and its charset.
@@ -175,12 +190,18 @@ impl Request {
         self.proxy_port = None;
         self.proxy_body_length = None;
         self.proxy_chunked = false;
+        self.secure_link_expires.take();
+        self.user_id.take();
     }
 
     /// What a location says about connections: after so many requests, or so much time, the connection ends.
     pub fn apply_location_limits(&mut self) {
         self.apply_limit_except();
-        self.is_proxied |= self.location.proxy.pass.is_some();
+        match self.location.modules.handler {
+            Some(handler) => self.content = Content::Module(handler),
+            None if self.location.proxy.pass.is_some() => self.content = Content::Proxy,
+            None => {}
+        }
         let core = &self.location.core;
         if self.keep_alive
             && (core.keepalive_timeout.is_zero()

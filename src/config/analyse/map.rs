@@ -63,8 +63,10 @@ pub fn map(analyser: &mut Analyser, directive: &Directive) -> Outcome {
     let [source, name, ..] = &*directive.args else {
         return Ok(());
     };
-    let mut map = Map::default();
-    map.source = analyser.template(directive, source)?;
+    let mut map = Map {
+        source: analyser.template(directive, source)?,
+        ..Map::default()
+    };
     let made = variable_name(directive, name)?;
     let target = analyser.own_variable(directive, name, &made, SlotSource::Group)?;
     if let Some(block) = &directive.block {

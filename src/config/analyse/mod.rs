@@ -30,6 +30,7 @@ pub mod tls;
 pub mod types;
 mod unknown;
 pub mod upstream;
+pub mod userid;
 
 use super::diagnostics::{Diagnostic, Order};
 use super::lexer::Word;

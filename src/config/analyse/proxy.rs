@@ -23,6 +23,8 @@ pub fn pass(analyser: &mut Analyser, directive: &Directive) -> Outcome {
     let word = directive.arg();
     let url = word.value.clone();
     let span = directive.name.span;
+    // Of those who would answer, the last one named does.
+    analyser.frame().level.modules.handler = None;
     if url.contains(&b'$') {
         let template = analyser.template(directive, word)?;
         let target = PassTarget::Dynamic(template);

@@ -53,7 +53,7 @@ impl Variables {
     }
 
     /// The slot of a name that the file has made so far.
-    fn defined(&self, name: &str) -> Option<u16> {
+    pub fn defined(&self, name: &str) -> Option<u16> {
         let index = *self.by_name.get(name)?;
         let slot = self.slots.get(usize::from(index))?;
         slot.source.as_ref().map(|_| index)

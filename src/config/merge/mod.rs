@@ -382,7 +382,10 @@ impl Merge<'_> {
         let core = self.core(&chain, core_parts, Some(outer.core), head);
         let mut proxy = self.proxy(&chain, proxy_parts, Some(outer.proxy)).proxy;
         let (filters, files) = self.filters(&chain, filter_parts, Some(outer.filters));
-        let modules = self.modules(&chain, module_parts, Some(outer.modules));
+        let mut modules = self.modules(&chain, module_parts, Some(outer.modules));
+        if modules.handler.is_none() && proxy.pass.is_none() {
+            modules.handler = outer.modules.handler;
+        }
         proxy.pass = proxy.pass.or_else(|| outer.proxy.proxy.pass.clone());
         let inside = inside.into_iter().filter_map(|draft| match draft {
             RewriteDraft::Step(step) => Some(step),

@@ -5,12 +5,12 @@ use std::sync::Arc;
 use bytes::Bytes;
 
 use super::Merge;
-use crate::config::analyse::frame::{Chain, Level};
-use crate::config::analyse::http::RANK_REFERER;
+use crate::config::analyse::frame::{Chain, Level, Value};
+use crate::config::analyse::http::{RANK_REFERER, RANK_SECURE_LINK};
 use crate::config::analyse::modules::Draft;
-use crate::config::analyse::referer;
+use crate::config::analyse::{referer, userid};
 use crate::config::diagnostics::Diagnostic;
-use crate::config::modules::{Modules, Referers};
+use crate::config::modules::{Modules, Referers, SecureLink, UserIdMode, UserIds};
 
 /// What a level gives by itself.
 pub struct Parts {
@@ -30,7 +30,95 @@ impl Merge<'_> {
     pub fn modules(&mut self, chain: &Chain<'_>, own: Parts, outer: Option<&Modules>) -> Modules {
         let Parts { draft } = own;
         Modules {
+            handler: draft.handler,
             referers: self.referers(chain, draft.referers, outer.map(|outer| &outer.referers)),
+            secure_link: self.secure_link(chain, outer.map(|outer| &outer.secure_link)),
+            user_id: self.user_id(chain, draft.user_id, outer.map(|outer| &outer.user_id)),
+        }
+    }
+
+    /// A secret of the level's own keeps the other way of securing links out; of the level around it counts only where
+    /// neither level has the other way.
+    fn secure_link(&mut self, chain: &Chain<'_>, outer: Option<&SecureLink>) -> SecureLink {
+        let own = |name: &str| chain.level.values.get(name);
+        let template = |name: &str| match own(name).map(|set| &set.value) {
+            Some(Value::Template(template)) => Some(template.clone()),
+            _ => None,
+        };
+        let (link, digested) = (template("secure_link"), template("secure_link_md5"));
+        let secret = own("secure_link_secret");
+        // Nothing is looked at on the level of `http`.
+        if let Some(set) = secret.filter(|_| outer.is_some()) {
+            if link.is_some() || digested.is_some() {
+                let message = "\"secure_link_secret\" cannot be mixed with \"secure_link\" and \
+                               \"secure_link_md5\"";
+                self.report_at_close(RANK_SECURE_LINK, Diagnostic::emerg(message).at(set.span));
+            }
+            return SecureLink {
+                secret: Some(chain.text("secure_link_secret")),
+                ..SecureLink::default()
+            };
+        }
+        let Some(outer) = outer else {
+            return SecureLink {
+                secret: secret.map(|_| chain.text("secure_link_secret")),
+                link,
+                digested,
+            };
+        };
+        let link = link.or_else(|| outer.link.clone());
+        let digested = digested.or_else(|| outer.digested.clone());
+        let alone = link.is_none() && digested.is_none();
+        SecureLink {
+            secret: outer.secret.clone().filter(|_| alone),
+            link,
+            digested,
+        }
+    }
+
+    fn user_id(&self, chain: &Chain<'_>, own: userid::Draft, outer: Option<&UserIds>) -> UserIds {
+        let some = |name: &str| Some(chain.text(name)).filter(|text| &text[..] != b"none");
+        let flags = match (own.flags.is_empty(), outer) {
+            (true, Some(outer)) => outer.flags.clone(),
+            _ => own.flags.into(),
+        };
+        let mut attributes = Vec::new();
+        for (name, value) in [
+            ("domain", some("userid_domain")),
+            ("path", Some(chain.text("userid_path"))),
+        ] {
+            if let Some(value) = value {
+                attributes.extend([b"; ", name.as_bytes(), b"=", &value].concat());
+            }
+        }
+        let has = |flag: &&&str| **flag != "off" && flags.contains(*flag);
+        for flag in userid::FLAGS.iter().filter(has) {
+            attributes.extend([b"; ", flag.as_bytes()].concat());
+        }
+        UserIds {
+            mode: match chain.word("userid") {
+                "log" => UserIdMode::Log,
+                "v1" => UserIdMode::V1,
+                "on" => UserIdMode::On,
+                _ => UserIdMode::Off,
+            },
+            name: chain.text("userid_name"),
+            // nginx cuts it down to 32 bits.
+            service: chain
+                .set("userid_service")
+                .map(|_| chain.number("userid_service") as u32),
+            mark: match (own.mark, outer) {
+                (Some((mark, _)), _) => mark,
+                (None, outer) => outer.and_then(|outer| outer.mark),
+            },
+            expires: match (own.expires, outer) {
+                (Some((expires, _)), _) => expires,
+                (None, outer) => outer.map(|outer| outer.expires).unwrap_or_default(),
+            },
+            flags,
+            attributes: attributes.into(),
+            p3p: some("userid_p3p").unwrap_or_default(),
+            reset: self.analyser.variables.defined("uid_reset"),
         }
     }
 

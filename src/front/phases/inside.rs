@@ -4,7 +4,7 @@ use bytes::Bytes;
 
 use crate::config::model::LogLevel;
 use crate::front::log;
-use crate::front::request::Request;
+use crate::front::request::{Content, Request};
 use crate::front::trace::{self, Step};
 
 use super::text;
@@ -71,7 +71,7 @@ pub(super) fn named_location(r: &mut Request, name: &Bytes) -> Result<(), u16> {
         place: trace::place(&r.model, location.span),
     });
     r.internal = true;
-    r.is_proxied = false;
+    r.content = Content::Files;
     r.forget_contexts();
     r.location = location;
     r.apply_location_limits();

@@ -60,6 +60,7 @@ pub(super) fn varies(var: &Var) -> bool {
                 | Builtin::Status
                 | Builtin::TimeIso8601
                 | Builtin::TimeLocal
+                | Builtin::UidSet
                 | Builtin::UpstreamAddr
                 | Builtin::UpstreamBytesReceived
                 | Builtin::UpstreamBytesSent
