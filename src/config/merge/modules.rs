@@ -77,24 +77,10 @@ impl Merge<'_> {
     }
 
     fn user_id(&self, chain: &Chain<'_>, own: userid::Draft, outer: Option<&UserIds>) -> UserIds {
-        let some = |name: &str| Some(chain.text(name)).filter(|text| &text[..] != b"none");
         let flags = match (own.flags.is_empty(), outer) {
             (true, Some(outer)) => outer.flags.clone(),
             _ => own.flags.into(),
         };
-        let mut attributes = Vec::new();
-        for (name, value) in [
-            ("domain", some("userid_domain")),
-            ("path", Some(chain.text("userid_path"))),
-        ] {
-            if let Some(value) = value {
-                attributes.extend([b"; ", name.as_bytes(), b"=", &value].concat());
-            }
-        }
-        let has = |flag: &&&str| **flag != "off" && flags.contains(*flag);
-        for flag in userid::FLAGS.iter().filter(has) {
-            attributes.extend([b"; ", flag.as_bytes()].concat());
-        }
         UserIds {
             mode: match chain.word("userid") {
                 "log" => UserIdMode::Log,
@@ -115,9 +101,9 @@ impl Merge<'_> {
                 (Some((expires, _)), _) => expires,
                 (None, outer) => outer.map(|outer| outer.expires).unwrap_or_default(),
             },
+            attributes: attributes(chain, &flags),
             flags,
-            attributes: attributes.into(),
-            p3p: some("userid_p3p").unwrap_or_default(),
+            p3p: some(chain, "userid_p3p").unwrap_or_default(),
             reset: self.analyser.variables.defined("uid_reset"),
         }
     }
@@ -172,4 +158,20 @@ impl Merge<'_> {
             self.report_at_close(RANK_REFERER, found.at(own.span));
         }
     }
+}
+
+/// A text, where it is not `none`.
+fn some(chain: &Chain<'_>, name: &str) -> Option<Bytes> {
+    Some(chain.text(name)).filter(|text| &text[..] != b"none")
+}
+
+/// What stands behind the time of the cookie of `userid`.
+fn attributes(chain: &Chain<'_>, flags: &[&'static str]) -> Bytes {
+    let domain = some(chain, "userid_domain").map(|domain| [b"; domain=", &domain[..]].concat());
+    let path = [b"; path=", &chain.text("userid_path")[..]].concat();
+    let given = |flag: &&&str| **flag != "off" && flags.contains(*flag);
+    let given = userid::FLAGS.iter().filter(given);
+    let flags = given.map(|flag| [b"; ", flag.as_bytes()].concat());
+    let all: Vec<_> = domain.into_iter().chain([path]).chain(flags).collect();
+    all.concat().into()
 }
