@@ -67,9 +67,9 @@ pub fn server<'a>(listen: &'a Listen, host: &Bytes) -> (&'a Arc<Server>, How<'a>
     (&listen.default_server, How::Default)
 }
 
-/// `*.example.org` wants at least a letter before the dot.
+/// `*.example.org`, whose star may stand for nothing: `.example.org` is such a host.
 pub fn ends_with_name(host: &[u8], suffix: &[u8]) -> bool {
-    host.len() > suffix.len() && host.ends_with(suffix)
+    host.ends_with(suffix)
 }
 
 /// `www.*`
