@@ -187,8 +187,6 @@ fn differs(
                 let sent = answer.full().send.concat();
                 sent.contains("X-Accel-Redirect")
             });
-            // An `error_page` takes an upstream's 404 to another upstream.
-            let leads_on = leads_on || story.contains(" said 404 → ");
             let is_name = address.starts_with(|c: char| c.is_ascii_alphabetic())
                 && !address.starts_with("unix:");
             let other = leads_on || is_name || story.contains(" → 502");
@@ -269,7 +267,7 @@ fn answer_differs(
         return Some(format!("the head of the answer is {lines:#?}"));
     }
     match body {
-        BodyShown::None | BodyShown::File { .. } => None,
+        BodyShown::None | BodyShown::Binary { .. } | BodyShown::File { .. } => None,
         BodyShown::Text {
             text: shown,
             length,

@@ -1,6 +1,8 @@
 //! nginx's hash tables, as far as a configuration can be too much for one: the lab's own have no limits, but a file that
 //! nginx refuses, or warns of, is not right here either (`ngx_hash_init`).
 
+use std::collections::BTreeMap;
+
 use super::diagnostics::Diagnostic;
 
 /// Bytes of a pointer, which nginx counts with.
@@ -64,6 +66,28 @@ impl Bounds {
     }
 }
 
+impl Bounds {
+    /// The same of a table of wildcards, which is one of tables: a name's labels from the outside in, each level in its
+    /// own (`ngx_hash_wildcard_init`).
+    pub fn check_wildcards(&self, names: &[Vec<&[u8]>]) -> Option<Diagnostic> {
+        let mut levels: BTreeMap<&[u8], Vec<Vec<&[u8]>>> = BTreeMap::new();
+        for name in names {
+            let Some((first, rest)) = name.split_first() else {
+                continue;
+            };
+            levels.entry(first).or_default().push(rest.to_vec());
+        }
+        if levels.is_empty() {
+            return None;
+        }
+        let inner = levels
+            .values()
+            .filter_map(|rest| self.check_wildcards(rest));
+        let found = inner.chain(self.check(levels.keys().copied()));
+        found.min_by_key(|found| found.severity)
+    }
+}
+
 /// Whether no bucket of so many overflows.
 fn fits(keys: &[(u64, u64)], size: u64, room: u64) -> bool {
     let mut filled = vec![0u64; usize::try_from(size).unwrap_or(usize::MAX)];
@@ -111,6 +135,25 @@ mod tests {
             "could not build t, you should increase t_bucket_size: 64"
         );
         assert_eq!(said(512, 65, &[&"a".repeat(47)]), None);
+    }
+
+    #[test]
+    fn each_label_of_a_wildcard_needs_room() {
+        let long = "a".repeat(47);
+        let bounds = Bounds {
+            name: "t",
+            max_size: 512,
+            bucket_size: 64,
+        };
+        let said = |labels: &[&str]| {
+            let name = labels.iter().map(|label| label.as_bytes()).collect();
+            let found = bounds.check_wildcards(&[vec![b"org"], name]);
+            found.map(|found| found.message)
+        };
+        assert_eq!(said(&["org", &long[1..], &long[1..]]), None);
+        assert!(said(&["org", "b", &long]).is_some());
+        assert!(said(&[&long]).is_some());
+        assert!(bounds.check_wildcards(&[]).is_none());
     }
 
     #[test]

@@ -152,6 +152,7 @@ builtins! {
     Host "host" CORE,
     Hostname "hostname" CORE,
     Https "https" CORE,
+    InvalidReferer "invalid_referer" REFERER,
     IsArgs "is_args" CORE,
     LimitRate "limit_rate" CORE,
     ModernBrowser "modern_browser" BROWSER,
@@ -185,6 +186,8 @@ builtins! {
     RequestTime "request_time" CORE,
     RequestUri "request_uri" CORE,
     Scheme "scheme" CORE,
+    SecureLink "secure_link" SECURE_LINK,
+    SecureLinkExpires "secure_link_expires" SECURE_LINK,
     ServerAddr "server_addr" CORE,
     ServerName "server_name" CORE,
     ServerPort "server_port" CORE,
@@ -196,6 +199,9 @@ builtins! {
     TcpinfoSndCwnd "tcpinfo_snd_cwnd" CORE differs OF_LINUX,
     TimeIso8601 "time_iso8601" CORE,
     TimeLocal "time_local" CORE,
+    UidGot "uid_got" USERID,
+    UidReset "uid_reset" USERID,
+    UidSet "uid_set" USERID,
     UpstreamAddr "upstream_addr" UPSTREAM,
     UpstreamBytesReceived "upstream_bytes_received" UPSTREAM,
     UpstreamBytesSent "upstream_bytes_sent" UPSTREAM,
@@ -219,13 +225,10 @@ const OTHERS: &[Variable] = &[
     refused("grpc_internal_trailers", GRPC),
     empty("http2", V2),
     family("http_", CORE, Var::Http),
-    empty("invalid_referer", REFERER),
     absent("limit_conn_status", LIMIT_CONN),
     absent("limit_req_status", LIMIT_REQ),
     same("realip_remote_addr", REALIP, Builtin::RemoteAddr),
     same("realip_remote_port", REALIP, Builtin::RemotePort),
-    absent("secure_link", SECURE_LINK),
-    absent("secure_link_expires", SECURE_LINK),
     family("sent_http_", CORE, Var::SentHttp),
     family("sent_trailer_", CORE, Var::SentTrailer),
     absent("slice_range", SLICE),
@@ -252,9 +255,6 @@ const OTHERS: &[Variable] = &[
     absent("ssl_server_name", SSL),
     absent("ssl_session_id", SSL),
     absent("ssl_session_reused", SSL),
-    absent("uid_got", USERID),
-    empty("uid_reset", USERID),
-    absent("uid_set", USERID),
     family("upstream_cookie_", UPSTREAM, Var::UpstreamCookie),
     family("upstream_http_", UPSTREAM, Var::UpstreamHttp),
     family("upstream_trailer_", UPSTREAM, Var::UpstreamTrailer),
@@ -330,17 +330,17 @@ impl Known {
             Self::Var(Var::Builtin(builtin)) => matches!(
                 builtin,
                 Builtin::AncientBrowser
+                    | Builtin::InvalidReferer
                     | Builtin::ModernBrowser
                     | Builtin::Msie
                     | Builtin::ProxyHost
                     | Builtin::ProxyPort
+                    | Builtin::UidReset
             ),
             Self::Refused => false,
             Self::Var(Var::Http(name)) => !is_own("http_", name),
             Self::Var(Var::SentHttp(name)) => !is_own("sent_http_", name),
-            Self::Var(Var::Absent(name) | Var::Empty(name)) => {
-                name.starts_with(b"ssl_") || matches!(&name[..], b"invalid_referer" | b"uid_reset")
-            }
+            Self::Var(Var::Absent(name) | Var::Empty(name)) => name.starts_with(b"ssl_"),
             Self::Var(_) => true,
         }
     }

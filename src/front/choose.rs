@@ -68,7 +68,7 @@ pub fn server<'a>(listen: &'a Listen, host: &Bytes) -> (&'a Arc<Server>, How<'a>
     (&listen.default_server, How::Default)
 }
 
-/// `*.example.org` as `.example.org`, which a host may be, too.
+/// `*.example.org`, whose star may stand for nothing: `.example.org` is such a host.
 pub fn ends_with_name(host: &[u8], suffix: &[u8]) -> bool {
     host.ends_with(suffix)
 }

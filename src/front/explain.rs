@@ -87,6 +87,10 @@ pub enum BodyShown {
         length: u64,
         text: String,
     },
+    /// Bytes that are no text.
+    Binary {
+        length: u64,
+    },
     /// Bytes of a file.
     File {
         length: u64,
@@ -244,6 +248,9 @@ fn shown(answer: &Answer) -> Ending {
         .unwrap_or(0);
     let body = match &answer.body {
         Body::None | Body::Stream(_) => BodyShown::None,
+        Body::Bytes(bytes) if bytes.contains(&0) => BodyShown::Binary {
+            length: bytes.len() as u64,
+        },
         Body::Bytes(bytes) => BodyShown::Text {
             length: bytes.len() as u64,
             text: text_of(bytes),

@@ -13,7 +13,7 @@ use super::filters::body::{BodyFilter, Filtered, Source};
 use super::filters::{self, Plan};
 use super::reply::{Reply, ReplyBody};
 use super::request::Request;
-use super::{conditional, ranges, variables};
+use super::{conditional, ranges, user_id, variables};
 
 mod head;
 mod policy;
@@ -41,6 +41,7 @@ pub fn apply(r: &mut Request, mut reply: Reply) -> Result<Answer, Instead> {
         r.filter_finalized = true;
         // nginx forgets all that it knew of the answer.
         r.override_charset = None;
+        r.user_id.take();
         r.promise_continue();
         return Err(Instead::Status(status));
     }
@@ -49,15 +50,16 @@ pub fn apply(r: &mut Request, mut reply: Reply) -> Result<Answer, Instead> {
         trailers: r.expects_trailers.get(),
         ..Plan::default()
     };
-    if r.location.filters.active || reply.override_charset.is_some() {
-        let before = filters::before_headers(r, &mut reply);
-        add_headers(r, &mut reply);
+    let active = r.location.filters.active || reply.override_charset.is_some();
+    let before = active.then(|| filters::before_headers(r, &mut reply));
+    add_headers(r, &mut reply);
+    user_id::apply(r, &mut reply).map_err(|filters::GivenUp| given_up(r, &reply))?;
+    if let Some(before) = before {
         plan = filters::after_headers(r, before, &mut reply)
             .map_err(|filters::GivenUp| given_up(r, &reply))?;
-    } else {
-        add_headers(r, &mut reply);
     }
     if let Err(status) = ranges::apply(r, &mut reply) {
+        r.user_id.take();
         // What the answer was to say stays, and the body was thrown away for it.
         r.redirect_to = reply.location.take();
         r.carried_charset = std::mem::take(&mut reply.charset);

@@ -58,7 +58,7 @@ fn of_map(map: &Map, r: &Request) -> Bytes {
     if map.hostnames && source.ends_with(b".") {
         source.truncate(source.len() - 1);
     }
-    if let Some(found) = map.find(&source) {
+    if let Some(found) = map.keys.find(&source) {
         return evaluate(found, r);
     }
     if !source.is_empty() {

@@ -17,7 +17,7 @@ use super::reply::{Flow, Reply, ReplyBody};
 use super::request::Request;
 use super::rewrite::{self, Rewritten};
 use super::trace::{self, LocationSearch, Step};
-use super::{access, files, filter, log, proxy, status};
+use super::{access, empty_gif, files, filter, log, proxy, status};
 
 mod inside;
 mod special;
@@ -199,6 +199,7 @@ async fn in_location(r: &mut Request) -> Flow {
         Some(Handler::StubStatus) => status::content(r),
         Some(Handler::Proxy) if r.filter_finalized => at_once(r).await,
         Some(Handler::Proxy) => proxy::content(r).await,
+        Some(Handler::EmptyGif) => empty_gif::content(r),
     }
 }
 

@@ -21,6 +21,7 @@ use super::filters::accepts::Accepts;
 use super::proxy::states::UpstreamStates;
 use super::temporary::BodyFile;
 use super::trace::Step;
+use super::user_id::UserId;
 use super::worker::Worker;
 
 /// One request, from its head to its log line.
@@ -101,8 +102,6 @@ pub struct Request {
     pub buffered_body: Option<Box<Spool>>,
     /// The file that it went to.
     pub body_file: Option<BodyFile>,
-    /// `GET /users`, as sent to the upstream.
-    pub upstream_line: Option<String>,
     /// The answer has no head (an upstream spoke HTTP/0.9).
     pub answer_bare: bool,
     /// No server could be chosen: a `server_name` pattern ran away.
@@ -137,6 +136,10 @@ pub struct Request {
     /// A `100 Continue` that was promised: it leaves with the answer.
     pub continues: Cell<bool>,
     pub request_id: std::cell::OnceCell<Bytes>,
+    /// `$secure_link_expires`, once `$secure_link` was asked for.
+    pub secure_link_expires: RefCell<Option<Bytes>>,
+    /// What `userid` knows of the client, once it was asked for.
+    pub user_id: RefCell<Option<Box<UserId>>>,
     /// Variables that keep the value they had when first asked for.
     pub first_values: RefCell<Vec<(Var, Option<Bytes>)>>,
     /// The answer was sent or given up: only the log is left.
@@ -178,6 +181,8 @@ impl Request {
         self.proxy_port = None;
         self.proxy_body_length = None;
         self.proxy_chunked = false;
+        self.secure_link_expires.take();
+        self.user_id.take();
     }
 
     /// What a location says about connections: after so many requests, or so much time, the connection ends.

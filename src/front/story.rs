@@ -26,7 +26,7 @@ pub fn line(r: &Request) -> String {
             Some(name) => line.push_str(&format!(" → {name}, in whose place {peer}")),
             None => line.push_str(&format!(" → {peer}")),
         }
-        if let Some(sent) = &r.upstream_line {
+        if let Some(sent) = &state.line {
             line.push_str(&format!(" {sent}"));
         }
         // The last one's answer is the answer, unless something took its place.

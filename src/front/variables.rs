@@ -19,7 +19,9 @@ use crate::wire::tcp_info::{self, TcpInfo};
 use super::field_lines::FieldLines;
 use super::maps;
 use super::proxy::states::UpstreamState;
+use super::referer;
 use super::request::Request;
+use super::{base64, secure_link, user_id};
 
 /// Fills in a template.
 pub fn evaluate(template: &Template, r: &Request) -> Bytes {
@@ -148,11 +150,16 @@ fn keeps_first_value(var: &Var) -> bool {
                 | Builtin::ContentLength
                 | Builtin::GzipRatio
                 | Builtin::Host
+                | Builtin::InvalidReferer
                 | Builtin::ModernBrowser
                 | Builtin::RequestBody
                 | Builtin::RequestBodyFile
                 | Builtin::RequestCompletion
                 | Builtin::RequestFilename
+                | Builtin::SecureLink
+                | Builtin::SecureLinkExpires
+                | Builtin::UidGot
+                | Builtin::UidSet
         ),
         _ => false,
     }
@@ -254,6 +261,10 @@ fn append_builtin(builtin: Builtin, r: &Request, out: &mut BytesMut) -> bool {
         ),
         Builtin::Hostname => put(out, Some(hostname().as_bytes())),
         Builtin::Https => put(out, Some(b"")),
+        Builtin::InvalidReferer => match referer::is_valid(r) {
+            Ok(valid) => put(out, Some(if valid { b"" } else { b"1" })),
+            Err(referer::RanAway) => false,
+        },
         Builtin::IsArgs => put(out, Some(if r.args.is_empty() { b"" } else { b"?" })),
         Builtin::LimitRate => number(out, r.limit_rate.get().unwrap_or(0)),
         Builtin::Msec => print_time(out, unix_time()),
@@ -310,6 +321,8 @@ fn append_builtin(builtin: Builtin, r: &Request, out: &mut BytesMut) -> bool {
         Builtin::RequestTime => print_time(out, r.started.elapsed()),
         Builtin::RequestUri => put_some(out, r.head.unparsed_uri.of(&r.head.raw)),
         Builtin::Scheme => put(out, Some(b"http")),
+        Builtin::SecureLink => put(out, secure_link::value(r).as_deref()),
+        Builtin::SecureLinkExpires => put(out, r.secure_link_expires.borrow().as_deref()),
         Builtin::ServerAddr => match r.connection.local {
             Some(local) => address(out, local),
             None => {
@@ -342,6 +355,9 @@ fn append_builtin(builtin: Builtin, r: &Request, out: &mut BytesMut) -> bool {
         Builtin::TcpinfoSndCwnd => tcp_info(r, out, |info| info.snd_cwnd),
         Builtin::TimeIso8601 => put(out, Some(date::iso8601(now()).as_bytes())),
         Builtin::TimeLocal => log_time(out),
+        Builtin::UidGot => put(out, user_id::got(r).as_deref()),
+        Builtin::UidReset => put(out, Some(b"")),
+        Builtin::UidSet => put(out, user_id::set(r).as_deref()),
         Builtin::UpstreamAddr => upstream(r, out, |s, out| {
             out.extend_from_slice(s.peer.as_deref().unwrap_or_default().as_bytes())
         }),
@@ -433,28 +449,46 @@ pub fn argument<'a>(args: &'a [u8], name: &[u8]) -> Option<&'a [u8]> {
 
 /// `$cookie_NAME` in any `Cookie` field.
 fn cookie<'a>(r: &'a Request, name: &[u8]) -> Option<&'a [u8]> {
-    r.head
-        .fields
-        .iter()
-        .filter(|f| f.known == Known::Cookie)
-        .find_map(|f| cookie_in(f.value.of(&r.head.raw), name, b';'))
+    cookie_and_field(r, name).map(|(value, _)| value)
 }
 
-fn cookie_in<'a>(field: &'a [u8], name: &[u8], separator: u8) -> Option<&'a [u8]> {
-    field
-        .split(|&b| b == separator || b == b',')
-        .find_map(|pair| {
-            let (key, value) = pair.trim_ascii_start().split_at_checked(name.len())?;
-            if !key.eq_ignore_ascii_case(name) {
-                return None;
-            }
-            Some(
-                value
-                    .trim_ascii_start()
-                    .strip_prefix(b"=")?
-                    .trim_ascii_start(),
-            )
-        })
+/// A cookie's value, and the field in which it stands (nginx's `ngx_http_parse_multi_header_lines`).
+pub fn cookie_and_field<'a>(r: &'a Request, name: &[u8]) -> Option<(&'a [u8], &'a [u8])> {
+    let cookies = r.head.fields.iter().filter(|f| f.known == Known::Cookie);
+    let mut fields = cookies.map(|f| f.value.of(&r.head.raw));
+    fields.find_map(|field| Some((cookie_in(field, name)?, field)))
+}
+
+/// The first of a name; names end with `;` or `,`, a value with `;` alone. What follows a name in the place of its `=` is
+/// read with it, be it the `;` itself: the next cookie is then not seen.
+fn cookie_in<'a>(mut field: &'a [u8], name: &[u8]) -> Option<&'a [u8]> {
+    while !field.is_empty() {
+        if let Some(value) = cookie_at(field, name) {
+            return Some(value);
+        }
+        let named = (field.split_at_checked(name.len()))
+            .filter(|(start, _)| start.eq_ignore_ascii_case(name))
+            .map(|(_, rest)| without_spaces(rest));
+        let rest = named.map_or(field, |rest| rest.get(1..).unwrap_or_default());
+        let end = rest.iter().position(|b| matches!(b, b';' | b','))?;
+        field = without_spaces(rest.get(end + 1..)?);
+    }
+    None
+}
+
+/// The value behind `NAME=`, with which a text begins.
+fn cookie_at<'a>(text: &'a [u8], name: &[u8]) -> Option<&'a [u8]> {
+    let (start, rest) = text.split_at_checked(name.len())?;
+    if !start.eq_ignore_ascii_case(name) {
+        return None;
+    }
+    let value = without_spaces(without_spaces(rest).strip_prefix(b"=")?);
+    value.split(|&b| b == b';').next()
+}
+
+fn without_spaces(text: &[u8]) -> &[u8] {
+    let start = text.iter().position(|&b| b != b' ');
+    text.get(start.unwrap_or(text.len())..).unwrap_or_default()
 }
 
 /// Whether a field's name is the variable's: without case, `-` and other signs as `_`.
@@ -574,10 +608,7 @@ fn append_upstream_cookie(name: &[u8], r: &Request, out: &mut BytesMut) -> bool 
         .fields
         .iter()
         .filter(|f| f.known == Known::SetCookie)
-        .find_map(|f| {
-            let first = f.value.of(&head.raw).split(|&b| b == b';').next()?;
-            cookie_in(first, name, b';')
-        });
+        .find_map(|f| cookie_at(f.value.of(&head.raw), name));
     put(out, found)
 }
 
@@ -601,36 +632,9 @@ fn remote_user(r: &Request) -> Option<Vec<u8>> {
     if !scheme.eq_ignore_ascii_case(b"basic ") {
         return None;
     }
-    let decoded = base64(encoded.trim_ascii_start())?;
+    let decoded = base64::decode(encoded.trim_ascii_start(), base64::Alphabet::Standard)?;
     let colon = decoded.iter().position(|&b| b == b':')?;
     Some(decoded.get(..colon)?.to_vec())
-}
-
-/// Base64 as nginx's `ngx_decode_base64` reads it (padding optional, stops at `=`).
-fn base64(encoded: &[u8]) -> Option<Vec<u8>> {
-    let end = encoded
-        .iter()
-        .position(|&b| b == b'=')
-        .unwrap_or(encoded.len());
-    let mut out = Vec::with_capacity(end * 3 / 4);
-    let (mut bits, mut count) = (0u32, 0u32);
-    for &b in encoded.get(..end)? {
-        let six = match b {
-            b'A'..=b'Z' => b - b'A',
-            b'a'..=b'z' => b - b'a' + 26,
-            b'0'..=b'9' => b - b'0' + 52,
-            b'+' => 62,
-            b'/' => 63,
-            _ => return None,
-        };
-        bits = bits << 6 | u32::from(six);
-        count += 6;
-        if count >= 8 {
-            count -= 8;
-            out.push((bits >> count) as u8);
-        }
-    }
-    (end % 4 != 1).then_some(out)
 }
 
 fn request_body(builtin: Builtin, r: &Request, out: &mut BytesMut) -> bool {
@@ -762,12 +766,5 @@ mod tests {
         assert_eq!(argument(args, b"ab"), Some(&b"2"[..]));
         assert_eq!(argument(args, b"b"), None);
         assert_eq!(argument(args, b"c"), Some(&b""[..]));
-    }
-
-    #[test]
-    fn base64_is_decoded() {
-        assert_eq!(base64(b"dXNlcjpwYXNz").as_deref(), Some(&b"user:pass"[..]));
-        assert_eq!(base64(b"dQ==").as_deref(), Some(&b"u"[..]));
-        assert_eq!(base64(b"a"), None);
     }
 }

@@ -83,6 +83,24 @@ pub fn http_time(seconds: i64) -> String {
     out
 }
 
+/// The same as a cookie's time: `Sun, 06-Nov-94 08:49:37 GMT`, with the whole year from 2038 on (`ngx_http_cookie_time`).
+pub fn cookie_time(seconds: i64) -> String {
+    let at = civil(seconds);
+    let (week, month) = (WEEK.get(at.weekday).copied(), month_name(&at));
+    let year = match at.year {
+        year @ 2038.. => year,
+        year => year % 100,
+    };
+    format!(
+        "{}, {:02}-{month}-{year:02} {:02}:{:02}:{:02} GMT",
+        week.unwrap_or("Sun"),
+        at.day,
+        at.hour,
+        at.minute,
+        at.second
+    )
+}
+
 /// A number below 100 in two digits.
 fn push_two(out: &mut String, n: u64) {
     for digit in [n / 10 % 10, n % 10] {

@@ -264,6 +264,12 @@ impl Page<'_> {
                 }
                 match body {
                     BodyShown::None => {}
+                    BodyShown::Binary { length } => {
+                        self.line(
+                            "answer",
+                            &format!("… and {} that are no text", bytes(*length)),
+                        );
+                    }
                     BodyShown::File { length } => {
                         self.line("answer", &format!("… and {} of the file", bytes(*length)));
                     }

@@ -19,7 +19,7 @@ use crate::config::model::{
 };
 use crate::config::regex::Regex;
 use crate::config::source::Span;
-use crate::config::table::{self, Contexts};
+use crate::config::table::{self, Contexts, Row};
 use crate::config::template::Template;
 
 /// An open block.
@@ -62,6 +62,7 @@ pub struct Level {
     pub error_pages: Vec<ErrorPage>,
     pub add_headers: Vec<AddHeader>,
     pub filters: super::filters::Draft,
+    pub modules: super::modules::Draft,
     pub access_logs: Vec<AccessLog>,
     pub open_log_file_cache: Option<Span>,
     pub access_log_off: bool,
@@ -332,9 +333,10 @@ impl<'a> Chain<'a> {
             return Some(set.value.clone());
         }
         let rows = table::find(name.as_bytes());
-        let row = rows
-            .iter()
-            .find(|row| row.contexts.0 & Contexts::HTTP.0 != 0 || row.contexts == Contexts::MAIN);
+        let outer =
+            |row: &&&Row| row.contexts.0 & Contexts::HTTP.0 != 0 || row.contexts == Contexts::MAIN;
+        // One of servers and locations alone has no other row.
+        let row = rows.iter().find(outer).or(rows.first());
         row.and_then(|row| default_of(row))
     }
 

@@ -9,12 +9,14 @@ use crate::config::table::Contexts;
 /// Turns of nginx's modules at the end of `http`.
 pub const RANK_CORE: u16 = 1;
 pub const RANK_UPSTREAM: u16 = 2;
-pub const RANK_PROXY: u16 = 3;
-pub const RANK_LOCATIONS: u16 = 4;
+pub const RANK_REFERER: u16 = 3;
+pub const RANK_PROXY: u16 = 4;
+pub const RANK_SECURE_LINK: u16 = 5;
+pub const RANK_LOCATIONS: u16 = 6;
 /// What modules look at once all is there.
-pub const RANK_MODULES: u16 = 5;
-pub const RANK_VARIABLES: u16 = 6;
-pub const RANK_NAMES: u16 = 7;
+pub const RANK_MODULES: u16 = 7;
+pub const RANK_VARIABLES: u16 = 8;
+pub const RANK_NAMES: u16 = 9;
 
 /// `http { … }`
 pub fn block(analyser: &mut Analyser, directive: &Directive) -> Outcome {

@@ -6,8 +6,9 @@ use super::frame::Chain;
 use super::template::Piece;
 use super::{Analyser, Outcome, duplicate, emerg, include};
 use crate::config::diagnostics::Diagnostic;
+use crate::config::host_names::Added;
 use crate::config::lexer::Word;
-use crate::config::map::{Added, Map, SplitClients};
+use crate::config::map::{Map, SplitClients};
 use crate::config::model::SlotSource;
 use crate::config::parser::Directive;
 use crate::config::table;
@@ -66,8 +67,10 @@ pub fn map(analyser: &mut Analyser, directive: &Directive) -> Outcome {
         return Ok(());
     };
     analyser.shared.first_map.get_or_insert(directive.name.span);
-    let mut map = Map::default();
-    map.source = analyser.template(directive, source)?;
+    let mut map = Map {
+        source: analyser.template(directive, source)?,
+        ..Map::default()
+    };
     let made = variable_name(directive, name)?;
     let target = analyser.own_variable(directive, name, &made, SlotSource::Group)?;
     if let Some(block) = &directive.block {
@@ -80,10 +83,7 @@ pub fn map(analyser: &mut Analyser, directive: &Directive) -> Outcome {
         outer: None,
     }
     .hash("map_hash");
-    // A table without keys is none.
-    if map.exact_keys().next().is_some()
-        && let Some(found) = bounds.check(map.exact_keys())
-    {
+    if let Some(found) = map.keys.check(&bounds) {
         let close = super::http::close_of(directive);
         analyser.report(found.at(directive.name.span), close);
     }

@@ -19,8 +19,10 @@ pub mod location;
 pub mod log;
 pub mod main;
 pub mod map;
+pub mod modules;
 pub mod proxy;
 pub mod proxy_cookies;
+pub mod referer;
 pub mod refusal;
 pub mod resolver;
 pub mod rewrite;
@@ -30,6 +32,7 @@ pub mod tls;
 pub mod types;
 mod unknown;
 pub mod upstream;
+pub mod userid;
 
 use std::path::PathBuf;
 

@@ -50,8 +50,8 @@ pub fn block(analyser: &mut Analyser, directive: &Directive) -> Outcome {
 }
 
 impl Analyser {
-    /// Compiles a pattern; named groups become variables.
-    pub fn regex(
+    /// Compiles a pattern whose groups nobody reads.
+    pub fn pattern(
         &mut self,
         directive: &Directive,
         piece: Piece<'_>,
@@ -59,29 +59,18 @@ impl Analyser {
     ) -> Result<Regex, Diagnostic> {
         let bytes = piece.bytes();
         let pattern = written::shown(&bytes);
-        let mut regex =
-            Regex::new(&pattern, caseless).map_err(|RegexError::Syntax { message, offset }| {
-                let at = offset
-                    .filter(|&at| at < pattern.len())
-                    .and_then(|at| pattern.get(at..).map(|rest| (at, rest)));
-                let text = match at {
-                    Some((_, rest)) => {
-                        format!("pcre2_compile() failed: {message} in \"{pattern}\" at \"{rest}\"")
-                    }
-                    None => format!("pcre2_compile() failed: {message} in \"{pattern}\""),
-                };
-                let span = match at {
-                    Some((at, _)) => piece.span(piece.from + at, piece.to),
-                    None => piece.span(piece.from, piece.to),
-                };
-                let found = emerg(directive, text).at(span).label(message.clone());
-                if message.starts_with("quantifier does not follow") {
-                    return found.help(
-                        "`*` repeats what stands before it: any text is `.*`, and the ending .js is `\\.js$`",
-                    );
-                }
-                found
-            })?;
+        Regex::new(&pattern, caseless)
+            .map_err(|error| no_pattern(directive, piece, &pattern, error))
+    }
+
+    /// Compiles a pattern; named groups become variables.
+    pub fn regex(
+        &mut self,
+        directive: &Directive,
+        piece: Piece<'_>,
+        caseless: bool,
+    ) -> Result<Regex, Diagnostic> {
+        let mut regex = self.pattern(directive, piece, caseless)?;
         let names: Vec<(usize, String)> = regex
             .names()
             .map(|(group, name)| (group, name.to_owned()))
@@ -100,6 +89,36 @@ impl Analyser {
         }
         Ok(regex)
     }
+}
+
+/// What nginx says of a pattern that is none.
+fn no_pattern(
+    directive: &Directive,
+    piece: Piece<'_>,
+    pattern: &str,
+    error: RegexError,
+) -> Diagnostic {
+    let RegexError::Syntax { message, offset } = error;
+    let at = offset
+        .filter(|&at| at < pattern.len())
+        .and_then(|at| pattern.get(at..).map(|rest| (at, rest)));
+    let text = match at {
+        Some((_, rest)) => {
+            format!("pcre2_compile() failed: {message} in \"{pattern}\" at \"{rest}\"")
+        }
+        None => format!("pcre2_compile() failed: {message} in \"{pattern}\""),
+    };
+    let span = match at {
+        Some((at, _)) => piece.span(piece.from + at, piece.to),
+        None => piece.span(piece.from, piece.to),
+    };
+    let found = emerg(directive, text).at(span).label(message.clone());
+    if message.starts_with("quantifier does not follow") {
+        return found.help(
+            "`*` repeats what stands before it: any text is `.*`, and the ending .js is `\\.js$`",
+        );
+    }
+    found
 }
 
 /// `server_name NAME…`

@@ -6,6 +6,7 @@ mod duplicates;
 mod filters;
 mod listens;
 mod lost;
+mod modules;
 mod proxy;
 mod proxy_rules;
 mod tables;
@@ -17,7 +18,7 @@ use bytes::Bytes;
 
 use super::analyse::Analyser;
 use super::analyse::frame::{
-    Chain, HttpDraft, Level, LocationDraft, LocationHead, RewriteDraft, ServerDraft,
+    Chain, HttpDraft, Level, LocationDraft, LocationHead, NameDraft, RewriteDraft, ServerDraft,
 };
 use super::analyse::http::{RANK_CORE, RANK_LOCATIONS};
 use super::diagnostics::{Diagnostic, Order};
@@ -26,7 +27,9 @@ use super::model::{
     Core, Handler, HeadSettings, If, LimitExcept, Listen, Location, LocationKind, Locations,
     LogFormat, RewriteStep, Server, Upstream,
 };
+use super::modules::Modules;
 use super::quick_map::QuickMap;
+use super::regex::Regex;
 use super::source::Span;
 use super::tree::PrefixTree;
 pub use core::error_logs;
@@ -47,6 +50,8 @@ struct Merge<'a> {
     combined: Arc<LogFormat>,
     /// `http` says nothing about access logs.
     default_log: bool,
+    /// The names of the server that is being merged, those that are patterns with theirs.
+    server_names: Vec<(Bytes, Option<Arc<Regex>>)>,
     /// The end of `http`, for findings that nginx has there.
     close: Span,
     order: Order,
@@ -58,6 +63,7 @@ struct Outer<'a> {
     core: &'a Core,
     proxy: &'a ProxyState,
     filters: (&'a Filters, &'a Files),
+    modules: &'a Modules,
 }
 
 /// A block with a configuration of its own inside a location.
@@ -89,6 +95,7 @@ pub fn http(analyser: &mut Analyser, draft: HttpDraft) -> Merged {
         upstreams: Vec::new(),
         combined,
         default_log: false,
+        server_names: Vec::new(),
         close,
         order,
     };
@@ -96,6 +103,7 @@ pub fn http(analyser: &mut Analyser, draft: HttpDraft) -> Merged {
     let core_parts = core::Parts::take(&mut level);
     let proxy_parts = proxy::Parts::take(&mut level);
     let filter_parts = filters::Parts::take(&mut level);
+    let module_parts = modules::Parts::take(&mut level);
     let chain = Chain {
         level: &level,
         outer: None,
@@ -103,11 +111,13 @@ pub fn http(analyser: &mut Analyser, draft: HttpDraft) -> Merged {
     let core = merge.core(&chain, core_parts, None, None);
     let proxy = merge.proxy(&chain, proxy_parts, None);
     let (filters, files) = merge.filters(&chain, filter_parts, None);
+    let modules = merge.modules(&chain, module_parts, None);
     let outer = Outer {
         chain,
         core: &core,
         proxy: &proxy,
         filters: (&filters, &files),
+        modules: &modules,
     };
     let drafts = std::mem::take(&mut merge.analyser.shared.servers);
     for found in drafts.iter().flat_map(|draft| duplicates(&draft.locations)) {
@@ -155,16 +165,18 @@ impl Merge<'_> {
         self.report(rank, found.line(close));
     }
 
-    fn server(
-        &mut self,
-        mut draft: ServerDraft,
-        outer: &Outer<'_>,
-        names: &[super::analyse::frame::NameDraft],
-    ) -> Server {
+    fn server(&mut self, mut draft: ServerDraft, outer: &Outer<'_>, names: &[NameDraft]) -> Server {
         let span = draft.span.unwrap_or(self.close);
+        self.server_names = (names.iter())
+            .map(|name| (name.name.clone(), name.regex.clone()))
+            .collect();
+        if names.is_empty() {
+            self.server_names.push((Bytes::new(), None));
+        }
         let core_parts = core::Parts::take(&mut draft.level);
         let proxy_parts = proxy::Parts::take(&mut draft.level);
         let filter_parts = filters::Parts::take(&mut draft.level);
+        let module_parts = modules::Parts::take(&mut draft.level);
         let rewrite = std::mem::take(&mut draft.level.rewrite);
         let chain = Chain {
             level: &draft.level,
@@ -173,12 +185,14 @@ impl Merge<'_> {
         let core = self.core(&chain, core_parts, Some(outer.core), None);
         let proxy = self.proxy(&chain, proxy_parts, Some(outer.proxy));
         let (filters, files) = self.filters(&chain, filter_parts, Some(outer.filters));
+        let modules = self.modules(&chain, module_parts, Some(outer.modules));
         let head = self.head(&chain);
         let inner = Outer {
             chain,
             core: &core,
             proxy: &proxy,
             filters: (&filters, &files),
+            modules: &modules,
         };
         let (named, others): (Vec<_>, Vec<_>) = draft
             .locations
@@ -211,6 +225,7 @@ impl Merge<'_> {
             proxy: proxy.proxy,
             filters,
             files,
+            modules,
             span,
         };
         let text = |bytes: &Bytes| String::from_utf8_lossy(bytes).into_owned();
@@ -277,6 +292,7 @@ impl Merge<'_> {
         let core_parts = core::Parts::take(&mut draft.level);
         let proxy_parts = proxy::Parts::take(&mut draft.level);
         let filter_parts = filters::Parts::take(&mut draft.level);
+        let module_parts = modules::Parts::take(&mut draft.level);
         let rewrite = std::mem::take(&mut draft.level.rewrite);
         let limit_except = draft.level.limit_except.take();
         let level: &Level = &draft.level;
@@ -287,11 +303,13 @@ impl Merge<'_> {
         let core = self.core(&chain, core_parts, Some(outer.core), Some(&draft.head));
         let proxy = self.proxy(&chain, proxy_parts, Some(outer.proxy));
         let (filters, files) = self.filters(&chain, filter_parts, Some(outer.filters));
+        let modules = self.modules(&chain, module_parts, Some(outer.modules));
         let inner = Outer {
             chain,
             core: &core,
             proxy: &proxy,
             filters: (&filters, &files),
+            modules: &modules,
         };
         let rewrite = self.rewrite(rewrite, &inner, Some(&draft.head), draft.head.span);
         let limit_except = limit_except.map(|limit| LimitExcept {
@@ -317,6 +335,7 @@ impl Merge<'_> {
             proxy: proxy.proxy,
             filters,
             files,
+            modules,
             span: draft.head.span,
         })
     }
@@ -360,6 +379,7 @@ impl Merge<'_> {
         let core_parts = core::Parts::take(&mut level);
         let proxy_parts = proxy::Parts::take(&mut level);
         let filter_parts = filters::Parts::take(&mut level);
+        let module_parts = modules::Parts::take(&mut level);
         let inside = std::mem::take(&mut level.rewrite);
         let chain = Chain {
             level: &level,
@@ -368,6 +388,7 @@ impl Merge<'_> {
         let core = self.core(&chain, core_parts, Some(outer.core), head);
         let mut proxy = self.proxy(&chain, proxy_parts, Some(outer.proxy)).proxy;
         let (filters, files) = self.filters(&chain, filter_parts, Some(outer.filters));
+        let modules = self.modules(&chain, module_parts, Some(outer.modules));
         proxy.pass = proxy.pass.or_else(|| outer.proxy.proxy.pass.clone());
         // An `if` leaves the content to whoever makes it around it.
         let by_pass = proxy.pass.as_ref().map(|_| Handler::Proxy);
@@ -390,6 +411,7 @@ impl Merge<'_> {
             proxy,
             filters,
             files,
+            modules,
             span,
         }
     }

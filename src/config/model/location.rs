@@ -5,6 +5,7 @@ use std::sync::Arc;
 use bytes::Bytes;
 
 use crate::config::filters::{Files, Filters};
+use crate::config::modules::Modules;
 use crate::config::regex::Regex;
 use crate::config::source::Span;
 use crate::config::tree::PrefixTree;
@@ -28,6 +29,7 @@ pub struct Location {
     pub lost: Vec<Lost>,
     pub filters: Filters,
     pub files: Files,
+    pub modules: Modules,
     pub span: Span,
 }
 
@@ -37,6 +39,7 @@ pub struct Location {
 pub enum Handler {
     Proxy,
     StubStatus,
+    EmptyGif,
 }
 
 /// A directive that an inner level's own replaced as a whole (`proxy_set_header`, `add_header`, `error_page`).

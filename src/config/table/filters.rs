@@ -2,7 +2,7 @@
 
 use super::Row;
 use super::prelude::*;
-use crate::config::analyse::{core, filters};
+use crate::config::analyse::{core, filters, userid};
 
 pub const MODULES: &[Module] = &[
     ("ngx_http_gzip_filter_module", GZIP_FILTER_ROWS),
@@ -93,12 +93,16 @@ const SUB_FILTER_ROWS: &[Row] = &[
 ];
 
 const USERID_FILTER_ROWS: &[Row] = &[
-    row("userid", ALL, ONE, Enum(&["off", "log", "v1", "on"])).default("off"),
-    row("userid_service", ALL, ONE, Number).default("1"),
-    row("userid_name", ALL, ONE, Text).default("uid"),
-    row("userid_domain", ALL, ONE, Text).default("none"),
-    row("userid_path", ALL, ONE, Text).default("/"),
-    row("userid_expires", ALL, ONE, Custom).default("0"),
+    row("userid", ALL, ONE, Enum(&["off", "log", "v1", "on"]))
+        .default("off")
+        .value(),
+    row("userid_service", ALL, ONE, Number).value(),
+    row("userid_name", ALL, ONE, Text).default("uid").value(),
+    row("userid_domain", ALL, ONE, Text).default("none").value(),
+    row("userid_path", ALL, ONE, Text).default("/").value(),
+    row("userid_expires", ALL, ONE, Custom)
+        .default("off")
+        .done(userid::expires),
     row(
         "userid_flags",
         ALL,
@@ -112,9 +116,12 @@ const USERID_FILTER_ROWS: &[Row] = &[
             "samesite=none",
         ]),
     )
-    .default("off"),
-    row("userid_p3p", ALL, ONE, Text).default("none"),
-    row("userid_mark", ALL, ONE, Custom).default("off"),
+    .default("off")
+    .done(userid::flags),
+    row("userid_p3p", ALL, ONE, Text).default("none").value(),
+    row("userid_mark", ALL, ONE, Custom)
+        .default("off")
+        .done(userid::mark),
 ];
 
 const HEADERS_FILTER_ROWS: &[Row] = &[

@@ -2,7 +2,7 @@
 
 use super::Row;
 use super::prelude::*;
-use crate::config::analyse::{access, core, files, geo, map, rewrite, tls, upstream};
+use crate::config::analyse::{access, core, files, geo, map, referer, rewrite, tls, upstream};
 
 pub const MODULES: &[Module] = &[
     ("ngx_http_upstream_module", UPSTREAM_ROWS),
@@ -196,7 +196,7 @@ const SPLIT_CLIENTS_ROWS: &[Row] = &[row("split_clients", HTTP, TWO, Custom)
     .done(map::split_clients)];
 
 const REFERER_ROWS: &[Row] = &[
-    row("valid_referers", SRV | LOC, SOME, Custom),
+    row("valid_referers", SRV | LOC, SOME, Custom).done(referer::valid_referers),
     row("referer_hash_max_size", SRV | LOC, ONE, Number)
         .default("2048")
         .accepted(),

@@ -2,7 +2,7 @@
 
 use super::Row;
 use super::prelude::*;
-use crate::config::analyse::{browser, location, upstream};
+use crate::config::analyse::{browser, location, modules, upstream};
 
 pub const MODULES: &[Module] = &[
     ("ngx_http_empty_gif_module", EMPTY_GIF_ROWS),
@@ -25,7 +25,7 @@ pub const MODULES: &[Module] = &[
     ("ngx_http_upstream_zone_module", UPSTREAM_ZONE_ROWS),
 ];
 
-const EMPTY_GIF_ROWS: &[Row] = &[row("empty_gif", LOC, NONE, Custom)];
+const EMPTY_GIF_ROWS: &[Row] = &[row("empty_gif", LOC, NONE, Custom).done(modules::empty_gif)];
 
 const BROWSER_ROWS: &[Row] = &[
     row("modern_browser", ALL, ONE_TWO, Custom).done(browser::modern),
@@ -39,9 +39,9 @@ const BROWSER_ROWS: &[Row] = &[
 ];
 
 const SECURE_LINK_ROWS: &[Row] = &[
-    row("secure_link", ALL, ONE, Template),
-    row("secure_link_md5", ALL, ONE, Template),
-    row("secure_link_secret", ALL, ONE, Text),
+    row("secure_link", ALL, ONE, Template).value(),
+    row("secure_link_md5", ALL, ONE, Template).value(),
+    row("secure_link_secret", ALL, ONE, Text).value(),
 ];
 
 const FLV_ROWS: &[Row] = &[row("flv", LOC, NONE, Custom)];

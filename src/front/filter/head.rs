@@ -16,7 +16,6 @@ use crate::wire::date;
 use crate::wire::digits::put_decimal;
 
 /// A head, ready to be sent.
-#[derive(Default)]
 pub(super) struct Head {
     pub(super) bytes: Bytes,
     /// Where the fields begin that variables can read: behind the status line and our own `Server` and `Date`.

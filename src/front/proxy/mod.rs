@@ -155,7 +155,7 @@ fn head_for(r: &mut Request, target: &Target, live: bool) -> UpstreamHead {
     r.proxy_chunked = framing == BodyFraming::Chunked;
     let head = head::build(r, target, framing, set_body.as_ref());
     if r.worker.story.is_some() || !r.worker.effects.happen() {
-        r.upstream_line = Some(head.shown());
+        *r.upstreams.line.borrow_mut() = Some(head.shown().into());
     }
     head
 }

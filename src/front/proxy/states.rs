@@ -16,6 +16,8 @@ pub struct UpstreamStates {
     pub head: RefCell<Option<Rc<AnswerHead>>>,
     /// The request target sent, for the log.
     pub uri: RefCell<Bytes>,
+    /// `GET /users`, as sent to the peers that are tried from now on; where there are stories to be told.
+    pub line: RefCell<Option<Rc<str>>>,
 }
 
 /// One try.
@@ -26,6 +28,8 @@ pub struct UpstreamState {
     pub peer: Option<String>,
     /// The upstream in whose place it was asked (`--stub-upstreams`).
     pub stands_for: Option<String>,
+    /// What it was sent, where there are stories to be told.
+    pub line: Option<Rc<str>>,
     /// 0 while there is none.
     pub status: u16,
     pub connect_time: Option<Duration>,
@@ -69,6 +73,13 @@ impl UpstreamStates {
         self.last(|state| {
             state.response_time.get_or_insert_default();
         });
+    }
+
+    /// A try begins.
+    pub fn push(&self, state: UpstreamState) {
+        let line = self.line.borrow().clone();
+        let state = UpstreamState { line, ..state };
+        self.tries.borrow_mut().push(state);
     }
 
     /// Changes the try under way.

@@ -141,7 +141,7 @@ pub(super) async fn try_peers(r: &mut Request, ready: Ready) -> Flow {
 
 /// Explained requests end here: what comes next is the upstream's to say.
 fn unasked(r: &Request, peer: &Peer) -> Flow {
-    r.upstreams.tries.borrow_mut().push(UpstreamState {
+    r.upstreams.push(UpstreamState {
         peer: Some(peer.name.clone()),
         stands_for: peer.stands_for.clone(),
         ..UpstreamState::default()
@@ -155,7 +155,7 @@ fn no_live_peer(r: &Request, upstream: &Upstream, head: &UpstreamHead) -> Flow {
         status: 502,
         ..UpstreamState::default()
     };
-    r.upstreams.tries.borrow_mut().push(state);
+    r.upstreams.push(state);
     let url = format!(
         "http://{}{}",
         upstream.name,
@@ -262,7 +262,7 @@ fn start(
         }
         _ => Upload::None,
     };
-    r.upstreams.tries.borrow_mut().push(UpstreamState {
+    r.upstreams.push(UpstreamState {
         peer: Some(peer.name.clone()),
         stands_for: peer.stands_for.clone(),
         ..UpstreamState::default()

@@ -68,6 +68,7 @@ pub(super) fn varies(var: &Var) -> bool {
                 | Builtin::TcpinfoSndCwnd
                 | Builtin::TimeIso8601
                 | Builtin::TimeLocal
+                | Builtin::UidSet
                 | Builtin::UpstreamAddr
                 | Builtin::UpstreamBytesReceived
                 | Builtin::UpstreamBytesSent
