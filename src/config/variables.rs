@@ -302,7 +302,7 @@ const OF_FAMILIES: [&str; 15] = [
 /// Whether a member of the family is nginx's own.
 fn is_own(family: &str, name: &[u8]) -> bool {
     let rest = |own: &&str| own.strip_prefix(family).map(str::as_bytes) == Some(name);
-    OF_FAMILIES.iter().any(|own| rest(&own))
+    OF_FAMILIES.iter().any(rest)
 }
 
 /// The names of nginx's own table of variables.
