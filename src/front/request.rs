@@ -10,7 +10,7 @@ use bytes::Bytes;
 use crate::config::model::{Handler, Listen, Location, Model, Server};
 use crate::config::regex::Captures;
 use crate::config::variables::Var;
-use crate::wire::body::{CONTINUE, RequestBody};
+use crate::wire::body::RequestBody;
 use crate::wire::connection::Connection;
 use crate::wire::head::{Method, RequestHead};
 use crate::wire::spool::Spool;
@@ -229,19 +229,15 @@ impl Request {
         }
     }
 
-    /// Bytes sent for this request so far. A `100 Continue` that leaves with the answer nginx has sent already.
+    /// Bytes sent for this request, as variables tell: before the answer has ended, what went before it.
     pub fn sent_so_far(&self) -> u64 {
-        let owed = match self.continues.get() {
-            true => CONTINUE.len() as u64,
-            false => 0,
-        };
-        self.bytes_sent.get().max(self.connection.sent.get() + owed)
+        self.bytes_sent.get().max(self.body.sent_before())
     }
 
     /// A `100 Continue` that the client waits for leaves with whatever is answered (nginx's `ngx_http_test_expect`).
     pub fn promise_continue(&self) {
         if self.body.is_expected() {
-            self.body.forget_expect();
+            self.body.promise_continue();
             self.continues.set(true);
         }
     }

@@ -38,6 +38,8 @@ pub struct RequestBody {
     framing: RefCell<Framing>,
     /// The client waits for `100 Continue` before it sends.
     expect: Cell<bool>,
+    /// It was told, or will be with the answer.
+    continued: Cell<bool>,
     timeout: Cell<Duration>,
     /// Largest chunked body in bytes; 0 does not check.
     limit: Cell<u64>,
@@ -73,6 +75,7 @@ impl RequestBody {
             connection,
             framing: RefCell::new(framing),
             expect: Cell::new(head.expect_continue),
+            continued: Cell::new(false),
             timeout: Cell::new(Duration::from_secs(60)),
             limit: Cell::new(0),
             received: Cell::new(0),
@@ -120,6 +123,20 @@ impl RequestBody {
     /// The client waits for `100 Continue`, and was not told.
     pub fn is_expected(&self) -> bool {
         self.expect.get()
+    }
+
+    /// The `100 Continue` leaves with the answer.
+    pub fn promise_continue(&self) {
+        self.expect.set(false);
+        self.continued.set(true);
+    }
+
+    /// Bytes that went before the answer, as nginx counts: it sends a `100 Continue` at once.
+    pub fn sent_before(&self) -> u64 {
+        match self.continued.get() {
+            true => CONTINUE.len() as u64,
+            false => 0,
+        }
     }
 
     /// No `100 Continue` will be sent (an error answer goes out instead).
@@ -290,10 +307,12 @@ impl RequestBody {
         );
         self.expect.set(false);
         match written {
-            Ok(n) if n == CONTINUE.len() => self
-                .connection
-                .sent
-                .set(self.connection.sent.get() + n as u64),
+            Ok(n) if n == CONTINUE.len() => {
+                self.continued.set(true);
+                self.connection
+                    .sent
+                    .set(self.connection.sent.get() + n as u64);
+            }
             _ => self.connection.broken.set(true),
         }
         Poll::Ready(())

@@ -123,6 +123,8 @@ pub struct RequestHead {
     /// Bytes of whole lines (request line, fields, empty line) with their ends: `$request_length` starts with it.
     /// A line that is too long or that no parser could read does not count.
     pub received: usize,
+    /// Bytes behind the head that nginx's buffer took along with it.
+    pub behind: usize,
     /// What is wrong, if anything: such a request gets `status` and nothing else.
     pub bad: Option<BadHead>,
 }

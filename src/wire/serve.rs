@@ -138,7 +138,7 @@ pub async fn serve(
         let body = Rc::new(RequestBody::new(connection.clone(), &head));
         let incoming = Incoming {
             connection: connection.clone(),
-            head,
+            head: head.clone(),
             body: body.clone(),
             started,
             gone,
@@ -159,10 +159,15 @@ pub async fn serve(
         }
         connection
             .pipelined
-            .set(!connection.input.borrow().is_empty());
+            .set(!connection.input.borrow().is_empty() && is_pipelined(&head));
         idle_timeout = policy.keepalive_timeout;
         reader = HeadReader::new();
     }
+}
+
+/// Whether nginx has bytes of the next request, if there are any: it reads a body of known length to its end and no further.
+fn is_pipelined(head: &RequestHead) -> bool {
+    head.chunked || head.behind as u64 > head.content_length.unwrap_or(0)
 }
 
 /// What becomes of the connection after an answer.

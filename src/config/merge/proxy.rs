@@ -13,7 +13,6 @@ use crate::config::analyse::frame::{
 use crate::config::analyse::http::RANK_PROXY;
 use crate::config::analyse::proxy::expand;
 use crate::config::diagnostics::Diagnostic;
-use crate::config::hash::Bounds;
 use crate::config::lexer::Word;
 use crate::config::model::{
     Bind, NextUpstream, Proxy, ProxyPass, ProxyRedirect, ProxyTarget, ProxyVersion, SetHeader,
@@ -71,16 +70,6 @@ pub struct ProxyState {
     redirects: Option<Arc<[ProxyRedirect]>>,
     built: Built,
 }
-
-/// Fields of the client's that go to no backend: nginx sets them to nothing.
-const NEVER_PASSED: [&[u8]; 6] = [
-    b"content-length",
-    b"transfer-encoding",
-    b"te",
-    b"keep-alive",
-    b"expect",
-    b"upgrade",
-];
 
 impl Merge<'_> {
     pub fn proxy(
@@ -193,14 +182,16 @@ impl Merge<'_> {
             own: own("proxy_hide_header") || own("proxy_pass_header"),
             taken_out: all - hidden.len(),
             names: hidden,
+            words: Vec::new(),
         };
-        let mut set: Vec<&[u8]> = match chain.set("proxy_set_header") {
+        let words: Vec<&Word> = match chain.set("proxy_set_header") {
             Some(Set {
                 value: Value::Pairs(pairs),
                 ..
-            }) => pairs.iter().map(|(name, ..)| &name.value[..]).collect(),
+            }) => pairs.iter().map(|(name, ..)| name).collect(),
             _ => Vec::new(),
         };
+        let mut set: Vec<&[u8]> = words.iter().map(|word| &word.value[..]).collect();
         let defaults = SET.iter().map(|name| name.as_bytes());
         let missing = defaults.filter(|name| !set.iter().any(|own| own.eq_ignore_ascii_case(name)));
         let missing: Vec<&[u8]> = missing.collect();
@@ -209,6 +200,7 @@ impl Merge<'_> {
             own: own("proxy_set_header"),
             taken_out: 0,
             names: set,
+            words,
         };
         self.proxy_headers_hash(chain, &outer.built, &hidden, &set)
     }
@@ -278,41 +270,7 @@ impl Merge<'_> {
                 headers.push(header(Bytes::from_static(name.as_bytes()), value, None));
             }
         }
-        self.check_names(chain, &headers);
         headers.into()
-    }
-
-    /// Whether nginx's table takes the names, those included that a backend never gets.
-    fn check_names(&mut self, chain: &Chain<'_>, headers: &[SetHeader]) {
-        let bounds = Bounds {
-            name: "proxy_headers_hash",
-            max_size: chain.number("proxy_headers_hash_max_size"),
-            bucket_size: chain.number("proxy_headers_hash_bucket_size"),
-        };
-        let named = headers.iter().map(|header| &*header.lower);
-        let absent = NEVER_PASSED
-            .into_iter()
-            .filter(|name| !headers.iter().any(|header| header.lower == name));
-        let Some(found) = bounds.check(named.chain(absent)) else {
-            return;
-        };
-        let twice = |header: &&SetHeader| {
-            let same = headers.iter().filter(|other| other.lower == header.lower);
-            same.count() > 1
-        };
-        let found = match headers.iter().find(twice) {
-            Some(header) => found.help(format!(
-                "`{}` is set more than once: the backend gets each of them",
-                String::from_utf8_lossy(&header.name)
-            )),
-            None => found,
-        };
-        let span = headers.iter().find(twice).or(headers.first());
-        let found = match span.and_then(|header| header.span) {
-            Some(span) => found.at(span),
-            None => found,
-        };
-        self.report_each(RANK_PROXY, found);
     }
 
     /// nginx's rules between the sizes of buffers.

@@ -6,6 +6,8 @@ use std::collections::HashSet;
 use super::Merge;
 use crate::config::analyse::frame::Chain;
 use crate::config::analyse::http::{RANK_PROXY, RANK_VARIABLES};
+use crate::config::diagnostics::Diagnostic;
+use crate::config::lexer::Word;
 use crate::config::variables;
 
 /// Which tables of a level are built: a level below takes them over where it says nothing of its own.
@@ -21,6 +23,26 @@ pub struct Names<'a> {
     pub names: Vec<&'a [u8]>,
     /// Names that take no room, but count.
     pub taken_out: usize,
+    /// Where the file sets them, if it does.
+    pub words: Vec<&'a Word>,
+}
+
+impl Names<'_> {
+    /// Shows what of the file is too much: a name that is set twice, or the first.
+    fn show(&self, found: Diagnostic) -> Diagnostic {
+        let is_twice = |word: &&&Word| {
+            let same = |other: &&&Word| other.value.eq_ignore_ascii_case(&word.value);
+            self.words.iter().filter(same).count() > 1
+        };
+        match (self.words.iter().find(is_twice), self.words.first()) {
+            (Some(twice), _) => found.at(twice.span).help(format!(
+                "`{}` is set more than once: the backend gets each of them",
+                twice.text()
+            )),
+            (None, Some(first)) => found.at(first.span),
+            (None, None) => found,
+        }
+    }
 }
 
 impl Merge<'_> {
@@ -57,7 +79,7 @@ impl Merge<'_> {
                 .hash("proxy_headers_hash")
                 .check_with(keys.iter().map(Vec::as_slice), names.taken_out);
             if let Some(found) = found {
-                self.report_each(RANK_PROXY, found);
+                self.report_each(RANK_PROXY, names.show(found));
             }
             if !names.own {
                 outer.set(true);

@@ -23,7 +23,11 @@ impl HeadReader {
                 large: window.large.min(1),
             });
         }
-        Step::Done(reader.head(raw, None))
+        let room = reader.window.map_or(0, |window| window.end);
+        let behind = room.saturating_sub(reader.pos).min(buf.len());
+        let mut head = reader.head(raw, None);
+        head.behind = behind;
+        Step::Done(head)
     }
 
     /// What is known so far, for the log line of a client that closes or takes too long (400, 408).
@@ -98,6 +102,7 @@ impl HeadReader {
             expect_continue: self.fields.expect_continue,
             browser: self.fields.browser,
             received: self.received,
+            behind: 0,
             fields: self.fields.list,
             ignored: self.fields.ignored,
             bad,
