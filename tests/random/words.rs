@@ -128,7 +128,6 @@ pub const VALUES: &[&str] = &[
     "$http_x_forwarded_for",
     "$request_length",
     "$nginx_version",
-    "$body_bytes_sent",
     "$http_range",
     "$sent_http_location",
     "$sent_http_connection",
