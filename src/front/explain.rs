@@ -222,7 +222,7 @@ where
         let gone = incoming.gone;
         let mut answer = self.inner.handle(incoming).await;
         let seen = match gone {
-            Some(Gone::Closed | Gone::TimedOut) => Seen::Incomplete,
+            Some(Gone::Closed | Gone::TimedOut | Gone::Failed(_)) => Seen::Incomplete,
             None if answer.silent => Seen::Silent,
             None => Seen::Answer(shown(&answer)),
         };

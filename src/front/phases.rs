@@ -106,8 +106,15 @@ fn log_ignored_fields(r: &Request) {
 /// A client that left, or took too long, before its head was complete: nothing is sent, the logs say it.
 pub fn gone(r: &mut Request, gone: Gone) -> Answer {
     let (status, what) = match gone {
-        Gone::TimedOut => (408, "client timed out (110: Connection timed out)"),
-        Gone::Closed => (400, "client prematurely closed connection"),
+        Gone::TimedOut => (
+            408,
+            "client timed out (110: Connection timed out)".to_owned(),
+        ),
+        Gone::Closed => (400, "client prematurely closed connection".to_owned()),
+        Gone::Failed(code) => {
+            let reason = log::os_error(&std::io::Error::from_raw_os_error(code));
+            (400, format!("recv() failed ({reason})"))
+        }
     };
     let reading = match r.head.method_name.is_empty() {
         true => Reading::RequestLine.of(r.connection.pipelined.get()),

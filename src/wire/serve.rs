@@ -32,6 +32,8 @@ pub enum Gone {
     TimedOut,
     /// 400
     Closed,
+    /// 400: reading failed with this code of the system's.
+    Failed(i32),
 }
 
 /// Rules for reading heads on a connection.
@@ -235,7 +237,8 @@ async fn read_head(
         let gone = match connection.fill(SMALL_READ).await {
             Ok(_) => continue,
             Err(ReadError::TimedOut) => Gone::TimedOut,
-            Err(ReadError::Closed | ReadError::Io(_)) => Gone::Closed,
+            Err(ReadError::Closed) => Gone::Closed,
+            Err(ReadError::Io(error)) => error.raw_os_error().map_or(Gone::Closed, Gone::Failed),
         };
         let input = connection.input.borrow();
         if !reader.started() {
