@@ -96,6 +96,8 @@ const FIELDS: &[&str] = &[
     "X_Under: score",
     "Bad Name: x",
     "Referer: http://a.example/x",
+    "Referer: https://www.example.org",
+    "Referer: nothing",
     "Content-Type: text/plain",
     "Authorization: Basic dXNlcjpwYXNz",
     "Accept-Encoding: gzip",

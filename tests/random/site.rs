@@ -5,8 +5,8 @@ use std::fmt::Write;
 
 use crate::rng::Rng;
 use crate::words::{
-    BLOCKS, ERROR_CODES, EXCEPT, FALLBACKS, FLAGS, FROM, INSIDE, NAMES, PEERS, PREFIXES, RATES,
-    REGEXES, RETURNS, SETTINGS, TESTS, TO, TRIED, URIS, VALUES,
+    BELOW_HTTP, BLOCKS, ERROR_CODES, EXCEPT, FALLBACKS, FLAGS, FROM, INSIDE, NAMES, PEERS,
+    PREFIXES, RATES, REGEXES, RETURNS, SETTINGS, TESTS, TO, TRIED, URIS, VALUES,
 };
 
 /// A configuration, and what requests for it should be made of.
@@ -150,6 +150,7 @@ impl Maker<'_> {
             self.line(&format!("set $own {value};"));
         }
         self.settings(4);
+        self.below_http();
         if self.rng.chance(12) {
             self.rewriting(true);
         }
@@ -198,6 +199,13 @@ impl Maker<'_> {
         }
     }
 
+    fn below_http(&mut self) {
+        if self.rng.chance(8) {
+            let line = self.rng.pick(BELOW_HTTP);
+            self.line(line);
+        }
+    }
+
     fn location(&mut self, outer: &str, depth: usize) {
         let regex = self.rng.chance(30);
         let head = if regex {
@@ -224,6 +232,7 @@ impl Maker<'_> {
         };
         self.open(&format!("location {head}"));
         self.settings(5);
+        self.below_http();
         let prefix = if regex {
             String::new()
         } else {
@@ -264,6 +273,7 @@ impl Maker<'_> {
             }
             5..=7 => self.proxy(no_uri),
             8 if self.rng.chance(30) => self.line("internal;"),
+            8 if self.rng.chance(15) => self.line("empty_gif;"),
             _ => {}
         }
     }

@@ -135,6 +135,9 @@ pub const VALUES: &[&str] = &[
     "$http_referer$http_via",
     "$upgrade",
     "$uri$uri",
+    "$invalid_referer",
+    "\"$secure_link $secure_link_expires\"",
+    "\"$modern_browser|$ancient_browser|$msie\"",
 ];
 
 /// What `$limit_rate` is set to: a few bytes a second would be hours for a long answer.
@@ -168,6 +171,9 @@ pub const TESTS: &[&str] = &[
     "$mapped = one",
     "$part !~ ^t",
     "$http_user_agent ~* (msie|mozilla)",
+    "$invalid_referer",
+    "$secure_link = 1",
+    "$ancient_browser",
 ];
 
 /// A directive with the arguments to pick from, and whether a block may have it twice. In them `{}` is one of
@@ -379,6 +385,28 @@ pub const SETTINGS: &[Setting] = &[
     ),
     ("reset_timedout_connection", false, ON_OFF),
     ("proxy_limit_rate", false, &["0"]),
+    (
+        "modern_browser",
+        true,
+        &["msie 5.5", "gecko 1.0.0", "safari 1", "unlisted"],
+    ),
+    ("ancient_browser", true, &["msie", "test", "Mozilla/4.0"]),
+    ("modern_browser_value", false, &["new", "2"]),
+    ("ancient_browser_value", false, &["old"]),
+    (
+        "secure_link",
+        false,
+        &["$arg_x", "$arg_x,$arg_y", "$cookie_c"],
+    ),
+    ("secure_link_md5", false, &["secret", "\"$uri {}\""]),
+];
+
+/// What a server or a location may hold, but not `http`.
+pub const BELOW_HTTP: &[&str] = &[
+    "valid_referers none blocked server_names;",
+    "valid_referers a.example *.example.org;",
+    "valid_referers ~a\\.ex www.*;",
+    "valid_referers server_names;",
 ];
 
 /// What may stand behind the address of an upstream's server.
