@@ -10,6 +10,8 @@ use super::diagnostics::Diagnostic;
 use super::source::Span;
 use super::written;
 
+mod complaints;
+
 /// nginx reads files through a buffer of this size, and a word must fit in it.
 const BUFFER: usize = 4096;
 
@@ -88,6 +90,20 @@ enum State {
     AfterQuote,
 }
 
+/// The words of a directive, as far as they were read.
+struct Run {
+    words: Vec<Word>,
+    state: State,
+    /// What nginx's bound on the length of a word counts from.
+    start: Start,
+    /// A backslash protects the next byte.
+    escaped: bool,
+    /// A `$` stands before the next byte.
+    dollar: bool,
+    /// A quote went wrong: what is left of this directive would only bring errors that follow from that one.
+    broken: bool,
+}
+
 impl<'a> Lexer<'a> {
     pub fn new(text: &'a [u8], file: u16, command_line: bool) -> Self {
         Self {
@@ -104,20 +120,20 @@ impl<'a> Lexer<'a> {
     /// Reads the words up to the next `;`, `{`, `}` or the end of the file.
     #[allow(clippy::should_implement_trait)] // a lexer's next word is no iterator's
     pub fn next(&mut self) -> (Vec<Word>, Stop) {
-        let mut words: Vec<Word> = Vec::new();
-        let mut state = State::Space;
-        // What nginx's bound on the length of a word counts from.
-        let mut start = self.here();
-        let mut escaped = false;
-        let mut dollar = false;
-        // A quote went wrong: what is left of this directive would only bring errors that follow from that one.
-        let mut broken = false;
+        let mut run = Run {
+            words: Vec::new(),
+            state: State::Space,
+            start: self.here(),
+            escaped: false,
+            dollar: false,
+            broken: false,
+        };
         loop {
             let Some(&ch) = self.text.get(self.pos) else {
-                return self.end_of_file(words, state, start);
+                return self.end_of_file(run);
             };
-            if self.pos - start.pos >= BUFFER && !self.command_line {
-                return self.too_long(words, state, start);
+            if self.pos - run.start.pos >= BUFFER && !self.command_line {
+                return self.too_long(&run);
             }
             let here = self.here();
             self.pos += 1;
@@ -125,120 +141,120 @@ impl<'a> Lexer<'a> {
                 self.line += 1;
                 self.line_start = self.pos;
             }
-            match state {
+            let stop = match run.state {
                 State::Comment => {
                     if ch == b'\n' {
-                        state = State::Space;
-                        start = here;
+                        run.state = State::Space;
+                        run.start = here;
                     }
-                    continue;
+                    None
                 }
-                State::AfterQuote => match ch {
-                    b' ' | b'\t' | b'\r' | b'\n' => {
-                        state = State::Space;
-                        continue;
-                    }
-                    b';' if broken => {
-                        words.clear();
-                        broken = false;
-                        state = State::Space;
-                        continue;
-                    }
-                    b';' => return (words, Stop::Semicolon(self.span(here))),
-                    b'{' => return (words, Stop::Open(self.span(here))),
-                    b')' => state = State::Space,
-                    _ => {
-                        if !broken {
-                            self.after_quote(ch, here, words.last());
-                        }
-                        broken = true;
-                        state = State::Space;
-                    }
-                },
-                State::Space | State::Word(_) => {}
-            }
-            if let State::Word(quote) = state {
-                if escaped {
-                    escaped = false;
-                    continue;
-                }
-                if ch == b'{' && dollar {
-                    continue;
-                }
-                dollar = false;
-                match (ch, quote) {
-                    (b'\\', _) => escaped = true,
-                    (b'$', _) => dollar = true,
-                    (b'"', Quote::Double) | (b'\'', Quote::Single) => {
-                        words.push(self.word(start, here.pos, quote));
-                        state = State::AfterQuote;
-                    }
-                    (b' ' | b'\t' | b'\r' | b'\n' | b';' | b'{', Quote::Bare) => {
-                        words.push(self.word(start, here.pos, quote));
-                        match ch {
-                            b';' if broken => {
-                                words.clear();
-                                broken = false;
-                                state = State::Space;
-                            }
-                            b';' => return (words, Stop::Semicolon(self.span(here))),
-                            b'{' => return (words, Stop::Open(self.span(here))),
-                            _ => state = State::Space,
-                        }
-                    }
-                    _ => {}
-                }
-                continue;
-            }
-            start = here;
-            match ch {
-                b' ' | b'\t' | b'\r' | b'\n' => {}
-                b';' if broken => {
-                    words.clear();
-                    broken = false;
-                }
-                b';' | b'{' => {
-                    let span = self.span(here);
-                    if words.is_empty() {
-                        self.unexpected(ch, span);
-                        if ch == b';' {
-                            continue;
-                        }
-                    }
-                    let stop = if ch == b';' {
-                        Stop::Semicolon(span)
-                    } else {
-                        Stop::Open(span)
-                    };
-                    return (words, stop);
-                }
-                b'}' => {
-                    let span = self.span(here);
-                    if words.is_empty() || broken {
-                        return (Vec::new(), Stop::Close(span));
-                    }
-                    // It is met where the directive is, which nginx does not get to look at.
-                    self.pos = here.pos;
-                    self.missing_semicolon(span, &words);
-                    return (words, Stop::Unterminated(span));
-                }
-                b'#' => state = State::Comment,
-                b'"' | b'\'' => {
-                    start.pos = self.pos;
-                    let quote = if ch == b'"' {
-                        Quote::Double
-                    } else {
-                        Quote::Single
-                    };
-                    state = State::Word(quote);
-                }
-                _ => {
-                    escaped = ch == b'\\';
-                    dollar = ch == b'$';
-                    state = State::Word(Quote::Bare);
-                }
+                State::Word(quote) => self.in_word(&mut run, quote, ch, here),
+                State::AfterQuote => self.behind_quote(&mut run, ch, here),
+                State::Space => self.between_words(&mut run, ch, here),
+            };
+            if let Some(stop) = stop {
+                return (run.words, stop);
             }
         }
+    }
+
+    fn in_word(&mut self, run: &mut Run, quote: Quote, ch: u8, here: Start) -> Option<Stop> {
+        if std::mem::take(&mut run.escaped) || ch == b'{' && run.dollar {
+            return None;
+        }
+        run.dollar = ch == b'$';
+        run.escaped = ch == b'\\';
+        let ends = match quote {
+            Quote::Double => ch == b'"',
+            Quote::Single => ch == b'\'',
+            Quote::Bare => matches!(ch, b' ' | b'\t' | b'\r' | b'\n' | b';' | b'{'),
+        };
+        if !ends {
+            return None;
+        }
+        run.words.push(self.word(run.start, here.pos, quote));
+        run.state = match quote {
+            Quote::Bare => State::Space,
+            _ => State::AfterQuote,
+        };
+        match (quote, ch) {
+            (Quote::Bare, b';') => self.semicolon(run, here),
+            (Quote::Bare, b'{') => Some(Stop::Open(self.span(here))),
+            _ => None,
+        }
+    }
+
+    fn behind_quote(&mut self, run: &mut Run, ch: u8, here: Start) -> Option<Stop> {
+        run.state = State::Space;
+        match ch {
+            b' ' | b'\t' | b'\r' | b'\n' => return None,
+            b';' => return self.semicolon(run, here),
+            b'{' => return Some(Stop::Open(self.span(here))),
+            b')' => {}
+            _ => {
+                if !run.broken {
+                    self.no_space(ch, here, run.words.last());
+                }
+                run.broken = true;
+            }
+        }
+        self.between_words(run, ch, here)
+    }
+
+    fn between_words(&mut self, run: &mut Run, ch: u8, here: Start) -> Option<Stop> {
+        run.start = here;
+        match ch {
+            b' ' | b'\t' | b'\r' | b'\n' => {}
+            b';' => {
+                if run.words.is_empty() && !run.broken {
+                    self.unexpected(ch, self.span(here));
+                    return None;
+                }
+                return self.semicolon(run, here);
+            }
+            b'{' => {
+                let span = self.span(here);
+                if run.words.is_empty() {
+                    self.unexpected(ch, span);
+                }
+                return Some(Stop::Open(span));
+            }
+            b'}' => {
+                let span = self.span(here);
+                if run.words.is_empty() || run.broken {
+                    run.words.clear();
+                    return Some(Stop::Close(span));
+                }
+                // It is met where the directive is, which nginx does not get to look at.
+                self.pos = here.pos;
+                self.missing_semicolon(span, &run.words);
+                return Some(Stop::Unterminated(span));
+            }
+            b'#' => run.state = State::Comment,
+            b'"' | b'\'' => {
+                run.start.pos = self.pos;
+                run.state = State::Word(match ch {
+                    b'"' => Quote::Double,
+                    _ => Quote::Single,
+                });
+            }
+            _ => {
+                run.escaped = ch == b'\\';
+                run.dollar = ch == b'$';
+                run.state = State::Word(Quote::Bare);
+            }
+        }
+        None
+    }
+
+    /// The directive ends; one that went wrong is forgotten.
+    fn semicolon(&self, run: &mut Run, here: Start) -> Option<Stop> {
+        if !std::mem::take(&mut run.broken) {
+            return Some(Stop::Semicolon(self.span(here)));
+        }
+        run.words.clear();
+        None
     }
 
     fn here(&self) -> Start {
@@ -279,177 +295,6 @@ impl<'a> Lexer<'a> {
             quote,
             span: self.span_to(start, last),
         }
-    }
-
-    /// Notes an error at the place where nginx would have stopped: here.
-    fn fail(&mut self, found: Diagnostic) {
-        let pos = u32::try_from(self.pos).unwrap_or(u32::MAX);
-        self.errors.push(found.met_at(pos));
-    }
-
-    fn unexpected(&mut self, ch: u8, span: Span) {
-        let mut found = Diagnostic::emerg(format!("unexpected \"{}\"", char::from(ch)))
-            .at(span)
-            .line(span);
-        found = if ch == b';' {
-            found
-                .label("no directive stands before this `;`")
-                .help("remove it: `;` ends a directive, and a block needs none after its `}`")
-        } else {
-            found
-                .label("no directive stands before this `{`")
-                .help("a block begins with its name: `server {`, `location / {`")
-        };
-        self.fail(found);
-    }
-
-    fn after_quote(&mut self, ch: u8, here: Start, word: Option<&Word>) {
-        let here = self.span(here);
-        let mut found = Diagnostic::emerg(format!("unexpected \"{}\"", written::shown(&[ch])))
-            .at(here)
-            .line(here)
-            .label("expected a space, `;` or `{` after the closing quote");
-        if let Some(word) = word {
-            found = found.note(word.span, "the quoted text ends just before");
-            if self.lines_of(word.span) > 1 {
-                found = found.help(format!(
-                    "the text that opens in line {} runs over several lines: is its closing quote missing?",
-                    word.span.line
-                ));
-            } else {
-                found = found
-                    .help("quote the whole argument, or none of it: `\"a b\"c` is not one word");
-            }
-        }
-        self.fail(found);
-    }
-
-    fn lines_of(&self, span: Span) -> usize {
-        let text = self.text.get(span.start as usize..span.end as usize);
-        1 + text
-            .unwrap_or_default()
-            .iter()
-            .filter(|&&b| b == b'\n')
-            .count()
-    }
-
-    fn missing_semicolon(&mut self, span: Span, words: &[Word]) {
-        let mut found = Diagnostic::emerg("unexpected \"}\"").at(span).line(span);
-        if let (Some(first), Some(last)) = (words.first(), words.last()) {
-            let end = Span {
-                start: last.span.end.saturating_sub(1),
-                ..last.span
-            };
-            found = found
-                .label("expected `;` before this `}`")
-                .note(
-                    self.after(end),
-                    format!("`{}` is not ended here", first.text()),
-                )
-                .help(if self.line_at(last.span.end) == span.line {
-                    format!("add `;` behind `{}`", last.text())
-                } else {
-                    format!("add `;` at the end of line {}", self.line_at(last.span.end))
-                });
-        }
-        // nginx never comes to the directive: this is before all that is wrong with it.
-        self.errors.push(found.met_at(span.start));
-    }
-
-    /// The place of one byte after a span's last.
-    fn after(&self, span: Span) -> Span {
-        let pos = span.end as usize;
-        let line_start = self.text.get(..pos).unwrap_or_default();
-        let line_start = line_start
-            .iter()
-            .rposition(|&b| b == b'\n')
-            .map_or(0, |n| n + 1);
-        let from = Start {
-            pos,
-            line: self.line_at(span.end),
-            line_start,
-        };
-        self.span_to(from, pos + 1)
-    }
-
-    fn line_at(&self, pos: u32) -> u32 {
-        let before = self.text.get(..pos as usize).unwrap_or_default();
-        1 + u32::try_from(before.iter().filter(|&&b| b == b'\n').count()).unwrap_or(u32::MAX)
-    }
-
-    fn end_of_file(
-        &mut self,
-        mut words: Vec<Word>,
-        state: State,
-        start: Start,
-    ) -> (Vec<Word>, Stop) {
-        let here = self.here();
-        let end = self.span(here);
-        if words.is_empty() && !matches!(state, State::Word(_)) {
-            return (words, Stop::Eof(end));
-        }
-        let message = if self.command_line {
-            "unexpected end of parameter, expecting \";\""
-        } else {
-            "unexpected end of file, expecting \";\" or \"}\""
-        };
-        let mut found = Diagnostic::emerg(message).at(end).line(end);
-        match state {
-            State::Word(quote @ (Quote::Single | Quote::Double)) => {
-                let open = Start {
-                    pos: start.pos.saturating_sub(1),
-                    ..start
-                };
-                let open = self.span_to(open, start.pos);
-                found = found
-                    .at(open)
-                    .label("this quote is never closed")
-                    .help(format!(
-                        "add the closing {} in line {}",
-                        quote_mark(quote),
-                        open.line
-                    ));
-            }
-            State::Word(Quote::Bare) => words.push(self.word(start, self.pos, Quote::Bare)),
-            _ => {}
-        }
-        if let Some(first) = words.first().filter(|_| found.label.is_empty()) {
-            found = found
-                .at(first.span)
-                .label("this directive is not ended")
-                .help("add `;` after its last argument");
-        }
-        self.fail(found);
-        (Vec::new(), Stop::Eof(end))
-    }
-
-    fn too_long(&mut self, words: Vec<Word>, state: State, start: Start) -> (Vec<Word>, Stop) {
-        let span = self.span_to(start, start.pos + 1);
-        let found = match state {
-            State::Word(quote @ (Quote::Single | Quote::Double)) => Diagnostic::emerg(format!(
-                "too long parameter, probably missing terminating \"{}\" character",
-                quote_mark(quote).trim_matches('`')
-            ))
-            .label("the text that begins here does not end within 4096 bytes"),
-            _ => {
-                let head = self.text.get(start.pos..start.pos + 10).unwrap_or_default();
-                let head = written::shown(head);
-                Diagnostic::emerg(format!("too long parameter \"{head}...\" started"))
-                    .label("a word or a comment must fit in 4096 bytes")
-            }
-        };
-        self.fail(found.at(span).line(span));
-        self.pos = self.text.len();
-        drop(words);
-        let end = self.here();
-        (Vec::new(), Stop::Eof(self.span(end)))
-    }
-}
-
-fn quote_mark(quote: Quote) -> &'static str {
-    match quote {
-        Quote::Single => "`'`",
-        _ => "`\"`",
     }
 }
 
