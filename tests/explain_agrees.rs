@@ -260,8 +260,13 @@ fn answer_differs(
         .map(|line| text(line.strip_suffix(b"\r").unwrap_or(line)))
         .filter(|line| !line.is_empty())
         .collect();
+    // The clock, and a count that other requests share.
+    let moves = |line: &str| {
+        let moving = ["Date: ", "Content-Type: multipart/byteranges; boundary="];
+        moving.into_iter().find(|start| line.starts_with(start))
+    };
     let same = |(a, b): (&String, &String)| {
-        alike(a, b) || a.starts_with("Date: ") && b.starts_with("Date: ")
+        alike(a, b) || moves(a).is_some_and(|start| b.starts_with(start))
     };
     if lines.len() != head.len() || !lines.iter().zip(head).all(same) {
         return Some(format!("the head of the answer is {lines:#?}"));
