@@ -263,7 +263,10 @@ const OTHERS: &[Variable] = &[
     absent("ssl_session_id", SSL),
     absent("ssl_session_reused", SSL),
     family("upstream_cookie_", UPSTREAM, Var::UpstreamCookie),
-    family("upstream_http_", UPSTREAM, Var::UpstreamHttp),
+    family("upstream_http_", UPSTREAM, Var::UpstreamHttp).differs(
+        "`$upstream_http_location` is what the upstream sent; nginx writes a shorter one of `proxy_redirect` over its \
+         first bytes.",
+    ),
     family("upstream_trailer_", UPSTREAM, Var::UpstreamTrailer),
 ];
 

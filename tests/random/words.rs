@@ -120,7 +120,7 @@ pub const VALUES: &[&str] = &[
     "$proxy_port",
     "$upstream_addr",
     "$upstream_http_x_up",
-    "$upstream_http_location$upstream_cookie_a",
+    "$upstream_http_etag$upstream_cookie_a",
     "$upstream_cache_status$upstream_trailer_x_t",
     "$sent_http_x_a",
     "$sent_trailer_x_t",
