@@ -20,8 +20,6 @@ impl BodyStream for Part {
         loop {
             let mut bytes = match std::task::ready!(self.whole.poll_next(cx)) {
                 Some(Ok(bytes)) => bytes,
-                // What the client asked for it has.
-                Some(Err(_)) if self.left == 0 => return Poll::Ready(None),
                 end => return Poll::Ready(end),
             };
             let skipped = bytes
