@@ -244,6 +244,7 @@ fn begin(front: FrontRequest) -> Request {
         carried: Vec::new(),
         carried_type: None,
         carried_charset: Bytes::new(),
+        carried_ranges: (false, false),
         override_charset: None,
         expects_trailers: Cell::new(false),
         action: Cell::new(None),

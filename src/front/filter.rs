@@ -63,6 +63,7 @@ pub fn apply(r: &mut Request, mut reply: Reply) -> Result<Answer, Instead> {
         // What the answer was to say stays, and the body was thrown away for it.
         r.redirect_to = reply.location.take();
         r.carried_charset = std::mem::take(&mut reply.charset);
+        r.carried_ranges = (reply.allow_ranges, reply.single_range);
         (r.carries_server, r.carries_date) = (reply.has_server, reply.has_date);
         r.promise_continue();
         return Err(Instead::Status(status));
@@ -103,6 +104,11 @@ fn carry_over(r: &mut Request, reply: &mut Reply) {
         && (reply.content_type == content_type || is_proxied && reply.content_type.is_empty())
     {
         (reply.content_type, reply.type_len, reply.charset) = (content_type, len, charset);
+    }
+    let (ranges, single) = std::mem::take(&mut r.carried_ranges);
+    if !reply.standard {
+        reply.allow_ranges |= ranges;
+        reply.single_range |= single;
     }
     let charset = std::mem::take(&mut r.carried_charset);
     if reply.charset.is_empty() {

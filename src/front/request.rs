@@ -127,6 +127,8 @@ pub struct Request {
     pub carried_type: Option<Box<CarriedType>>,
     /// The charset of an answer that could not be sent as it was asked for (416): it stays for what is sent in its place.
     pub carried_charset: Bytes,
+    /// Whether it could be cut into ranges, and into one only: that stays, too.
+    pub carried_ranges: (bool, bool),
     /// `X-Accel-Charset` of an answer: it stays for whatever is answered in its place.
     pub override_charset: Option<Bytes>,
     /// `add_trailer` had something for an answer of this request, be it not the one that is sent (nginx's `expect_trailers`).
