@@ -21,7 +21,7 @@ use crate::wire::serve::{Gone, Handler, Incoming, Unasked};
 
 use super::choose::How;
 use super::proxy::states::UpstreamStates;
-use super::request::{MAX_URI_CHANGES, Request};
+use super::request::{MAX_URI_CHANGES, Remains, Request};
 use super::worker::Worker;
 use super::{choose, filters, log, phases, proxy, story, trace, unasked};
 
@@ -243,8 +243,7 @@ fn begin(front: FrontRequest) -> Request {
         discarding: false,
         carried: Vec::new(),
         carried_type: None,
-        carried_charset: Bytes::new(),
-        carried_ranges: (false, false),
+        remains: Remains::default(),
         override_charset: None,
         expects_trailers: Cell::new(false),
         action: Cell::new(None),

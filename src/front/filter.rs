@@ -12,7 +12,7 @@ use crate::wire::head::Method;
 use super::filters::body::{BodyFilter, Filtered, Source};
 use super::filters::{self, Plan};
 use super::reply::{Reply, ReplyBody};
-use super::request::Request;
+use super::request::{Remains, Request};
 use super::{conditional, ranges, user_id, variables};
 
 mod head;
@@ -62,8 +62,13 @@ pub fn apply(r: &mut Request, mut reply: Reply) -> Result<Answer, Instead> {
         r.user_id.take();
         // What the answer was to say stays, and the body was thrown away for it.
         r.redirect_to = reply.location.take();
-        r.carried_charset = std::mem::take(&mut reply.charset);
-        r.carried_ranges = (reply.allow_ranges, reply.single_range);
+        r.remains = Remains {
+            charset: std::mem::take(&mut reply.charset),
+            allow_ranges: reply.allow_ranges,
+            single_range: reply.single_range,
+            last_modified: reply.last_modified,
+            last_modified_in_headers: reply.last_modified_in_headers,
+        };
         (r.carries_server, r.carries_date) = (reply.has_server, reply.has_date);
         r.promise_continue();
         return Err(Instead::Status(status));
@@ -105,14 +110,16 @@ fn carry_over(r: &mut Request, reply: &mut Reply) {
     {
         (reply.content_type, reply.type_len, reply.charset) = (content_type, len, charset);
     }
-    let (ranges, single) = std::mem::take(&mut r.carried_ranges);
-    if !reply.standard {
-        reply.allow_ranges |= ranges;
-        reply.single_range |= single;
-    }
-    let charset = std::mem::take(&mut r.carried_charset);
+    let remains = std::mem::take(&mut r.remains);
     if reply.charset.is_empty() {
-        reply.charset = charset;
+        reply.charset = remains.charset;
+    }
+    // The standard page is no part of the file.
+    if !reply.standard {
+        reply.allow_ranges |= remains.allow_ranges;
+        reply.single_range |= remains.single_range;
+        reply.last_modified = reply.last_modified.or(remains.last_modified);
+        reply.last_modified_in_headers |= remains.last_modified_in_headers;
     }
     reply.has_server |= r.carries_server;
     reply.has_date |= r.carries_date;

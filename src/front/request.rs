@@ -125,10 +125,8 @@ pub struct Request {
     pub carries_date: bool,
     /// The type that stays for an answer that has no type of its own (`X-Accel-Redirect`).
     pub carried_type: Option<Box<CarriedType>>,
-    /// The charset of an answer that could not be sent as it was asked for (416): it stays for what is sent in its place.
-    pub carried_charset: Bytes,
-    /// Whether it could be cut into ranges, and into one only: that stays, too.
-    pub carried_ranges: (bool, bool),
+    /// Of an answer that could not be sent as it was asked for (416).
+    pub remains: Remains,
     /// `X-Accel-Charset` of an answer: it stays for whatever is answered in its place.
     pub override_charset: Option<Bytes>,
     /// `add_trailer` had something for an answer of this request, be it not the one that is sent (nginx's `expect_trailers`).
@@ -146,6 +144,17 @@ pub struct Request {
     pub first_values: RefCell<Vec<(Var, Option<Bytes>)>>,
     /// The answer was sent or given up: only the log is left.
     pub is_over: Cell<bool>,
+}
+
+/// What stays of an answer for the one that is sent in its place, be it another location's.
+#[derive(Debug, Default)]
+pub struct Remains {
+    pub charset: Bytes,
+    /// It could be cut into ranges, or into one only.
+    pub allow_ranges: bool,
+    pub single_range: bool,
+    pub last_modified: Option<i64>,
+    pub last_modified_in_headers: bool,
 }
 
 /// A type, the length of it without its charset, and its charset.
