@@ -3,6 +3,7 @@
 use std::net::IpAddr;
 
 use crate::config::model::LogLevel;
+use crate::wire::head::Method;
 
 use super::log;
 use super::reply::Flow;
@@ -47,10 +48,12 @@ impl Request {
         let Some(limit) = &self.location.limit_except else {
             return;
         };
-        let named = limit
-            .allowed
-            .iter()
-            .any(|method| method.as_bytes() == &*self.method_name);
+        // Of a line that could not be read nginx knows the method all the same, if it is HEAD.
+        let name = match self.method {
+            Method::Head => b"HEAD",
+            _ => &self.method_name[..],
+        };
+        let named = limit.allowed.iter().any(|own| own.as_bytes() == name);
         if !named {
             self.location = limit.level.clone();
         }
