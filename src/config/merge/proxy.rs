@@ -1,5 +1,6 @@
 //! Merging the directives of the proxy module.
 
+use std::cell::Cell;
 use std::sync::Arc;
 
 use bytes::Bytes;
@@ -108,7 +109,7 @@ impl Merge<'_> {
             None => hide_headers(chain),
         };
         let built = match outer {
-            Some(outer) => self.header_tables(chain, outer),
+            Some(outer) => self.header_tables(chain, &outer.built),
             None => Built::default(),
         };
         let cookies = own.cookies.merge(outer.map(|outer| &outer.proxy));
@@ -162,47 +163,24 @@ impl Merge<'_> {
         }
     }
 
-    /// Whether nginx can build its tables of this level's headers.
-    fn header_tables(&mut self, chain: &Chain<'_>, outer: &ProxyState) -> Built {
+    /// Whether nginx can build its tables of this level's headers: each level below `http` has its own, unless it takes
+    /// over the one above (`ngx_http_proxy_merge_loc_conf`).
+    fn header_tables(&mut self, chain: &Chain<'_>, outer: &Built) -> Built {
         let own = |name: &str| chain.level.values.contains_key(name);
-        let mut hidden: Vec<&[u8]> = HIDDEN.iter().map(|name| name.as_bytes()).collect();
-        for word in texts(chain, "proxy_hide_header") {
-            if !hidden
-                .iter()
-                .any(|known| known.eq_ignore_ascii_case(&word.value))
-            {
-                hidden.push(&word.value);
-            }
+        let hides = own("proxy_hide_header") || own("proxy_pass_header");
+        if hides || !outer.hidden.get() {
+            self.proxy_headers_hash(chain, &hidden_names(chain));
+            outer.hidden.set(outer.hidden.get() || !hides);
         }
-        let all = hidden.len();
-        for word in texts(chain, "proxy_pass_header") {
-            hidden.retain(|known| !known.eq_ignore_ascii_case(&word.value));
+        let sets = own("proxy_set_header");
+        if sets || !outer.set.get() {
+            self.proxy_headers_hash(chain, &set_names(chain));
+            outer.set.set(outer.set.get() || !sets);
         }
-        let hidden = Names {
-            own: own("proxy_hide_header") || own("proxy_pass_header"),
-            taken_out: all - hidden.len(),
-            names: hidden,
-            words: Vec::new(),
-        };
-        let words: Vec<&Word> = match chain.set("proxy_set_header") {
-            Some(Set {
-                value: Value::Pairs(pairs),
-                ..
-            }) => pairs.iter().map(|(name, ..)| name).collect(),
-            _ => Vec::new(),
-        };
-        let mut set: Vec<&[u8]> = words.iter().map(|word| &word.value[..]).collect();
-        let defaults = SET.iter().map(|name| name.as_bytes());
-        let missing = defaults.filter(|name| !set.iter().any(|own| own.eq_ignore_ascii_case(name)));
-        let missing: Vec<&[u8]> = missing.collect();
-        set.extend(missing);
-        let set = Names {
-            own: own("proxy_set_header"),
-            taken_out: 0,
-            names: set,
-            words,
-        };
-        self.proxy_headers_hash(chain, &outer.built, &hidden, &set)
+        Built {
+            hidden: Cell::new(true),
+            set: Cell::new(true),
+        }
     }
 
     fn pass(&mut self, draft: PassDraft) -> Option<ProxyPass> {
@@ -352,24 +330,56 @@ fn texts<'a>(chain: &Chain<'a>, name: &str) -> &'a [Word] {
     }
 }
 
-fn hide_headers(chain: &Chain<'_>) -> Arc<[Bytes]> {
-    let mut hidden: Vec<Bytes> = HIDDEN
-        .iter()
-        .map(|name| Bytes::from_static(name.as_bytes()))
-        .collect();
+/// What an answer loses, as nginx's table has it: a name that passes again is counted, and takes no room.
+fn hidden_names<'a>(chain: &Chain<'a>) -> Names<'a> {
+    let mut names: Vec<&[u8]> = HIDDEN.iter().map(|name| name.as_bytes()).collect();
     for word in texts(chain, "proxy_hide_header") {
-        let name = Bytes::from(word.value.to_ascii_lowercase());
-        if !hidden.contains(&name) {
-            hidden.push(name);
+        if !names
+            .iter()
+            .any(|known| known.eq_ignore_ascii_case(&word.value))
+        {
+            names.push(&word.value);
         }
     }
-    let passed = texts(chain, "proxy_pass_header");
-    hidden.retain(|name| {
-        !passed
-            .iter()
-            .any(|word| word.value.eq_ignore_ascii_case(name))
-    });
-    hidden.into()
+    let all = names.len();
+    for word in texts(chain, "proxy_pass_header") {
+        names.retain(|known| !known.eq_ignore_ascii_case(&word.value));
+    }
+    Names {
+        taken_out: all - names.len(),
+        names,
+        words: Vec::new(),
+    }
+}
+
+/// What a request gets, nginx's own headers behind the file's.
+fn set_names<'a>(chain: &Chain<'a>) -> Names<'a> {
+    let words: Vec<&Word> = match chain.set("proxy_set_header") {
+        Some(Set {
+            value: Value::Pairs(pairs),
+            ..
+        }) => pairs.iter().map(|(name, ..)| name).collect(),
+        _ => Vec::new(),
+    };
+    let is_set = |name: &&[u8]| words.iter().any(|own| own.value.eq_ignore_ascii_case(name));
+    let missing = SET
+        .iter()
+        .map(|name| name.as_bytes())
+        .filter(|name| !is_set(name));
+    let names = words.iter().map(|word| &word.value[..]).chain(missing);
+    Names {
+        taken_out: 0,
+        names: names.collect(),
+        words,
+    }
+}
+
+fn hide_headers(chain: &Chain<'_>) -> Arc<[Bytes]> {
+    let names = hidden_names(chain).names;
+    names
+        .iter()
+        .map(|name| name.to_ascii_lowercase().into())
+        .collect()
 }
 
 fn next_upstream(words: &[&str]) -> NextUpstream {

@@ -13,13 +13,12 @@ use crate::config::variables;
 /// Which tables of a level are built: a level below takes them over where it says nothing of its own.
 #[derive(Debug, Default)]
 pub struct Built {
-    hidden: Cell<bool>,
-    set: Cell<bool>,
+    pub hidden: Cell<bool>,
+    pub set: Cell<bool>,
 }
 
-/// The headers of a level: whether it has lines of its own, and the names.
+/// The headers of a table.
 pub struct Names<'a> {
-    pub own: bool,
     pub names: Vec<&'a [u8]>,
     /// Names that take no room, but count.
     pub taken_out: usize,
@@ -60,34 +59,15 @@ impl Merge<'_> {
         }
     }
 
-    /// `proxy_headers_hash`: the headers that an answer loses, and those that a request gets. Each level below `http`
-    /// builds its own, unless it takes over the one above (`ngx_http_proxy_merge_loc_conf`).
-    pub fn proxy_headers_hash(
-        &mut self,
-        chain: &Chain<'_>,
-        outer: &Built,
-        hidden: &Names<'_>,
-        set: &Names<'_>,
-    ) -> Built {
-        for (names, outer) in [(hidden, &outer.hidden), (set, &outer.set)] {
-            if !names.own && outer.get() {
-                continue;
-            }
-            let keys = names.names.iter().map(|name| name.to_ascii_lowercase());
-            let keys: Vec<Vec<u8>> = keys.collect();
-            let found = chain
-                .hash("proxy_headers_hash")
-                .check_with(keys.iter().map(Vec::as_slice), names.taken_out);
-            if let Some(found) = found {
-                self.report_each(RANK_PROXY, names.show(found));
-            }
-            if !names.own {
-                outer.set(true);
-            }
-        }
-        Built {
-            hidden: Cell::new(true),
-            set: Cell::new(true),
+    /// `proxy_headers_hash`: the headers that an answer loses, or those that a request gets.
+    pub fn proxy_headers_hash(&mut self, chain: &Chain<'_>, names: &Names<'_>) {
+        let keys = names.names.iter().map(|name| name.to_ascii_lowercase());
+        let keys: Vec<Vec<u8>> = keys.collect();
+        let found = chain
+            .hash("proxy_headers_hash")
+            .check_with(keys.iter().map(Vec::as_slice), names.taken_out);
+        if let Some(found) = found {
+            self.report_each(RANK_PROXY, names.show(found));
         }
     }
 }
