@@ -19,7 +19,8 @@ pub fn duplicates(level: &[LocationDraft]) -> Vec<Diagnostic> {
         )
     };
     let mut sorted: Vec<&LocationDraft> = level.iter().filter(plain).collect();
-    insertion_sort(&mut sorted);
+    // Stable, as `ngx_queue_sort` is.
+    sorted.sort_by(|one, other| compare(&one.head, &other.head));
     let mut found: Vec<Diagnostic> = sorted
         .iter()
         .flat_map(|draft| duplicates(&draft.children))
@@ -54,17 +55,6 @@ fn is_exact(head: &LocationHead) -> bool {
     matches!(head.kind, LocationKind::Exact)
 }
 
-/// `ngx_queue_sort`: what comes later goes before all that are greater.
-fn insertion_sort(all: &mut [&LocationDraft]) {
-    for at in 1..all.len() {
-        let mut to = at;
-        while to > 0 && compare(&all[to - 1].head, &all[to].head) == Ordering::Greater {
-            all.swap(to - 1, to);
-            to -= 1;
-        }
-    }
-}
-
 /// By name, with `/` before what else a name may have; of equal ones an exact one comes first
 /// (`ngx_http_cmp_locations`, `ngx_filename_cmp`).
 fn compare(one: &LocationHead, other: &LocationHead) -> Ordering {
@@ -73,8 +63,5 @@ fn compare(one: &LocationHead, other: &LocationHead) -> Ordering {
         bytes.map(|&byte| if byte == b'/' { b' ' } else { byte })
     }
     let names = letters(one).cmp(letters(other));
-    names.then_with(|| match (is_exact(one), is_exact(other)) {
-        (false, true) => Ordering::Greater,
-        _ => Ordering::Equal,
-    })
+    names.then_with(|| is_exact(other).cmp(&is_exact(one)))
 }

@@ -273,14 +273,8 @@ impl Merge<'_> {
                 regexes.push(location);
                 continue;
             }
-            let exact = |location: &Location| matches!(location.kind, LocationKind::Exact);
-            let same = |known: &Arc<Location>| {
-                known.name == location.name && exact(known) == exact(&location)
-            };
-            // A second one was refused by `duplicates`.
-            if !statics.iter().any(same) {
-                statics.push(location);
-            }
+            // A second one of its name was refused by `duplicates`.
+            statics.push(location);
         }
         Locations {
             statics: PrefixTree::new(statics),
