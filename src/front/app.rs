@@ -247,7 +247,6 @@ fn begin(front: FrontRequest) -> Request {
         override_charset: None,
         expects_trailers: Cell::new(false),
         action: Cell::new(None),
-        continues: Cell::new(false),
         request_id: std::cell::OnceCell::new(),
         first_values: RefCell::default(),
         is_over: Cell::new(false),

@@ -42,7 +42,7 @@ pub fn apply(r: &mut Request, mut reply: Reply) -> Result<Answer, Instead> {
         // nginx forgets all that it knew of the answer.
         r.override_charset = None;
         r.user_id.take();
-        r.promise_continue();
+        r.body.promise_continue();
         return Err(Instead::Status(status));
     }
     r.status.set(reply.status);
@@ -70,7 +70,7 @@ pub fn apply(r: &mut Request, mut reply: Reply) -> Result<Answer, Instead> {
             last_modified_in_headers: reply.last_modified_in_headers,
         };
         (r.carries_server, r.carries_date) = (reply.has_server, reply.has_date);
-        r.promise_continue();
+        r.body.promise_continue();
         return Err(Instead::Status(status));
     }
     Ok(finish(r, reply, plan))
@@ -129,17 +129,16 @@ fn carry_over(r: &mut Request, reply: &mut Reply) {
 /// The log tells of the head as far as it was made.
 fn given_up(r: &Request, reply: &Reply) -> Instead {
     *r.sent_fields.borrow_mut() = head_bytes(r, reply, Stage::Filtered).fields();
-    r.promise_continue();
+    r.body.promise_continue();
     Instead::Silence(reply.status)
 }
 
 /// The `100 Continue` that is still owed.
 pub fn interim(r: &Request) -> Bytes {
-    if !r.continues.take() && !r.body.is_expected() {
-        return Bytes::new();
+    match r.body.take_continue() {
+        true => Bytes::from_static(CONTINUE),
+        false => Bytes::new(),
     }
-    r.body.forget_expect();
-    Bytes::from_static(CONTINUE)
 }
 
 /// Statuses whose answers get headers and trailers without `always`.

@@ -148,7 +148,7 @@ fn discard_body(r: &mut Request, reply: &Reply) -> Result<(), u16> {
 /// # Errors
 /// 400 for malformed chunks.
 pub fn discard(r: &Request) -> Result<(), u16> {
-    r.promise_continue();
+    r.body.promise_continue();
     if r.body.is_done() || r.body.has_failed() {
         return Ok(());
     }
@@ -333,7 +333,7 @@ pub fn silent(r: &mut Request, status: u16) -> Answer {
     r.status.set(status);
     r.terminated = true;
     r.keep_alive = false;
-    let interim = if r.continues.get() {
+    let interim = if r.body.is_promised() {
         filter::interim(r)
     } else {
         Bytes::new()

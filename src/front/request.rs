@@ -133,8 +133,6 @@ pub struct Request {
     pub expects_trailers: Cell<bool>,
     /// What the request is at, as error lines say it (nginx's `log->action`): "reading response header from upstream".
     pub action: Cell<Option<&'static str>>,
-    /// A `100 Continue` that was promised: it leaves with the answer.
-    pub continues: Cell<bool>,
     pub request_id: std::cell::OnceCell<Bytes>,
     /// `$secure_link_expires`, once `$secure_link` was asked for.
     pub secure_link_expires: RefCell<Option<Bytes>>,
@@ -243,13 +241,5 @@ impl Request {
     /// Bytes sent for this request, as variables tell: before the answer has ended, what went before it.
     pub fn sent_so_far(&self) -> u64 {
         self.bytes_sent.get().max(self.body.sent_before())
-    }
-
-    /// A `100 Continue` that the client waits for leaves with whatever is answered (nginx's `ngx_http_test_expect`).
-    pub fn promise_continue(&self) {
-        if self.body.is_expected() {
-            self.body.promise_continue();
-            self.continues.set(true);
-        }
     }
 }

@@ -36,10 +36,7 @@ pub const CONTINUE: &[u8] = b"HTTP/1.1 100 Continue\r\n\r\n";
 pub struct RequestBody {
     connection: Rc<Connection>,
     framing: RefCell<Framing>,
-    /// The client waits for `100 Continue` before it sends.
-    expect: Cell<bool>,
-    /// It was told, or will be with the answer.
-    continued: Cell<bool>,
+    expect: Cell<Expect>,
     timeout: Cell<Duration>,
     /// Largest chunked body in bytes; 0 does not check.
     limit: Cell<u64>,
@@ -54,6 +51,17 @@ pub struct RequestBody {
     /// The body goes on to somebody as it comes (nginx's `reading_body`).
     live: Cell<bool>,
     failed: Cell<bool>,
+}
+
+/// What there is of `Expect: 100-continue`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Expect {
+    Nothing,
+    /// The client waits before it sends.
+    Waits,
+    /// It will be told with the answer.
+    Promised,
+    Told,
 }
 
 enum Framing {
@@ -74,8 +82,10 @@ impl RequestBody {
         Self {
             connection,
             framing: RefCell::new(framing),
-            expect: Cell::new(head.expect_continue),
-            continued: Cell::new(false),
+            expect: Cell::new(match head.expect_continue {
+                true => Expect::Waits,
+                false => Expect::Nothing,
+            }),
             timeout: Cell::new(Duration::from_secs(60)),
             limit: Cell::new(0),
             received: Cell::new(0),
@@ -122,26 +132,46 @@ impl RequestBody {
 
     /// The client waits for `100 Continue`, and was not told.
     pub fn is_expected(&self) -> bool {
-        self.expect.get()
+        self.expect.get() == Expect::Waits
     }
 
-    /// The `100 Continue` leaves with the answer.
+    /// A `100 Continue` that the client waits for leaves with the answer (nginx sends it at once:
+    /// `ngx_http_test_expect`).
     pub fn promise_continue(&self) {
-        self.expect.set(false);
-        self.continued.set(true);
-    }
-
-    /// Bytes that went before the answer, as nginx counts: it sends a `100 Continue` at once.
-    pub fn sent_before(&self) -> u64 {
-        match self.continued.get() {
-            true => CONTINUE.len() as u64,
-            false => 0,
+        if self.is_expected() {
+            self.expect.set(Expect::Promised);
         }
     }
 
-    /// No `100 Continue` will be sent (an error answer goes out instead).
+    /// It will be told with the answer.
+    pub fn is_promised(&self) -> bool {
+        self.expect.get() == Expect::Promised
+    }
+
+    /// Whether the answer that leaves now has a `100 Continue` before it; told once.
+    pub fn take_continue(&self) -> bool {
+        let left = match self.expect.get() {
+            Expect::Promised => Expect::Told,
+            Expect::Waits => Expect::Nothing,
+            Expect::Nothing | Expect::Told => return false,
+        };
+        self.expect.set(left);
+        true
+    }
+
+    /// Bytes that went before the answer, as nginx counts.
+    pub fn sent_before(&self) -> u64 {
+        match self.expect.get() {
+            Expect::Promised | Expect::Told => CONTINUE.len() as u64,
+            Expect::Nothing | Expect::Waits => 0,
+        }
+    }
+
+    /// No `100 Continue` will be sent (an error answer goes out instead), unless it was promised.
     pub fn forget_expect(&self) {
-        self.expect.set(false);
+        if self.is_expected() {
+            self.expect.set(Expect::Nothing);
+        }
     }
 
     /// The next bytes; `None` is the end.
@@ -297,7 +327,7 @@ impl RequestBody {
 
     /// A client that waits for it is told to go on; done once, before anything of the body is read.
     pub fn poll_begin(&self, cx: &mut Context<'_>) -> Poll<()> {
-        if !self.expect.get() {
+        if !self.is_expected() {
             return Poll::Ready(());
         }
         let written = ready!(
@@ -305,10 +335,10 @@ impl RequestBody {
                 .stream
                 .poll_write(cx, &[IoSlice::new(CONTINUE)])
         );
-        self.expect.set(false);
+        self.expect.set(Expect::Nothing);
         match written {
             Ok(n) if n == CONTINUE.len() => {
-                self.continued.set(true);
+                self.expect.set(Expect::Told);
                 self.connection
                     .sent
                     .set(self.connection.sent.get() + n as u64);
