@@ -2,9 +2,8 @@
 //! opened at once.
 
 use std::cell::RefCell;
-use std::fs::{File, OpenOptions};
+use std::fs::File;
 use std::io::Write;
-use std::os::unix::fs::OpenOptionsExt;
 use std::path::Path;
 
 use crate::config::LoadOptions;
@@ -13,7 +12,7 @@ use crate::config::model::LogLevel;
 use crate::config::render::render;
 use crate::config::source::Sources;
 use crate::config::written;
-use crate::front::log::{LOG_MODE, level_name, os_error, start_of_line};
+use crate::front::log::{self, LogError, level_name, start_of_line};
 
 use super::output;
 
@@ -31,15 +30,10 @@ impl Early {
         let named = named.filter(|name| *name != Path::new("stderr") && *name != Path::new(""));
         let path = named.map(|name| load.shown(name));
         let file = path.and_then(|path| {
-            let file = crate::wall::may_write(&path).and_then(|()| {
-                let mut options = OpenOptions::new();
-                options.append(true).create(true).mode(LOG_MODE).open(&path)
-            });
-            let complain = |error| {
+            let file = log::open(&path);
+            let complain = |error: LogError| {
                 output::complain(format_args!(
-                    "nginx: [alert] could not open error log file: open() \"{}\" failed ({})",
-                    written::path(&path),
-                    os_error(&error)
+                    "nginx: [alert] could not open error log file: {error}"
                 ));
             };
             file.map_err(complain).ok()

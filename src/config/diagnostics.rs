@@ -154,6 +154,15 @@ impl Diagnostic {
         self
     }
 
+    /// What was probably meant, if anything known is near enough.
+    #[must_use]
+    pub fn did_you_mean(self, guess: Option<&str>) -> Self {
+        match guess {
+            Some(guess) => self.help(format!("did you mean `{guess}`?")),
+            None => self,
+        }
+    }
+
     #[must_use]
     pub fn note(mut self, span: Span, text: impl Into<String>) -> Self {
         self.notes.push(Note {

@@ -80,7 +80,7 @@ pub fn load(options: &LoadOptions) -> Result<Model, LoadError> {
         true => analyser,
         false => read(options, late.clone())?,
     };
-    finish(analyser, Paths::new(options).file)
+    finish(analyser)
 }
 
 /// Reads the files; `own` are variables that are known to be the file's own from the start.
@@ -121,7 +121,8 @@ fn unreadable(analyser: Analyser, found: Diagnostic, file: &Path) -> LoadError {
     }
 }
 
-fn finish(mut analyser: Analyser, file: PathBuf) -> Result<Model, LoadError> {
+fn finish(mut analyser: Analyser) -> Result<Model, LoadError> {
+    let file = analyser.paths.file.clone();
     let merged = match analyser.http.take() {
         Some(draft) => merge::http(&mut analyser, draft),
         None => Merged {
@@ -165,6 +166,15 @@ fn finish(mut analyser: Analyser, file: PathBuf) -> Result<Model, LoadError> {
     })
 }
 
+/// A finding that nginx has once the whole file was read.
+fn at_the_end(found: Diagnostic) -> Diagnostic {
+    let order = Order {
+        phase: 2,
+        ..Order::default()
+    };
+    Diagnostic { order, ..found }
+}
+
 /// Pools that `aio` names and no `thread_pool` gives; `default` is always there.
 fn unknown_thread_pools(analyser: &mut Analyser) {
     let unknown = |pool: &&ThreadPool| !pool.given && pool.name != "default";
@@ -174,25 +184,16 @@ fn unknown_thread_pools(analyser: &mut Analyser) {
             .at(pool.span)
             .line(pool.end)
             .help("give it in the main context: `thread_pool NAME threads=NUMBER;`");
-        let order = Order {
-            phase: 2,
-            ..Order::default()
-        };
-        analyser.found.push(Diagnostic { order, ..found });
+        analyser.found.push(at_the_end(found));
     }
 }
 
 /// What nginx looks at once the whole file was read: that there are `events`, and as many masks as workers.
 fn check_main(analyser: &mut Analyser) {
-    let order = Order {
-        phase: 2,
-        ..Order::default()
-    };
     if analyser.shared.events.is_none() {
         let found = Diagnostic::emerg("no \"events\" section in configuration")
             .help("add `events { }` to the main context: nginx wants one, even an empty one");
-        let order = order.clone();
-        analyser.found.push(Diagnostic { order, ..found });
+        analyser.found.push(at_the_end(found));
     }
     let workers = analyser.shared.workers.unwrap_or(1);
     if let Some((masks, span)) = analyser.shared.affinity
@@ -203,8 +204,7 @@ fn check_main(analyser: &mut Analyser) {
             "the number of \"worker_processes\" is not equal to the number of \"worker_cpu_affinity\" masks, \
              using last mask for remaining worker processes",
         );
-        let found = found.at(span);
-        analyser.found.push(Diagnostic { order, ..found });
+        analyser.found.push(at_the_end(found.at(span)));
     }
 }
 
@@ -218,11 +218,7 @@ fn too_few_connections(analyser: &mut Analyser, sockets: usize) {
         format!("{connections} worker_connections are not enough for {sockets} listening sockets");
     let found = Diagnostic::emerg(message)
         .help("give `worker_connections` in the block `events` a larger number, such as 1024");
-    let order = Order {
-        phase: 2,
-        ..Order::default()
-    };
-    analyser.found.push(Diagnostic { order, ..found });
+    analyser.found.push(at_the_end(found));
 }
 
 fn process(analyser: &mut Analyser) -> Process {

@@ -2,8 +2,6 @@
 
 use bytes::Bytes;
 
-use crate::wire::head::Method;
-
 use super::reply::{Flow, Reply};
 use super::request::Request;
 
@@ -17,7 +15,7 @@ const MODIFIED: i64 = 23_349_600;
 
 /// The picture; it has no tag, and no ranges.
 pub fn content(r: &Request) -> Flow {
-    if !matches!(r.method, Method::Get | Method::Head) {
+    if !r.method.is_get_or_head() {
         return Flow::Status(405);
     }
     let content_type = Bytes::from_static(b"image/gif");

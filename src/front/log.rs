@@ -11,7 +11,7 @@ use crate::config::written;
 use crate::wire::date;
 
 use super::sink::Sink;
-pub use super::sink::{LOG_MODE, LogError};
+pub use super::sink::{LogError, open};
 use super::variables;
 
 mod access;

@@ -232,12 +232,7 @@ fn multiple(reply: &mut Reply, ranges: &[Range], length: u64, number: u64) {
     let mut part_type = BytesMut::new();
     if !reply.content_type.is_empty() {
         part_type.extend_from_slice(b"\r\nContent-Type: ");
-        part_type.extend_from_slice(&reply.content_type);
-        let charset = reply.charset_to_add();
-        if !charset.is_empty() {
-            part_type.extend_from_slice(b"; charset=");
-            part_type.extend_from_slice(charset);
-        }
+        reply.put_type(&mut part_type);
     }
     let mut pieces = Vec::with_capacity(2 * ranges.len() + 1);
     let mut total = 0;

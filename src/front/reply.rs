@@ -1,6 +1,6 @@
 //! What a content handler makes: an answer before the filters, and the other ways a phase can end.
 
-use bytes::Bytes;
+use bytes::{Bytes, BytesMut};
 
 use crate::wire::answer::{BodyStream, OpenFile, PieceOf};
 
@@ -112,6 +112,16 @@ impl Reply {
             return &[];
         }
         &self.charset
+    }
+
+    /// Writes the type, with the charset behind it.
+    pub fn put_type(&self, out: &mut BytesMut) {
+        out.extend_from_slice(&self.content_type);
+        let charset = self.charset_to_add();
+        if !charset.is_empty() {
+            out.extend_from_slice(b"; charset=");
+            out.extend_from_slice(charset);
+        }
     }
 
     /// The first field of a name.

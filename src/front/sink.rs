@@ -21,7 +21,7 @@ use super::log::os_error;
 use super::variables;
 
 /// Anybody may read a log, unless the process's mask says otherwise.
-pub const LOG_MODE: u32 = 0o644;
+const LOG_MODE: u32 = 0o644;
 
 /// A log file that could not be opened.
 #[derive(Debug, thiserror::Error)]

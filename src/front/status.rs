@@ -4,7 +4,6 @@ use bytes::{Bytes, BytesMut};
 
 use crate::config::variables::{Builtin, Var};
 use crate::wire::digits::put_decimal;
-use crate::wire::head::Method;
 
 use super::phases::discard;
 use super::reply::{Flow, Reply};
@@ -13,7 +12,7 @@ use super::variables::append_variable;
 
 /// The content handler of a location with `stub_status`.
 pub fn content(r: &Request) -> Flow {
-    if !matches!(r.method, Method::Get | Method::Head) {
+    if !r.method.is_get_or_head() {
         return Flow::Status(405);
     }
     if let Err(status) = discard(r) {

@@ -78,7 +78,7 @@ pub fn check_folders(model: &Model) -> Result<(), String> {
             let reason = super::log::os_error(&rustix::io::Errno::NOENT.into());
             return Err(format!(
                 "mkdir() \"{}\" failed ({reason})",
-                folder.display()
+                written::path(&folder)
             ));
         }
     }

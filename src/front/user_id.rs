@@ -54,9 +54,12 @@ pub fn set(r: &Request) -> Option<Bytes> {
 
 /// `NAME=` and the words in hexadecimal digits.
 fn shown(rules: &UserIds, uid: Uid) -> Option<Bytes> {
-    let [a, b, c, d] = uid;
+    (uid[3] != 0).then(|| named(rules, uid).into())
+}
+
+fn named(rules: &UserIds, [a, b, c, d]: Uid) -> Vec<u8> {
     let digits = format!("={a:08X}{b:08X}{c:08X}{d:08X}");
-    (d != 0).then(|| [&rules.name[..], digits.as_bytes()].concat().into())
+    [&rules.name[..], digits.as_bytes()].concat()
 }
 
 /// The filter: `Set-Cookie`, and `P3P` beside it.
@@ -159,9 +162,8 @@ fn sent(r: &Request, rules: &UserIds) -> Result<Option<UserId>, GivenUp> {
                 uid.set = uid.got;
             }
         } else if &reset[..] == b"log" {
-            let [a, b, c, d] = uid.got;
-            let digits = format!("={a:08X}{b:08X}{c:08X}{d:08X}\" was reset");
-            let message = [b"userid cookie \"", &rules.name[..], digits.as_bytes()];
+            let uid = named(rules, uid.got);
+            let message = [b"userid cookie \"", &uid[..], b"\" was reset"];
             log::error_bytes(r, LogLevel::Notice, &message.concat());
         }
     }

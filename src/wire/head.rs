@@ -54,6 +54,13 @@ pub enum Method {
     Unknown,
 }
 
+impl Method {
+    /// One of the two that ask for content and change nothing.
+    pub fn is_get_or_head(self) -> bool {
+        matches!(self, Self::Get | Self::Head)
+    }
+}
+
 /// Header fields that the server itself reads, found once while parsing.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 #[rustfmt::skip]

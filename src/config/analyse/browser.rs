@@ -46,10 +46,7 @@ pub fn modern(analyser: &mut Analyser, directive: &Directive) -> Outcome {
         let found = found
             .at(browser.span)
             .label(format!("expected one of: {}", names.join(", ")));
-        return Err(match nearest(&browser.text(), names) {
-            Some(guess) => found.help(format!("did you mean `{guess}`?")),
-            None => found,
-        });
+        return Err(found.did_you_mean(nearest(&browser.text(), names)));
     };
     let (version, rest) = version(&number.value);
     if !rest.is_empty() {

@@ -267,7 +267,7 @@ fn bad_buffers(directive: &Directive) -> Diagnostic {
     )
 }
 
-fn one_of(
+pub(super) fn one_of(
     directive: &Directive,
     word: &Word,
     words: &[&'static str],
@@ -281,8 +281,5 @@ fn one_of(
     let found = emerg(directive, format!("invalid value \"{}\"", word.c_text()))
         .at(word.span)
         .label(format!("expected one of: {}", words.join(", ")));
-    Err(match nearest(&word.text(), words.iter().copied()) {
-        Some(guess) => found.help(format!("did you mean `{guess}`?")),
-        None => found,
-    })
+    Err(found.did_you_mean(nearest(&word.text(), words.iter().copied())))
 }

@@ -184,11 +184,7 @@ fn unknown_parameter(directive: &Directive, word: &Word) -> Diagnostic {
         "so_keepalive",
         "deferred",
     ];
-    let found = invalid_parameter(directive, word);
-    match nearest(&word.text(), KNOWN) {
-        Some(guess) => found.help(format!("did you mean `{guess}`?")),
-        None => found,
-    }
+    invalid_parameter(directive, word).did_you_mean(nearest(&word.text(), KNOWN))
 }
 
 /// `on`, `off` or `IDLE:INTERVAL:COUNT` with at least one of the three.

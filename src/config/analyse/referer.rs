@@ -10,6 +10,7 @@ use crate::config::lexer::Word;
 use crate::config::parser::Directive;
 use crate::config::regex::Regex;
 use crate::config::source::Span;
+use crate::config::written;
 
 /// The lines of a block.
 #[derive(Debug)]
@@ -83,8 +84,8 @@ pub fn refused(added: Added, name: &[u8]) -> Option<Diagnostic> {
     // nginx lowers a name on its way into the table.
     let lowered = added == Added::Known;
     let shown = match lowered {
-        true => String::from_utf8_lossy(name).to_ascii_lowercase(),
-        false => String::from_utf8_lossy(name).into_owned(),
+        true => written::shown(name).to_ascii_lowercase(),
+        false => written::shown(name).into_owned(),
     };
     Some(Diagnostic::emerg(format!("{what} \"{shown}\"")))
 }

@@ -38,8 +38,8 @@ struct Slot {
 }
 
 impl Variables {
-    /// The slot of a variable that a directive makes; names count without case. The first that makes it says what it is
-    /// until it is given a value, and nginx comes before all.
+    /// The slot of a variable that a directive makes; names count without case. A `set` leaves what another directive
+    /// has made of it.
     pub fn define(&mut self, name: &str, source: SlotSource) -> u16 {
         let index = self.slot(name, None);
         let lower = name.to_ascii_lowercase();

@@ -1,9 +1,8 @@
 //! `userid_expires`, `userid_flags` and `userid_mark`.
 
-use super::generic::bad_time;
-use super::{Analyser, Outcome, bad, duplicate, emerg, warn};
+use super::generic::{bad_time, one_of};
+use super::{Analyser, Outcome, bad, duplicate, warn};
 use crate::config::modules::CookieExpires;
-use crate::config::names::nearest;
 use crate::config::parser::Directive;
 use crate::config::source::Span;
 use crate::config::values;
@@ -74,16 +73,7 @@ pub fn mark(analyser: &mut Analyser, directive: &Directive) -> Outcome {
 /// `userid_flags off | FLAG…`: lines add up; of `samesite` the first counts.
 pub fn flags(analyser: &mut Analyser, directive: &Directive) -> Outcome {
     for word in &directive.args {
-        let is = |flag: &&&str| word.value.eq_ignore_ascii_case(flag.as_bytes());
-        let Some(flag) = FLAGS.iter().find(is) else {
-            let found = emerg(directive, format!("invalid value \"{}\"", word.text()))
-                .at(word.span)
-                .label(format!("expected one of: {}", FLAGS.join(", ")));
-            return Err(match nearest(&word.text(), FLAGS) {
-                Some(guess) => found.help(format!("did you mean `{guess}`?")),
-                None => found,
-            });
-        };
+        let flag = one_of(directive, word, &FLAGS)?;
         let kind = |flag: &str| flag.split('=').next().unwrap_or_default().to_owned();
         let known = &mut analyser.frame().level.modules.user_id.flags;
         if !known.iter().any(|known| kind(known) == kind(flag)) {

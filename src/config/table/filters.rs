@@ -103,21 +103,9 @@ const USERID_FILTER_ROWS: &[Row] = &[
     row("userid_expires", ALL, ONE, Custom)
         .default("off")
         .done(userid::expires),
-    row(
-        "userid_flags",
-        ALL,
-        ONE_TO_THREE,
-        Mask(&[
-            "off",
-            "secure",
-            "httponly",
-            "samesite=strict",
-            "samesite=lax",
-            "samesite=none",
-        ]),
-    )
-    .default("off")
-    .done(userid::flags),
+    row("userid_flags", ALL, ONE_TO_THREE, Mask(&userid::FLAGS))
+        .default("off")
+        .done(userid::flags),
     row("userid_p3p", ALL, ONE, Text).default("none").value(),
     row("userid_mark", ALL, ONE, Custom)
         .default("off")

@@ -9,7 +9,6 @@ use crate::config::model::LogLevel;
 use crate::front::filters::charset;
 use crate::wire::date;
 use crate::wire::escape::{Escape, escape_uri};
-use crate::wire::head::Method;
 
 use super::super::log;
 use super::super::reply::{Flow, Reply, ReplyBody};
@@ -25,7 +24,7 @@ pub(super) fn serve(r: &Request) -> Flow {
     let Some(rules) = r.location.files.autoindex else {
         return Flow::Declined;
     };
-    if !matches!(r.method, Method::Get | Method::Head) {
+    if !r.method.is_get_or_head() {
         return Flow::Declined;
     }
     if let Err(status) = super::super::phases::discard(r) {

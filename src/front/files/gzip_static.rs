@@ -8,7 +8,6 @@ use crate::config::filters::GzipStatic;
 use crate::config::model::LogLevel;
 use crate::front::filters::accepts::{self, Noted};
 use crate::front::filters::varies;
-use crate::wire::head::Method;
 
 use super::super::log;
 use super::super::reply::{Flow, Reply};
@@ -19,7 +18,7 @@ use super::{mapping, symlinks};
 /// Answers with the compressed file; [`Flow::Declined`] where there is none, or where it is not wanted.
 pub(super) fn serve(r: &Request) -> Flow {
     let rule = r.location.files.gzip_static;
-    if rule == GzipStatic::Off || !matches!(r.method, Method::Get | Method::Head) {
+    if rule == GzipStatic::Off || !r.method.is_get_or_head() {
         return Flow::Declined;
     }
     let taken =

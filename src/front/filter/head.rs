@@ -105,12 +105,7 @@ fn content_fields(out: &mut BytesMut, feeds: &mut LineFeeds, reply: &Reply) {
     if !reply.content_type.is_empty() {
         let start = out.len();
         out.extend_from_slice(b"Content-Type: ");
-        out.extend_from_slice(&reply.content_type);
-        let charset = reply.charset_to_add();
-        if !charset.is_empty() {
-            out.extend_from_slice(b"; charset=");
-            out.extend_from_slice(charset);
-        }
+        reply.put_type(out);
         out.extend_from_slice(b"\r\n");
         feeds.note(out, start);
     }

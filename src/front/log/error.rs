@@ -27,13 +27,7 @@ pub fn error_bytes(r: &Request, level: LogLevel, message: &[u8]) {
         None => message,
     };
     note(r, level, message);
-    if r.location
-        .core
-        .error_log
-        .iter()
-        .any(|log| level <= log.level)
-        || r.worker.logs.echo
-    {
+    if is_wanted(r, level) {
         let upstream = r.upstreams.url();
         Context::of(r).write(level, message, upstream.as_deref());
     }
@@ -42,15 +36,15 @@ pub fn error_bytes(r: &Request, level: LogLevel, message: &[u8]) {
 /// The same, naming the upstream's URL.
 pub fn error_at(r: &Request, level: LogLevel, message: &str, upstream: Option<&str>) {
     note(r, level, message.as_bytes());
-    if r.location
-        .core
-        .error_log
-        .iter()
-        .any(|log| level <= log.level)
-        || r.worker.logs.echo
-    {
+    if is_wanted(r, level) {
         Context::of(r).error_at(level, message, upstream);
     }
+}
+
+/// Whether a line of this level is written anywhere.
+fn is_wanted(r: &Request, level: LogLevel) -> bool {
+    let logs = &r.location.core.error_log;
+    logs.iter().any(|log| level <= log.level) || r.worker.logs.echo
 }
 
 /// `explain` tells what the log would have said.

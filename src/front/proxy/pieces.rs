@@ -103,8 +103,7 @@ impl Hold {
             self.held.extend_from_slice(&bytes);
             return Some(out);
         }
-        let of_new = bytes.split_to(ready - self.held.len());
-        self.follows = of_new;
+        self.follows = bytes.split_to(ready - self.held.len());
         let out = std::mem::take(&mut self.held).freeze();
         self.held.extend_from_slice(&bytes);
         Some(out)
