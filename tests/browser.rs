@@ -5,6 +5,8 @@
 mod browser;
 #[path = "support/lesson.rs"]
 mod lesson;
+#[path = "support/ports.rs"]
+mod ports;
 
 use browser::Browser;
 use lesson::Lesson;

@@ -10,6 +10,8 @@ mod curl;
 mod lesson;
 #[path = "support/nginx.rs"]
 mod nginx;
+#[path = "support/ports.rs"]
+mod ports;
 #[path = "support/readme.rs"]
 mod readme;
 #[path = "support/words.rs"]

@@ -6,6 +6,8 @@ mod client;
 mod curl;
 #[path = "support/lesson.rs"]
 mod lesson;
+#[path = "support/ports.rs"]
+mod ports;
 #[path = "support/readme.rs"]
 mod readme;
 #[path = "support/words.rs"]

@@ -5,41 +5,37 @@
 mod nginx;
 #[path = "common/notation.rs"]
 mod notation;
+#[path = "support/ports.rs"]
+mod ports;
 
 use std::collections::BTreeMap;
 use std::fs;
 use std::io::{Read, Write};
-use std::net::{Ipv4Addr, TcpListener, TcpStream};
+use std::net::{Ipv4Addr, TcpStream};
 use std::path::Path;
 use std::process::{Child, Stdio};
 use std::time::{Duration, Instant};
 
 use nginx::Nginx;
 use notation::decode;
+use ports::{FIVE_DIGITS, Ports};
 use rustix::process::{Pid, Signal, kill_process};
 
 const URIS: &str = include_str!("data/request_uris.tsv");
 const PATIENCE: Duration = Duration::from_secs(30);
-/// How often other ports are tried where somebody took one first.
-const ATTEMPTS: usize = 5;
 
 /// nginx with a server for each rule on slashes; ended when dropped.
 struct Running {
     child: Child,
     ports: BTreeMap<&'static str, u16>,
+    _reserved: Ports,
 }
 
 impl Running {
-    fn start(nginx: &Nginx, prefix: &Path) -> Option<Self> {
-        let sockets = ["default", "keepslashes"].map(|name| {
-            let socket = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).expect("a port");
-            (name, socket)
-        });
-        let ports: BTreeMap<_, _> = sockets
-            .iter()
-            .map(|(name, socket)| (*name, socket.local_addr().expect("an address").port()))
-            .collect();
-        drop(sockets);
+    fn start(nginx: &Nginx, prefix: &Path) -> Self {
+        let reserved = Ports::free(2, FIVE_DIGITS);
+        let names = ["default", "keepslashes"];
+        let ports: BTreeMap<_, _> = names.into_iter().zip(reserved.iter().copied()).collect();
         fs::write(prefix.join("nginx.conf"), config(&ports)).expect("a file");
         let _ = fs::remove_file(prefix.join("logs/nginx.pid"));
         let mut command = nginx.command();
@@ -53,17 +49,19 @@ impl Running {
             .stdout(Stdio::null())
             .stderr(Stdio::null());
         let child = command.spawn().expect("nginx");
-        let mut running = Self { child, ports };
+        let mut running = Self {
+            child,
+            ports,
+            _reserved: reserved,
+        };
         let end = Instant::now() + PATIENCE;
         // The pid file is there once all sockets are bound.
         while !prefix.join("logs/nginx.pid").exists() {
-            if running.child.try_wait().expect("its state").is_some() {
-                return None;
-            }
-            assert!(Instant::now() < end, "nginx does not start");
+            let ended = running.child.try_wait().expect("its state").is_some();
+            assert!(!ended && Instant::now() < end, "nginx does not start");
             std::thread::park_timeout(Duration::from_millis(3));
         }
-        Some(running)
+        running
     }
 
     /// One request on a connection of its own, to its end.
@@ -124,9 +122,7 @@ fn nginx_makes_of_each_uri_what_the_table_says() {
     let folder = tempfile::tempdir().expect("a folder");
     let prefix = folder.path();
     fs::create_dir(prefix.join("logs")).expect("a folder");
-    let running = (0..ATTEMPTS)
-        .find_map(|_| Running::start(&nginx, prefix))
-        .expect("nginx");
+    let running = Running::start(&nginx, prefix);
     let mut expected: BTreeMap<&str, Vec<String>> = BTreeMap::new();
     let mut refused: BTreeMap<&str, usize> = BTreeMap::new();
     let mut odd = std::collections::BTreeSet::new();

@@ -8,6 +8,8 @@
 
 #[path = "../../tests/support/nginx.rs"]
 mod nginx;
+#[path = "../../tests/support/ports.rs"]
+mod ports;
 
 mod files;
 mod load;

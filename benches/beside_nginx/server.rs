@@ -1,8 +1,7 @@
 //! A server under measurement: started on a core of its own, its CPU time and memory read from `/proc`.
 
 use std::fs;
-use std::io;
-use std::net::{Ipv4Addr, SocketAddr, TcpListener};
+use std::net::{SocketAddr, UdpSocket};
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
@@ -13,6 +12,7 @@ use tokio::net::TcpStream;
 
 use super::BenchError;
 use super::nginx::Nginx;
+use super::ports::{FIVE_DIGITS, loopback, reserve};
 use super::{files, plan::Setup};
 
 /// How long a server may take to accept.
@@ -67,6 +67,7 @@ pub struct Server {
     pub address: SocketAddr,
     child: Child,
     folder: TempDir,
+    _reserved: UdpSocket,
     /// The processes that serve: nginx's workers, or the lab itself.
     pids: Vec<u32>,
 }
@@ -113,7 +114,8 @@ impl Server {
         cores: &Cores,
     ) -> Result<Self, BenchError> {
         let folder = tempfile::tempdir().map_err(BenchError::io("a folder"))?;
-        let port = free_port().map_err(BenchError::io("a free port"))?;
+        let (port, reserved) =
+            reserve(FIVE_DIGITS, |_| true).map_err(BenchError::io("a free port"))?;
         files::write(folder.path(), setup, port, upstream)?;
         let log = fs::File::create(folder.path().join("stderr.txt"))
             .map_err(BenchError::io("stderr.txt"))?;
@@ -129,12 +131,13 @@ impl Server {
         let child = command.spawn();
         pin(cores.load);
         let child = child.map_err(BenchError::io(format!("starting {name}")))?;
-        let address = SocketAddr::from((Ipv4Addr::LOCALHOST, port));
+        let address = loopback(port);
         let mut server = Self {
             name,
             address,
             child,
             folder,
+            _reserved: reserved,
             pids: Vec::new(),
         };
         server.wait_until_accepting().await?;
@@ -220,13 +223,4 @@ impl Drop for Server {
         }
         let _ = self.child.wait();
     }
-}
-
-/// A port below those that systems give to outgoing connections, of which the load makes many.
-fn free_port() -> io::Result<u16> {
-    let first = 10_000 + (std::process::id() % 20_000) as u16;
-    let mut ports = (0..2000).map(|n| first + n);
-    ports
-        .find(|&port| TcpListener::bind((Ipv4Addr::LOCALHOST, port)).is_ok())
-        .ok_or_else(|| io::ErrorKind::AddrInUse.into())
 }

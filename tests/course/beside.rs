@@ -2,13 +2,14 @@
 
 use std::fs;
 use std::io::{BufRead, BufReader, Read, Write};
-use std::net::{Ipv4Addr, SocketAddr, TcpListener, TcpStream};
+use std::net::{Ipv4Addr, TcpListener, TcpStream};
 use std::path::Path;
 use std::process::{Child, Stdio};
 use std::sync::{Arc, Condvar, Mutex};
 use std::time::{Duration, Instant};
 
 use crate::lab::Lab;
+use crate::ports::{FIVE_DIGITS, Ports, loopback};
 
 const PATIENCE: Duration = Duration::from_secs(30);
 
@@ -21,14 +22,14 @@ struct Running {
     backend: u16,
     /// In the place of 5001 and 5002.
     further: [u16; 2],
+    _reserved: Ports,
 }
 
 impl Running {
     fn start(started: Option<&str>) -> Self {
         let lab = Lab::new();
-        // All are held until all are known: they differ.
-        let held = [0; 4].map(|_| TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).expect("a port"));
-        let ports = held.map(|l| l.local_addr().expect("an address").port());
+        let reserved = Ports::free(4, FIVE_DIGITS);
+        let ports = [0, 1, 2, 3].map(|n| reserved[n]);
         move_ports(&lab.path().join("lab"), ports);
         let [front, backend, further @ ..] = ports;
         for folder in ["html", "logs", "tmp"] {
@@ -53,6 +54,7 @@ impl Running {
             front,
             backend,
             further,
+            _reserved: reserved,
         };
         running.says("Ctrl-C stops the lab.");
         // A lab that answers takes orders, too; one that has only greeted may not yet.
@@ -77,8 +79,7 @@ impl Running {
     }
 
     fn ask(&self, target: &str) -> String {
-        let mut stream =
-            TcpStream::connect(SocketAddr::from((Ipv4Addr::LOCALHOST, self.front))).expect("front");
+        let mut stream = TcpStream::connect(loopback(self.front)).expect("front");
         stream.set_read_timeout(Some(PATIENCE)).expect("a limit");
         let request = format!("GET {target} HTTP/1.1\r\nHost: h\r\nConnection: close\r\n\r\n");
         stream.write_all(request.as_bytes()).expect("a request");

@@ -5,6 +5,8 @@ mod broken;
 mod hostile;
 mod lab;
 mod many;
+#[path = "../support/ports.rs"]
+mod ports;
 mod prove;
 #[cfg(feature = "verify")]
 mod real_nginx;

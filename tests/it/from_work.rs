@@ -9,6 +9,7 @@ use std::process::{Child, Command, Output, Stdio};
 use std::time::{Duration, Instant};
 
 use crate::support::client::{self, Answer};
+use crate::support::ports::Ports;
 use crate::support::program::free_ports;
 
 const PATIENCE: Duration = Duration::from_secs(20);
@@ -16,7 +17,7 @@ const PATIENCE: Duration = Duration::from_secs(20);
 /// A folder `conf` that is `/etc/nginx` at work, and `www` that is `/srv/www`.
 struct Work {
     folder: tempfile::TempDir,
-    ports: Vec<u16>,
+    ports: Ports,
 }
 
 impl Work {

@@ -1,7 +1,6 @@
 //! The lab serves what is saved: whole files, included ones, exercises; a broken one is shown and not served.
 
 use std::fs;
-use std::net::{Ipv4Addr, SocketAddr, TcpListener};
 use std::path::PathBuf;
 use std::process::Command;
 
@@ -9,12 +8,16 @@ use tempfile::TempDir;
 
 use crate::support::client;
 use crate::support::lesson::Server;
+use crate::support::ports::{FIVE_DIGITS, Ports, loopback};
 
 /// A lab in a folder of its own, running.
 struct Lab {
     folder: TempDir,
     port: u16,
+    /// For a server that comes later.
+    other: u16,
     server: Server,
+    _ports: Ports,
 }
 
 impl Lab {
@@ -25,8 +28,8 @@ impl Lab {
     /// With more files, and more arguments.
     fn with(files: &[(&str, &str)], arguments: &[&str]) -> Self {
         let folder = tempfile::tempdir().expect("a folder");
-        let socket = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).expect("a port");
-        let port = socket.local_addr().expect("an address").port();
+        let ports = Ports::free(2, FIVE_DIGITS);
+        let port = ports[0];
         for name in ["lab/more", "lab/work", "logs"] {
             fs::create_dir_all(folder.path().join(name)).expect("a folder");
         }
@@ -36,15 +39,15 @@ impl Lab {
             fs::create_dir_all(path.parent().expect("a parent")).expect("a folder");
             fs::write(path, text.replace("{port}", &port.to_string())).expect("a file");
         }
-        drop(socket);
         let mut command = Command::new(env!("CARGO_BIN_EXE_proxy-lab"));
         command.args(arguments).arg("front");
-        let address = SocketAddr::from((Ipv4Addr::LOCALHOST, port));
-        let server = Server::start(command, folder.path(), address);
+        let server = Server::start(command, folder.path(), loopback(port));
         Lab {
             folder,
             port,
+            other: ports[1],
             server,
+            _ports: ports,
         }
     }
 
@@ -65,7 +68,7 @@ impl Lab {
 
     fn get(&self, port: u16) -> String {
         let request = b"GET / HTTP/1.1\r\nHost: h\r\nConnection: close\r\n\r\n";
-        let address = SocketAddr::from((Ipv4Addr::LOCALHOST, port));
+        let address = loopback(port);
         client::exchange(address, request, false)
             .expect("an answer")
             .text()
@@ -138,9 +141,7 @@ fn a_file_that_is_gone_is_told_and_waited_for() {
 #[test]
 fn included_files_count() {
     let lab = Lab::start();
-    let port = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).expect("a port");
-    let other = port.local_addr().expect("an address").port();
-    drop(port);
+    let other = lab.other;
     lab.save(
         "lab/more/a.conf",
         &format!("server {{ listen {other}; return 200 more; }}"),
@@ -227,7 +228,7 @@ fn each_request_tells_its_story() {
     let lab = Lab::with(&[("lab/nginx.conf", &text)], &[]);
     let ask = |line: &str| {
         let request = format!("{line} HTTP/1.1\r\nHost: h\r\nConnection: close\r\n\r\n");
-        let address = SocketAddr::from((Ipv4Addr::LOCALHOST, lab.port));
+        let address = loopback(lab.port);
         let _ = client::exchange(address, request.as_bytes(), false);
     };
     let peer = format!("127.0.0.1:{}", lab.port);

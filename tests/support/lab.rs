@@ -3,12 +3,14 @@
 
 use std::fs;
 use std::io::{BufRead, BufReader, Read};
-use std::net::{Ipv4Addr, SocketAddr, TcpListener, TcpStream};
+use std::net::{SocketAddr, TcpStream};
 use std::path::Path;
 use std::process::{Child, ChildStdout, Command, ExitStatus, Output, Stdio};
 use std::time::{Duration, Instant};
 
 use rustix::process::{Pid, Signal, kill_process};
+
+use super::ports::{FIVE_DIGITS, Ports, loopback};
 
 /// The last line of the start message.
 const STARTED: &str = "Ctrl-C stops the lab.";
@@ -20,17 +22,18 @@ pub struct Folder {
     folder: tempfile::TempDir,
     pub front: u16,
     pub backend: u16,
+    _ports: Ports,
 }
 
 impl Folder {
     pub fn new() -> Self {
-        // Both are held until both are known: they differ.
-        let held = [0, 1].map(|_| TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).expect("a port"));
-        let [front, backend] = held.map(|l| l.local_addr().expect("an address").port());
+        let ports = Ports::free(2, FIVE_DIGITS);
+        let (front, backend) = (ports[0], ports[1]);
         let lesson = Self {
             folder: tempfile::tempdir().expect("a folder"),
             front,
             backend,
+            _ports: ports,
         };
         for folder in ["lab", "html", "logs", "tmp"] {
             fs::create_dir(lesson.path().join(folder)).expect("a folder");
@@ -55,11 +58,11 @@ impl Folder {
     }
 
     pub fn front_address(&self) -> SocketAddr {
-        SocketAddr::from((Ipv4Addr::LOCALHOST, self.front))
+        loopback(self.front)
     }
 
     pub fn backend_address(&self) -> SocketAddr {
-        SocketAddr::from((Ipv4Addr::LOCALHOST, self.backend))
+        loopback(self.backend)
     }
 
     /// The program in this folder, with these arguments; the demo backend's port is this folder's.

@@ -1,14 +1,12 @@
 //! The lesson in a folder of its own: a copy of `lab/` and `html/` with other ports, the backend,
 //! and a front server that is the lab's or real nginx.
 //!
-//! The ports have four digits, as 3000 and 5000 have, so that lengths do not change; and they lie
-//! below those that the system gives to outgoing connections.
+//! The ports have four digits, as 3000 and 5000 have, so that lengths do not change.
 #![allow(dead_code)]
 
 use std::fs;
-use std::hash::{BuildHasher, RandomState};
 use std::io::{BufRead, BufReader, Read};
-use std::net::{Ipv4Addr, SocketAddr, TcpListener, TcpStream};
+use std::net::{SocketAddr, TcpStream};
 use std::os::unix::fs::{PermissionsExt, chown};
 use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
@@ -19,6 +17,8 @@ use std::time::{Duration, Instant};
 use rustix::process::{Pid, Signal, geteuid, kill_process};
 use tempfile::TempDir;
 
+use super::ports::{FOUR_DIGITS, Ports, loopback};
+
 /// How long a server may take to start or to stop.
 const PATIENCE: Duration = Duration::from_secs(30);
 
@@ -28,7 +28,10 @@ const WRITTEN: [&str; 2] = ["3000", "5000"];
 /// A clean copy of what the lesson needs.
 pub struct Lesson {
     folder: TempDir,
-    ports: [String; 2],
+    /// The backend's, and as many as the front server may have.
+    ports: Ports,
+    front: u16,
+    backend: u16,
     /// The user that owns the copy and runs real nginx, where the test itself is root.
     user: Option<u32>,
 }
@@ -36,11 +39,12 @@ pub struct Lesson {
 impl Lesson {
     /// Copies the tracked files that the servers read, and writes two free ports into them.
     pub fn copy() -> Self {
-        let front = free_port(None);
-        let ports = [front.clone(), free_port(Some(&front))];
+        let ports = Ports::free(3, FOUR_DIGITS);
         let user = geteuid().is_root().then(nobody);
         let lesson = Self {
             folder: TempDir::new().expect("a folder"),
+            front: ports[0],
+            backend: ports[1],
             ports,
             user,
         };
@@ -64,24 +68,29 @@ impl Lesson {
 
     /// Where the front server listens.
     pub fn front(&self) -> SocketAddr {
-        loopback(&self.ports[0])
+        loopback(self.front)
     }
 
     /// Where the backend listens.
     pub fn backend(&self) -> SocketAddr {
-        loopback(&self.ports[1])
+        loopback(self.backend)
     }
 
     /// A text of the README or of the file, with this copy's ports.
     pub fn here(&self, text: &str) -> String {
-        replace_each(text, WRITTEN, [&self.ports[0], &self.ports[1]])
+        let [front, backend] = self.numbers();
+        replace_each(text, WRITTEN, [&front, &backend])
     }
 
     /// An answer, with the README's ports again.
     pub fn as_written(&self, text: &str) -> String {
-        let ours = [&self.ports[0], &self.ports[1]].map(|port| format!(":{port}"));
+        let ours = self.numbers().map(|port| format!(":{port}"));
         let theirs = WRITTEN.map(|port| format!(":{port}"));
         replace_each(text, [&ours[0], &ours[1]], [&theirs[0], &theirs[1]])
+    }
+
+    fn numbers(&self) -> [String; 2] {
+        [self.front, self.backend].map(|port| port.to_string())
     }
 
     /// The lesson's file as it was cloned.
@@ -133,11 +142,11 @@ impl Lesson {
     /// Writes another free port into the file's `listen`; the front server is started there from now on.
     pub fn move_front(&mut self) {
         let text = fs::read_to_string(self.file()).expect("the copy's file");
-        let port = free_port(None);
-        let [old, new] = [&self.ports[0], &port].map(|port| format!("listen {port};"));
+        let port = self.ports[2];
+        let [old, new] = [self.front, port].map(|port| format!("listen {port};"));
         assert_eq!(text.matches(&old).count(), 1, "the file has once: {old}");
         self.write(&text.replace(&old, &new));
-        self.ports[0] = port;
+        self.front = port;
     }
 
     /// Starts both servers in one program, as `make lab` does, the backend on the copy's port.
@@ -310,21 +319,6 @@ fn copy(from: &Path, to: &Path) {
         fs::create_dir_all(to.parent().expect("a parent")).expect("a folder");
         fs::copy(from, to).expect("a copy");
     }
-}
-
-/// A port of four digits that nobody listens on, neither on 127.0.0.1 nor on all addresses.
-fn free_port(other: Option<&str>) -> String {
-    let start = RandomState::new().hash_one(std::process::id()) % 5000;
-    (0..5000)
-        .map(|step| 4000 + u16::try_from((start + step * 7) % 5000).unwrap_or(0))
-        .filter(|port| *port != 5000 && other != Some(port.to_string().as_str()))
-        .find(|&port| TcpListener::bind((Ipv4Addr::UNSPECIFIED, port)).is_ok())
-        .map(|port| port.to_string())
-        .expect("a free port")
-}
-
-fn loopback(port: &str) -> SocketAddr {
-    SocketAddr::from((Ipv4Addr::LOCALHOST, port.parse().expect("a port")))
 }
 
 /// Replaces both at once, so that what one replacement writes is not replaced by the other.

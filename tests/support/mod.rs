@@ -7,6 +7,7 @@ pub mod client;
 pub mod command_lines;
 pub mod lab;
 pub mod lesson;
+pub mod ports;
 pub mod program;
 pub mod upstream;
 pub mod words;

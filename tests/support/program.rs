@@ -4,24 +4,23 @@
 //! nginx's, and this shows it.
 
 use std::fs;
-use std::io::{self, Read};
-use std::net::{Ipv4Addr, SocketAddr, TcpListener};
+use std::io::Read;
+use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, ExitStatus, Stdio};
 use std::time::{Duration, Instant};
 
 use super::client::{self, Answer};
+use super::ports::{FIVE_DIGITS, Ports, loopback};
 
 /// How long a start may take.
 const PATIENCE: Duration = Duration::from_secs(20);
-/// Another process may take a port between its choice and its use.
-const ATTEMPTS: usize = 5;
 
 /// A running program; dropping it ends it and removes its folder.
 pub struct Program {
     child: Child,
     folder: tempfile::TempDir,
-    ports: Vec<u16>,
+    ports: Ports,
 }
 
 impl Program {
@@ -42,25 +41,22 @@ impl Program {
     ) -> Self {
         let folder = tempfile::tempdir().expect("a folder");
         prepare(folder.path());
-        let mut failures = String::new();
-        for _ in 0..ATTEMPTS {
-            let ports = free_ports();
-            write_configuration(folder.path(), events, http, &ports);
-            let mut child = under(limits, command(folder.path()))
-                .spawn()
-                .expect("a process");
-            if serves(&mut child, folder.path()) {
-                return Self {
-                    child,
-                    folder,
-                    ports,
-                };
-            }
+        let ports = free_ports();
+        write_configuration(folder.path(), events, http, &ports);
+        let mut child = under(limits, command(folder.path()))
+            .spawn()
+            .expect("a process");
+        if !serves(&mut child, folder.path()) {
             let _ = child.kill();
             let output = child.wait_with_output().expect("an output");
-            failures.push_str(&String::from_utf8_lossy(&output.stderr));
+            let said = String::from_utf8_lossy(&output.stderr);
+            panic!("the program does not start:\n{said}");
         }
-        panic!("the program does not start:\n{failures}");
+        Self {
+            child,
+            folder,
+            ports,
+        }
     }
 
     /// The prefix.
@@ -79,7 +75,7 @@ impl Program {
 
     /// Where the `n`th port listens, counted from 0.
     pub fn address_of(&self, n: usize) -> SocketAddr {
-        SocketAddr::from((Ipv4Addr::LOCALHOST, self.ports[n]))
+        loopback(self.ports[n])
     }
 
     /// Sends these bytes on a connection of their own and reads one answer.
@@ -242,16 +238,9 @@ fn under(limits: &str, command: Command) -> Command {
     shell
 }
 
-/// Ports that nobody listens on, held together so that they differ.
-pub fn free_ports() -> Vec<u16> {
-    let bound: io::Result<Vec<TcpListener>> = (0..3)
-        .map(|_| TcpListener::bind((Ipv4Addr::LOCALHOST, 0)))
-        .collect();
-    let bound = bound.expect("free ports");
-    bound
-        .iter()
-        .map(|l| l.local_addr().expect("an address").port())
-        .collect()
+/// As many as `{port}`, `{port2}` and `{port3}` ask for.
+pub fn free_ports() -> Ports {
+    Ports::free(3, FIVE_DIGITS)
 }
 
 pub fn write_configuration(folder: &Path, events: &str, http: &str, ports: &[u16]) {

@@ -10,6 +10,8 @@ pub mod client;
 pub mod framing;
 pub mod names;
 pub mod ports;
+#[path = "../ports.rs"]
+pub mod reserved;
 pub mod run;
 pub mod server;
 pub mod suite;
