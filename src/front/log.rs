@@ -10,8 +10,8 @@ use crate::config::model::{ErrorLog, Location, LogLevel, LogTarget, Model};
 use crate::config::written;
 use crate::wire::date;
 
-use super::sink::Sink;
 pub use super::sink::{LogError, open};
+use super::sink::{Reopened, Sink};
 use super::variables;
 
 mod access;
@@ -90,8 +90,16 @@ impl Logs {
     /// Opens every file anew under its path (USR1, after a rotation), as the given user's; gives those that cannot be,
     /// which go on as they are.
     pub fn reopen(&self, owner: Option<Uid>) -> Vec<LogError> {
-        let opened = self.sinks.values().map(|sink| sink.reopen(owner));
-        opened.filter_map(Result::err).collect()
+        let mut failed = Vec::new();
+        let mut opened = Vec::new();
+        for sink in self.sinks.values() {
+            match sink.reopen(owner) {
+                Ok(reopened) => opened.extend(reopened),
+                Err(error) => failed.push(error),
+            }
+        }
+        Reopened::all_take_their_place(opened);
+        failed
     }
 
     /// Writes what waits in buffers.

@@ -29,9 +29,11 @@ use super::worker::{AddressMap, Product};
 
 mod connections;
 mod control;
+mod held;
 
 use connections::accept;
 pub use control::{Control, Rebound, Stop};
+use held::Held;
 
 /// How long requests under way may take once the lab is told to end.
 pub const FAREWELL: Duration = Duration::from_secs(10);
@@ -95,6 +97,7 @@ struct Watched {
     generation: Arc<AtomicU64>,
     /// They go on over reloads.
     counts: Arc<Counts>,
+    held: Held,
 }
 
 /// Binds every address of `model`; `told` hears of those that are tried again.
@@ -142,6 +145,7 @@ pub fn start(
         state: receiver,
         generation,
         counts: Arc::default(),
+        held: Held::default(),
     };
     let handle = serving(&bound, workers, &watched)?.run();
     Ok(Control::new(sender, watched, (handle, workers), bound))
@@ -175,14 +179,16 @@ fn serving(bound: &[Bound], workers: usize, watched: &Watched) -> Result<Ready, 
                 fn_service(move |stream: TcpStream| {
                     let ends = (stream.peer_addr().ok(), stream.local_addr().ok());
                     let stream = Stream::Tcp(stream);
-                    Box::pin(accept(watched.clone(), key.clone(), stream, ends))
+                    let held = watched.held.one_more();
+                    Box::pin(accept(watched.clone(), key.clone(), stream, ends, held))
                 })
             }),
             Socket::Unix(socket) => builder.listen_uds(name, socket, move || {
                 let (watched, key) = (watched.clone(), key.clone());
                 fn_service(move |stream: UnixStream| {
-                    let stream = Stream::Unix(stream);
-                    Box::pin(accept(watched.clone(), key.clone(), stream, (None, None)))
+                    let (stream, ends) = (Stream::Unix(stream), (None, None));
+                    let held = watched.held.one_more();
+                    Box::pin(accept(watched.clone(), key.clone(), stream, ends, held))
                 })
             }),
         };

@@ -142,21 +142,42 @@ impl Sink {
         }
     }
 
-    /// Opens a file anew under its path; what waits is the old one's. It is `owner`'s then, as with nginx, whose workers
-    /// open it by themselves.
+    /// Opens a file anew under its path, which is not written before it [takes its place](Reopened::all_take_their_place);
+    /// what waits is the old one's. It is `owner`'s then, as with nginx, whose workers open it by themselves.
     ///
     /// # Errors
     /// It cannot be opened, and goes on as it is.
-    pub fn reopen(&self, owner: Option<Uid>) -> Result<(), LogError> {
-        let Self::File(log) = self else { return Ok(()) };
+    pub fn reopen(&self, owner: Option<Uid>) -> Result<Option<Reopened<'_>>, LogError> {
+        let Self::File(log) = self else {
+            return Ok(None);
+        };
         log.flush();
         let file = open(&log.path)?;
         if let Some(owner) = owner {
             // A log that stays root's is written all the same.
             let _ = rustix::fs::fchown(&file, Some(owner), None);
         }
-        *log.file.write().unwrap_or_else(PoisonError::into_inner) = file;
-        Ok(())
+        Ok(Some(Reopened { log, file }))
+    }
+}
+
+/// A log's file, opened anew.
+pub struct Reopened<'a> {
+    log: &'a LogFile,
+    file: File,
+}
+
+impl Reopened<'_> {
+    /// All at once, as in nginx's worker: no line goes to one log's new file and a later one to another's old.
+    pub fn all_take_their_place(all: Vec<Self>) {
+        let (logs, files): (Vec<_>, Vec<_>) = all.into_iter().map(|r| (r.log, r.file)).unzip();
+        let locks = logs.iter().map(|log| log.file.write());
+        let held: Vec<_> = locks
+            .map(|lock| lock.unwrap_or_else(PoisonError::into_inner))
+            .collect();
+        for (mut held, file) in held.into_iter().zip(files) {
+            *held = file;
+        }
     }
 }
 

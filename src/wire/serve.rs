@@ -76,6 +76,10 @@ impl Registry {
             connections.retain(|c| c.strong_count() > 0);
         }
         connections.push(Rc::downgrade(connection));
+        if self.draining.get() {
+            // It came at the last moment: what it has sent is answered, and nobody waits for more.
+            connection.stream.shutdown_read();
+        }
     }
 
     /// Ends the connections that idle or linger, the oldest first: an eighth of them, one at least, 32 at most (as nginx where

@@ -24,6 +24,7 @@ use crate::wire::request_parser::HeadLimits;
 use crate::wire::serve::{Handler, Incoming, Registry, Unasked, serve};
 use crate::wire::stream::Stream;
 
+use super::held::OneHeld;
 use super::{FrontOptions, State, Watched, head_rules};
 
 /// A worker thread's own part of a generation.
@@ -51,6 +52,7 @@ pub(super) async fn accept(
     key: Key,
     stream: Stream,
     (peer, address): (Option<SocketAddr>, Option<SocketAddr>),
+    _held: OneHeld,
 ) -> Result<(), ()> {
     watched.counts.accepted();
     let local = local(&watched.state).await?;

@@ -13,6 +13,7 @@ use crate::front::bind::{self, Bound};
 use crate::front::log::Logs;
 use crate::wire::counts::Counts;
 
+use super::held::Held;
 use super::{FrontError, State, Watched, serving};
 
 /// Workers that do not end at once are left behind.
@@ -28,6 +29,7 @@ pub struct Control {
     state: Arc<watch::Sender<State>>,
     generation: Arc<AtomicU64>,
     counts: Arc<Counts>,
+    held: Held,
     running: Arc<Mutex<Running>>,
 }
 
@@ -104,6 +106,7 @@ impl Control {
             state: Arc::new(state),
             generation: watched.generation,
             counts: watched.counts,
+            held: watched.held,
             running: Arc::new(Mutex::new(running)),
         }
     }
@@ -127,6 +130,7 @@ impl Control {
             state: self.state.subscribe(),
             generation: self.generation.clone(),
             counts: self.counts.clone(),
+            held: self.held.clone(),
         };
         let ready = match stays {
             true => None,
@@ -180,24 +184,37 @@ impl Control {
     /// Ends the front: at once, or after the requests under way, for which there may be a bound. Nothing new is accepted.
     pub async fn stop(&self, how: Stop) {
         self.state.send_modify(|state| state.draining = true);
-        let handles: Vec<ServerHandle> = {
+        let (handles, sockets) = {
             let mut running = self.running.lock().unwrap_or_else(PoisonError::into_inner);
-            // The accepting threads close theirs: whoever comes now is refused, as by nginx, and does not wait for
-            // those who are still served.
-            let sockets = running.sockets.drain(..);
-            sockets.for_each(|socket| socket.forget());
             running.leaving.clear();
             let replaced = running.replaced.iter().cloned();
-            replaced.chain([running.handle.clone()]).collect()
+            let handles: Vec<_> = replaced.chain([running.handle.clone()]).collect();
+            (handles, std::mem::take(&mut running.sockets))
         };
-        let graceful = how != Stop::Now;
-        let all = futures::future::join_all(handles.iter().map(|handle| handle.stop(graceful)));
+        let ending = async {
+            if how != Stop::Now {
+                self.finish(&handles, sockets).await;
+            } else {
+                // The accepting threads close theirs.
+                sockets.iter().for_each(Bound::forget);
+            }
+            let graceful = how != Stop::Now;
+            futures::future::join_all(handles.iter().map(|handle| handle.stop(graceful))).await;
+        };
         match how {
-            Stop::After { bound: None } => drop(all.await),
-            Stop::After { bound: Some(bound) } => drop(tokio::time::timeout(bound, all).await),
-            Stop::Now => drop(tokio::time::timeout(AT_ONCE, all).await),
+            Stop::After { bound: None } => ending.await,
+            Stop::After { bound: Some(bound) } => drop(tokio::time::timeout(bound, ending).await),
+            Stop::Now => drop(tokio::time::timeout(AT_ONCE, ending).await),
         }
         self.flush_logs();
+    }
+
+    /// Whoever comes now is refused, as by nginx, and does not wait for those who are still served; waits for these.
+    async fn finish(&self, handles: &[ServerHandle], sockets: Vec<Bound>) {
+        futures::future::join_all(handles.iter().map(ServerHandle::pause)).await;
+        tokio::time::sleep(PAUSED).await;
+        sockets.into_iter().for_each(Bound::close);
+        self.held.none().await;
     }
 }
 
