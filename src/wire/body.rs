@@ -74,7 +74,6 @@ enum Framing {
 impl RequestBody {
     pub fn new(connection: Rc<Connection>, head: &RequestHead) -> Self {
         let framing = match head.content_length {
-            _ if head.bad.is_some() => Framing::Done,
             _ if head.chunked => Framing::Chunked(Box::new(ChunkDecoder::new(Side::Request))),
             None | Some(0) => Framing::Done,
             Some(n) => Framing::Length(n),

@@ -35,7 +35,6 @@ pub(crate) struct RequestFields {
     pub browser: Browser,
     pub content_length: Option<u64>,
     pub chunked: bool,
-    pub expect_continue: bool,
 }
 
 impl RequestFields {
@@ -168,11 +167,15 @@ impl RequestFields {
             Method::Trace => return Err(Refusal::new(405, "client sent TRACE method")),
             _ => {}
         }
-        self.expect_continue = version >= 1001
+        Ok(())
+    }
+
+    /// `Expect: 100-continue`, be it in a head that is refused for something else.
+    pub fn expects_continue(&self, raw: &[u8], version: u16) -> bool {
+        version >= 1001
             && self
                 .value(raw, Known::Expect)
-                .is_some_and(|value| value.eq_ignore_ascii_case(b"100-continue"));
-        Ok(())
+                .is_some_and(|value| value.eq_ignore_ascii_case(b"100-continue"))
     }
 
     fn take_coding(&mut self, value: &[u8], version: u16) -> Result<(), Refusal> {

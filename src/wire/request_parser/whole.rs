@@ -99,7 +99,7 @@ impl HeadReader {
             content_length: self.fields.content_length,
             chunked: self.fields.chunked,
             keep_alive: bad.is_none() && self.fields.keep_alive.unwrap_or(version > 1000),
-            expect_continue: self.fields.expect_continue,
+            expect_continue: self.fields.expects_continue(&raw, version),
             browser: self.fields.browser,
             received: self.received,
             behind: 0,

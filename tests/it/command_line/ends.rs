@@ -55,7 +55,8 @@ fn the_end_is_bounded_and_a_second_signal_ends_at_once() {
             let start = Instant::now();
             lab.signal(Signal::INT);
             assert_eq!(lab.wait().code(), Some(0));
-            assert!(start.elapsed() < Duration::from_secs(2));
+            // Long before the bound of 10 seconds, on a busy machine too.
+            assert!(start.elapsed() < Duration::from_secs(8));
         } else {
             assert_eq!(lab.wait().code(), Some(0));
         }
