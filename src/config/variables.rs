@@ -121,8 +121,8 @@ const OF_LINUX: &str = "Linux alone is asked: elsewhere the name is unknown, as 
 const SO_FAR: &str = "Before the answer has ended (in a trailer), they tell of no byte of it.";
 
 /// What is said of `$request_length`.
-const READ_OVER: &str = "Where nginx throws a chunked body away and reads into the next request with it, it counts that \
-                         request's bytes off; the lab does not.";
+const READ_OVER: &str = "Where the end of a chunked body that nobody reads comes after the answer, nginx waits for it before \
+                         it logs, and counts off what it reads of the next request; the lab logs at once.";
 
 macro_rules! builtins {
     ($($variant:ident $name:literal $module:ident $(differs $differs:ident)?,)*) => {

@@ -10,7 +10,7 @@ use bytes::BytesMut;
 use proxy_lab::wire::answer_parser::{AnswerState, AnswerStep, parse_answer};
 use proxy_lab::wire::chunked::{Chunk, ChunkDecoder, Side, write_chunk_head};
 use proxy_lab::wire::head::{AnswerHead, Field, Piece, RequestHead};
-use proxy_lab::wire::request_parser::{HeadLimits, HeadReader, Step};
+use proxy_lab::wire::request_parser::{BodyEnd, HeadLimits, HeadReader, Step};
 
 /// The input in the pieces that `cuts` (any numbers) make of it; none is empty.
 pub fn pieces<'a>(input: &'a [u8], cuts: &[usize]) -> Vec<&'a [u8]> {
@@ -281,6 +281,7 @@ fn pipelined(input: &[u8], limits: &HeadLimits) {
         if head.bad.is_some() {
             return;
         }
+        reader.begin_next(BodyEnd::new(0, false, head.behind, buf.len()));
     }
 }
 

@@ -15,7 +15,7 @@ use crate::wire::head::Known;
 use crate::wire::tcp_info::{self, TcpInfo};
 
 use super::fields::{forwarded_for, join};
-use super::put::{address, number, put, put_some, seconds};
+use super::put::{address, number, put, put_some, seconds, signed};
 use super::root_path;
 use super::time::{log_time, now, print_time, unix_time};
 
@@ -119,7 +119,7 @@ pub(super) fn append_builtin(builtin: Builtin, r: &Request, out: &mut BytesMut) 
         Builtin::RequestCompletion => put(out, Some(if r.complete.get() { b"OK" } else { b"" })),
         Builtin::RequestFilename => put(out, files::file_name(r, &r.uri).as_deref()),
         Builtin::RequestId => put(out, Some(r.request_id.get_or_init(request_id))),
-        Builtin::RequestLength => number(out, r.head.received as u64 + r.body.consumed()),
+        Builtin::RequestLength => signed(out, r.head.received as i64 + r.body.consumed()),
         Builtin::RequestMethod => put_some(out, &r.method_name),
         Builtin::RequestTime => print_time(out, r.started.elapsed()),
         Builtin::RequestUri => put_some(out, r.head.unparsed_uri.of(&r.head.raw)),
@@ -227,7 +227,7 @@ fn remote_user(r: &Request) -> Option<Vec<u8>> {
     if !scheme.eq_ignore_ascii_case(b"basic ") {
         return None;
     }
-    let decoded = base64::decode(encoded.trim_ascii_start(), base64::Alphabet::Standard)?;
+    let decoded = base64::STANDARD.decode(encoded.trim_ascii_start())?;
     let colon = decoded.iter().position(|&b| b == b':')?;
     Some(decoded.get(..colon)?.to_vec())
 }
