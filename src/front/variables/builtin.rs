@@ -187,7 +187,7 @@ pub(super) fn append_builtin(builtin: Builtin, r: &Request, out: &mut BytesMut) 
 
 /// `$modern_browser` or `$ancient_browser`: its value where the client's is such a one, else empty.
 fn browser(r: &Request, out: &mut BytesMut, modern: bool) -> bool {
-    let rules = &r.location.filters.browser_rules;
+    let rules = &r.location.modules.browsers;
     let agent = r.head.field(Known::UserAgent);
     let value = match modern {
         _ if rules.is_modern(agent) != modern => return true,
