@@ -6,7 +6,8 @@ use std::time::Duration;
 use bytes::Bytes;
 
 use super::Merge;
-use crate::config::analyse::frame::{Chain, Level, LocationHead};
+use crate::config::analyse::chain::Chain;
+use crate::config::analyse::frame::{Level, LocationHead};
 use crate::config::analyse::http::RANK_CORE;
 use crate::config::model::{
     AccessFile, AccessLog, AccessRule, AddHeader, Core, ErrorLog, ErrorPage, IfModifiedSince,

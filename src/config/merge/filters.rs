@@ -4,8 +4,8 @@ use std::sync::Arc;
 
 use super::Merge;
 use super::core::array;
+use crate::config::analyse::chain::Chain;
 use crate::config::analyse::filters::{Draft, default_types};
-use crate::config::analyse::frame::Chain;
 use crate::config::analyse::http::RANK_MODULES;
 use crate::config::diagnostics::Diagnostic;
 use crate::config::filters::{

@@ -19,8 +19,9 @@ use std::sync::Arc;
 use bytes::Bytes;
 
 use super::analyse::Analyser;
+use super::analyse::chain::Chain;
 use super::analyse::frame::{
-    Chain, HttpDraft, Level, LocationDraft, LocationHead, NameDraft, RewriteDraft, ServerDraft,
+    HttpDraft, Level, LocationDraft, LocationHead, NameDraft, RewriteDraft, ServerDraft,
 };
 use super::analyse::http::{RANK_CORE, RANK_LOCATIONS};
 use super::diagnostics::{Diagnostic, Order};

@@ -6,7 +6,7 @@ use bytes::Bytes;
 
 use super::Merge;
 use super::browser::browser;
-use crate::config::analyse::frame::{Chain, Value};
+use crate::config::analyse::chain::{Chain, Value};
 use crate::config::analyse::http::{RANK_REFERER, RANK_SECURE_LINK};
 use crate::config::analyse::modules::Draft;
 use crate::config::analyse::{referer, userid};

@@ -8,7 +8,7 @@ use bytes::Bytes;
 
 use super::Merge;
 use super::tables::{Built, Names};
-use crate::config::analyse::frame::{Chain, Set, Value};
+use crate::config::analyse::chain::{Chain, Set, Value};
 use crate::config::analyse::http::RANK_PROXY;
 use crate::config::lexer::Word;
 use crate::config::model::{Proxy, SetHeader};

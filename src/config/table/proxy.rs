@@ -164,37 +164,16 @@ const PROXY_ROWS: &[Row] = &[
         .value(),
     row("proxy_pass_header", ALL, ONE, Texts).value(),
     row("proxy_hide_header", ALL, ONE, Texts).value(),
-    row(
-        "proxy_ignore_headers",
-        ALL,
-        SOME,
-        Mask(&[
-            "X-Accel-Redirect",
-            "X-Accel-Expires",
-            "X-Accel-Limit-Rate",
-            "X-Accel-Buffering",
-            "X-Accel-Charset",
-            "Expires",
-            "Cache-Control",
-            "Set-Cookie",
-            "Vary",
-        ]),
-    )
-    .value(),
+    row("proxy_ignore_headers", ALL, SOME, Mask(FIELDS_OF_UPSTREAMS)).value(),
     row("proxy_http_version", ALL, ONE, Enum(&["1.0", "1.1"]))
         .default("1.0")
         .value(),
     row("proxy_ssl_session_reuse", ALL, ONE, Flag)
         .default("on")
         .accepted(),
-    row(
-        "proxy_ssl_protocols",
-        ALL,
-        SOME,
-        Mask(&["SSLv2", "SSLv3", "TLSv1", "TLSv1.1", "TLSv1.2", "TLSv1.3"]),
-    )
-    .default("TLSv1 TLSv1.1 TLSv1.2 TLSv1.3")
-    .accepted(),
+    row("proxy_ssl_protocols", ALL, SOME, Mask(PROTOCOLS))
+        .default("TLSv1 TLSv1.1 TLSv1.2 TLSv1.3")
+        .accepted(),
     row("proxy_ssl_ciphers", ALL, ONE, Text)
         .default("DEFAULT")
         .accepted(),
