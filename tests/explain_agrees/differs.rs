@@ -6,9 +6,9 @@ use proxy_lab::front::trace::{Step, text};
 use crate::lab::Lab;
 use crate::oracle::backend::Received;
 use crate::oracle::bytes;
-use crate::oracle::case::{ConnectionSpec, ReadUntil};
 use crate::oracle::client::Seen;
 use crate::oracle::framing::find;
+use crate::oracle::spec::{ConnectionSpec, ReadUntil};
 
 /// What the lab did, or a backend received, that is not as foretold.
 pub fn differs(

@@ -19,9 +19,10 @@ use lab::Lab;
 use oracle::OracleError;
 use oracle::backend::Backends;
 use oracle::bytes;
-use oracle::case::{Case, ConnectionSpec, StepSpec};
+use oracle::case::Case;
 use oracle::client;
 use oracle::ports::Ports;
+use oracle::spec::{ConnectionSpec, StepSpec};
 use oracle::suite::{self, Options};
 use proxy_lab::front::explain::Ending;
 

@@ -22,8 +22,9 @@ use std::time::{Duration, Instant};
 
 use nginx::Nginx;
 use oracle::OracleError;
-use oracle::case::{Case, CaseSpec, FileSpec};
+use oracle::case::Case;
 use oracle::server::Program;
+use oracle::spec::{CaseSpec, FileSpec};
 use oracle::suite;
 use oracle::transcript::Transcript;
 use rng::Rng;
