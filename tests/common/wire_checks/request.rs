@@ -8,27 +8,7 @@ use super::{check_fields, field_ranges, inside, pieces, signature, words};
 
 /// A request's head, with limits that `variant` chooses.
 pub fn check_request(input: &[u8], cuts: &[usize], variant: u8) -> u64 {
-    let default = HeadLimits::default();
-    let limits = HeadLimits {
-        buffer_size: if variant & 1 == 0 {
-            default.buffer_size
-        } else {
-            64
-        },
-        large_buffers: if variant & 2 == 0 {
-            default.large_buffers
-        } else {
-            (2, 128)
-        },
-        ignore_invalid_headers: variant & 4 == 0,
-        underscores: variant & 8 != 0,
-        merge_slashes: variant & 16 == 0,
-        max_headers: if variant & 32 == 0 {
-            default.max_headers
-        } else {
-            3
-        },
-    };
+    let limits = limits(variant);
     let parts = pieces(input, cuts);
     let (whole, rest) = read_request(&pieces(input, &[]), &limits);
     let (split, split_rest) = read_request(&parts, &limits);
@@ -79,6 +59,30 @@ pub fn check_request(input: &[u8], cuts: &[usize], variant: u8) -> u64 {
             variant & 31,
         ),
     ))
+}
+
+fn limits(variant: u8) -> HeadLimits {
+    let default = HeadLimits::default();
+    HeadLimits {
+        buffer_size: if variant & 1 == 0 {
+            default.buffer_size
+        } else {
+            64
+        },
+        large_buffers: if variant & 2 == 0 {
+            default.large_buffers
+        } else {
+            (2, 128)
+        },
+        ignore_invalid_headers: variant & 4 == 0,
+        underscores: variant & 8 != 0,
+        merge_slashes: variant & 16 == 0,
+        max_headers: if variant & 32 == 0 {
+            default.max_headers
+        } else {
+            3
+        },
+    }
 }
 
 /// One reader for all the heads of a connection.
