@@ -144,7 +144,7 @@ fn check_head(row: &str) {
         Some(bad) => (bad.status, bad.status),
     };
     assert_eq!(logged.to_string(), log[0], "status {status} of {case}");
-    check_answer(&case, &head, [form, body, connection, interim]);
+    check_form(&case, &head, [form, body, connection, interim]);
     check_log(&case, &head, log);
     let ours = messages(&head);
     assert!(
@@ -156,7 +156,7 @@ fn check_head(row: &str) {
 }
 
 /// The form of nginx's answer: with a head, with a body, keeping the connection, behind a `100 Continue`.
-fn check_answer(case: &str, head: &RequestHead, [form, body, connection, interim]: [&str; 4]) {
+fn check_form(case: &str, head: &RequestHead, [form, body, connection, interim]: [&str; 4]) {
     assert_eq!(
         form,
         if head.version < 1000 { "bare" } else { "head" },
