@@ -156,3 +156,26 @@ impl HeadReader {
         next.is_some()
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn ends_of_bodies() {
+        let behind = Behind {
+            held: 100,
+            portion: 512,
+        };
+        let end = |len, chunked| BodyEnd::new(len, chunked, behind, 1000);
+        assert_eq!(end(0, false), BodyEnd::Within(0));
+        assert_eq!(end(99, true), BodyEnd::Within(99));
+        assert_eq!(end(100, true), BodyEnd::Apart);
+        assert_eq!(end(101, false), BodyEnd::Apart);
+        assert_eq!(end(101, true), BodyEnd::ReadAlong(511));
+        assert_eq!(end(612, true), BodyEnd::Apart);
+        assert_eq!(end(613, true), BodyEnd::ReadAlong(511));
+        let nothing_more = BodyEnd::new(101, true, behind, 0);
+        assert_eq!(nothing_more, BodyEnd::Apart);
+    }
+}
