@@ -7,6 +7,7 @@
 //! * [`deflate`]: gzip as zlib makes it, which answers compressed on the fly need.
 //! * [`backend`]: the demo backend on 5000, an ordinary actix-web application.
 //! * [`course`]: the exercises; starts the servers as a user would and grades an answer over sockets.
+//! * [`cli`]: the command line, nginx's options among it; starts the servers, explains, runs the course's commands.
 //! * [`wall`]: what a process that serves somebody else's file may touch; off everywhere else.
 #![forbid(unsafe_code)]
 

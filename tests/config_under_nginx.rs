@@ -129,33 +129,38 @@ fn closing_lines_and_exit_codes_are_nginxs() {
                     )
             );
             fs::write(prefix.join("nginx.conf"), &text).expect("a file");
-            let ask = |mut command: Command| {
-                command.arg("-t").arg("-p").arg(prefix);
-                command
-                    .args(["-c", "nginx.conf", "-e"])
-                    .arg(prefix.join("logs/e"));
-                command.args(globals.iter().flat_map(|text| ["-g", text]));
-                let output = command.output().expect("an end");
-                assert!(output.stdout.is_empty());
-                let said = String::from_utf8_lossy(&output.stderr).into_owned();
-                // The lab goes on where nginx stops.
-                let mut stopped = false;
-                let lines = said.lines().filter(|line| {
-                    let finding = line.starts_with("nginx: [");
-                    let shown = line.starts_with("nginx:") && !(finding && stopped);
-                    stopped |= line.starts_with("nginx: [emerg]");
-                    shown
-                });
-                (
-                    output.status.code(),
-                    lines.map(str::to_owned).collect::<Vec<_>>(),
-                )
-            };
-            let theirs = ask(nginx.command());
-            let ours = ask(Command::new(env!("CARGO_BIN_EXE_proxy-lab")));
+            let theirs = closing(nginx.command(), prefix, globals);
+            let lab = Command::new(env!("CARGO_BIN_EXE_proxy-lab"));
+            let ours = closing(lab, prefix, globals);
             assert_eq!(ours, theirs, "{text} with {globals:?}");
         }
     }
+}
+
+/// The exit code of `-t`, and its lines that begin with `nginx:`.
+fn closing(
+    mut command: Command,
+    prefix: &Path,
+    globals: Option<&str>,
+) -> (Option<i32>, Vec<String>) {
+    command.arg("-t").arg("-p").arg(prefix);
+    command
+        .args(["-c", "nginx.conf", "-e"])
+        .arg(prefix.join("logs/e"));
+    command.args(globals.iter().flat_map(|text| ["-g", text]));
+    let output = command.output().expect("an end");
+    assert!(output.stdout.is_empty());
+    let said = String::from_utf8_lossy(&output.stderr).into_owned();
+    // The lab goes on where nginx stops.
+    let mut stopped = false;
+    let lines = said.lines().filter(|line| {
+        let finding = line.starts_with("nginx: [");
+        let shown = line.starts_with("nginx:") && !(finding && stopped);
+        stopped |= line.starts_with("nginx: [emerg]");
+        shown
+    });
+    let lines = lines.map(str::to_owned).collect();
+    (output.status.code(), lines)
 }
 
 /// What `-t` says and what `-T` prints of folders with all kinds of names, included by all kinds of patterns, is the same

@@ -7,7 +7,7 @@
 mod mutator;
 #[path = "common/notation.rs"]
 mod notation;
-#[path = "common/wire_checks.rs"]
+#[path = "common/wire_checks/mod.rs"]
 mod wire_checks;
 
 use std::collections::HashSet;

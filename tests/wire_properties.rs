@@ -1,6 +1,6 @@
 //! Properties of the wire's parsers: any input, cut anywhere, gives what the whole gives; nothing panics, nothing is lost; what is written is read back.
 
-#[path = "common/wire_checks.rs"]
+#[path = "common/wire_checks/mod.rs"]
 mod wire_checks;
 
 use proptest::collection::vec;

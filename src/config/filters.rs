@@ -6,7 +6,6 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 
-use super::browser::BrowserRules;
 use super::charset::Charsets;
 use super::model::AddHeader;
 use super::regex::Regex;
@@ -28,8 +27,6 @@ pub struct Filters {
     pub gzip: Gzip,
     pub rate: Rate,
     pub browsers: Browsers,
-    /// `modern_browser` and `ancient_browser`.
-    pub browser_rules: Arc<BrowserRules>,
     /// `output_buffers`: number and size of the portions in which a file goes through the body filters.
     pub output_buffers: (usize, usize),
 }

@@ -6,7 +6,8 @@ use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
 
 use super::analyse::Analyser;
-use super::analyse::frame::{Chain, Frame, ThreadPool};
+use super::analyse::chain::Chain;
+use super::analyse::frame::{Frame, ThreadPool};
 use super::analyse::refusal;
 use super::analyse::template::Variables;
 use super::diagnostics::{Diagnostic, Order};

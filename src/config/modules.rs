@@ -4,13 +4,16 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 
+use super::browser::BrowserRules;
 use super::host_names::HostNames;
 use super::regex::Regex;
 use super::template::Template;
 
 /// Directives of the small modules, merged.
-#[derive(Debug, Clone, Default)]
+#[derive(Debug, Clone)]
 pub struct Modules {
+    /// `modern_browser` and `ancient_browser`.
+    pub browsers: Arc<BrowserRules>,
     pub referers: Referers,
     pub secure_link: SecureLink,
     pub user_id: UserIds,

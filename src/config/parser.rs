@@ -108,11 +108,7 @@ pub fn parse(text: &[u8], file: u16, command_line: bool) -> Parsed {
                     note_askew(&open, close, text, &mut askew);
                     close_block(open, close, &mut current);
                 } else {
-                    errors.push(
-                        stopped_at(close, "unexpected \"}\"")
-                            .label("no block is open here")
-                            .help("remove it, or look for a block above that was closed too early"),
-                    );
+                    errors.push(nothing_open(close));
                 }
             }
             Stop::Eof(end) => {
@@ -129,6 +125,12 @@ pub fn parse(text: &[u8], file: u16, command_line: bool) -> Parsed {
             }
         }
     }
+}
+
+fn nothing_open(close: Span) -> Diagnostic {
+    stopped_at(close, "unexpected \"}\"")
+        .label("no block is open here")
+        .help("remove it, or look for a block above that was closed too early")
 }
 
 /// An error at the byte that nginx would have stopped at.

@@ -1,6 +1,10 @@
 //! The variables of nginx's language, as data: each name with what it stands for.
 
+mod known;
+
 use bytes::Bytes;
+
+pub use known::{Known, known, names};
 
 /// A variable that a template uses, resolved to what it reads; evaluation matches on it.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
@@ -121,8 +125,8 @@ const OF_LINUX: &str = "Linux alone is asked: elsewhere the name is unknown, as 
 const SO_FAR: &str = "Before the answer has ended (in a trailer), they tell of no byte of it.";
 
 /// What is said of `$request_length`.
-const READ_OVER: &str = "Where nginx throws a chunked body away and reads into the next request with it, it counts that \
-                         request's bytes off; the lab does not.";
+const READ_OVER: &str = "Where the end of a chunked body that nobody reads comes after the answer, nginx waits for it before \
+                         it logs, and counts off what it reads of the next request; the lab logs at once.";
 
 macro_rules! builtins {
     ($($variant:ident $name:literal $module:ident $(differs $differs:ident)?,)*) => {
@@ -309,12 +313,6 @@ const OF_FAMILIES: [&str; 15] = [
     "sent_http_transfer_encoding",
 ];
 
-/// Whether a member of the family is nginx's own.
-fn is_own(family: &str, name: &[u8]) -> bool {
-    let rest = |own: &&str| own.strip_prefix(family).map(str::as_bytes) == Some(name);
-    OF_FAMILIES.iter().any(rest)
-}
-
 /// The names of nginx's own table of variables.
 pub fn hashed() -> impl Iterator<Item = &'static str> {
     let single = variables().filter(|variable| !matches!(variable.means, Means::Family(_)));
@@ -322,80 +320,6 @@ pub fn hashed() -> impl Iterator<Item = &'static str> {
     single
         .filter(|name| !NOT_HASHED.contains(name))
         .chain(OF_FAMILIES)
-}
-
-/// What is known of a name.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Known {
-    Var(Var),
-    /// nginx has it, Proxy Lab has not.
-    Refused,
-}
-
-impl Known {
-    /// Whether a file may make a variable of this name: nginx's families (`$http_…`), and those that its modules let
-    /// a file set.
-    pub fn can_be_made(&self) -> bool {
-        match self {
-            Self::Var(Var::Builtin(builtin)) => matches!(
-                builtin,
-                Builtin::AncientBrowser
-                    | Builtin::InvalidReferer
-                    | Builtin::ModernBrowser
-                    | Builtin::Msie
-                    | Builtin::ProxyHost
-                    | Builtin::ProxyPort
-                    | Builtin::UidReset
-            ),
-            Self::Refused => false,
-            Self::Var(Var::Http(name)) => !is_own("http_", name),
-            Self::Var(Var::SentHttp(name)) => !is_own("sent_http_", name),
-            Self::Var(Var::Absent(name) | Var::Empty(name)) => name.starts_with(b"ssl_"),
-            Self::Var(_) => true,
-        }
-    }
-}
-
-/// Looks a lower-case name up among nginx's variables, those with a prefix (`http_…`) included.
-pub fn known(name: &str) -> Option<Known> {
-    let exact = |table: &'static [Variable]| {
-        let index = table.binary_search_by_key(&name, |variable| variable.name);
-        index.ok().and_then(|index| table.get(index))
-    };
-    let bytes = |text: &str| Bytes::copy_from_slice(text.as_bytes());
-    if let Some(variable) = exact(BUILTINS).or_else(|| exact(OTHERS)) {
-        // nginx is built with these where the system has them.
-        if cfg!(not(target_os = "linux")) && variable.name.starts_with("tcpinfo_") {
-            return None;
-        }
-        match variable.means {
-            Means::Value(builtin) => return Some(Known::Var(Var::Builtin(builtin))),
-            Means::Absent => return Some(Known::Var(Var::Absent(bytes(name)))),
-            Means::Empty => return Some(Known::Var(Var::Empty(bytes(name)))),
-            Means::Refused => return Some(Known::Refused),
-            Means::Family(_) => {}
-        }
-    }
-    OTHERS.iter().find_map(|variable| {
-        let Means::Family(make) = variable.means else {
-            return None;
-        };
-        let rest = name.strip_prefix(variable.name)?;
-        Some(Known::Var(make(bytes(rest))))
-    })
-}
-
-/// Names for suggestions.
-pub fn names<'a>() -> impl Iterator<Item = &'a str> {
-    const COMMON: [&str; 6] = [
-        "http_host",
-        "http_user_agent",
-        "http_referer",
-        "http_cookie",
-        "http_upgrade",
-        "http_x_forwarded_for",
-    ];
-    BUILTINS.iter().map(|variable| variable.name).chain(COMMON)
 }
 
 #[cfg(test)]
@@ -406,44 +330,5 @@ mod tests {
     fn names_are_sorted_for_the_search() {
         assert!(BUILTINS.is_sorted_by_key(|variable| variable.name));
         assert!(OTHERS.is_sorted_by_key(|variable| variable.name));
-    }
-
-    #[test]
-    fn lookups() {
-        assert_eq!(known("host"), Some(Known::Var(Var::Builtin(Builtin::Host))));
-        assert_eq!(
-            known("http_host"),
-            Some(Known::Var(Var::Http(Bytes::from_static(b"host"))))
-        );
-        assert_eq!(known("fastcgi_path_info"), Some(Known::Refused));
-        assert!(matches!(
-            known("ssl_protocol"),
-            Some(Known::Var(Var::Absent(_)))
-        ));
-        assert_eq!(known("schem"), None);
-    }
-
-    #[test]
-    fn what_a_file_may_make() {
-        let made = ["http_x", "sent_http_x", "arg_a", "proxy_host", "msie"];
-        for name in made {
-            assert!(
-                known(name).is_some_and(|known| known.can_be_made()),
-                "{name}"
-            );
-        }
-        let own = [
-            "http_host",
-            "http_cookie",
-            "sent_http_location",
-            "host",
-            "tcpinfo_rtt",
-        ];
-        for name in own {
-            assert!(
-                known(name).is_none_or(|known| !known.can_be_made()),
-                "{name}"
-            );
-        }
     }
 }

@@ -12,7 +12,7 @@ use actix_web::http::StatusCode;
 use actix_web::{App, HttpMessage, HttpResponse};
 use bytes::Bytes;
 
-use crate::config::model::{HeadSettings, Model};
+use crate::config::model::{HeadSettings, Model, Server};
 use crate::wire::answer::{Answer, End, Outcome};
 use crate::wire::connection::Connection;
 use crate::wire::head::Method;
@@ -165,6 +165,34 @@ async fn answer(mut r: Box<Request>, gone: Option<Gone>) -> Answer {
 
 /// The request before its first phase: its server is chosen, nothing else.
 fn begin(front: FrontRequest) -> Request {
+    // Held apart, so that how the server was chosen can point into it while the request owns the other.
+    let model = front.model.clone();
+    let (server, how) = chosen(&model, front.listen, &front.incoming);
+    let mut r = received(front, server.clone());
+    r.note(|| trace::server_step(&r, &how));
+    r.note(|| trace::uri_step(&r));
+    match how {
+        How::Regex(matched) => r.set_captures(matched),
+        How::Failed(error) => r.unchosen = Some(error),
+        _ => {}
+    }
+    r
+}
+
+/// Without a host, a server is chosen only when the whole head was read.
+fn chosen<'a>(model: &'a Model, listen: usize, incoming: &Incoming) -> (&'a Arc<Server>, How<'a>) {
+    let head = &incoming.head;
+    let is_partial = incoming.gone.is_some() || head.bad.as_ref().is_some_and(|bad| !bad.whole);
+    match model.listens.get(listen) {
+        Some(at) if is_partial && !head.has_host => (&at.default_server, How::Default),
+        Some(at) => choose::server(at, &head.host),
+        // A listen that the model does not have cannot have accepted; its first server stands in.
+        None => (&model.servers[0], How::Default),
+    }
+}
+
+/// A request of which nothing is known but what came.
+fn received(front: FrontRequest, server: Arc<Server>) -> Request {
     let FrontRequest {
         incoming,
         listen,
@@ -177,21 +205,9 @@ fn begin(front: FrontRequest) -> Request {
         head,
         body,
         started,
-        gone,
+        ..
     } = incoming;
-    // Without a host, a server is chosen only when the whole head was read.
-    let unchosen =
-        !head.has_host && (gone.is_some() || head.bad.as_ref().is_some_and(|b| !b.whole));
-    // Held apart, so that how the server was chosen can point into it while the request owns the other.
-    let of = model.clone();
-    let (server, how) = match of.listens.get(listen) {
-        Some(at) if unchosen => (&at.default_server, How::Default),
-        Some(at) => choose::server(at, &head.host),
-        // A listen that the model does not have cannot have accepted; its first server stands in.
-        None => (&of.servers[0], How::Default),
-    };
-    let server = server.clone();
-    let mut r = Request {
+    Request {
         location: server.scope.clone(),
         uri: head.uri.clone(),
         args: head.args.share(&head.raw),
@@ -258,15 +274,7 @@ fn begin(front: FrontRequest) -> Request {
         body,
         started,
         server,
-    };
-    r.note(|| trace::server_step(&r, &how));
-    r.note(|| trace::uri_step(&r));
-    match how {
-        How::Regex(matched) => r.set_captures(matched),
-        How::Failed(error) => r.unchosen = Some(error),
-        _ => {}
     }
-    r
 }
 
 /// The answer was sent, or given up, or there was none: write the log.

@@ -5,7 +5,7 @@ use md5::{Digest, Md5};
 
 use crate::config::modules::SecureLink;
 
-use super::base64::{self, Alphabet};
+use super::base64;
 use super::request::Request;
 use super::variables::{self, evaluate};
 
@@ -38,8 +38,7 @@ pub fn value(r: &Request) -> Option<Bytes> {
                 r.secure_link_expires.replace(expires);
             }
             let given = link.get(..comma.unwrap_or(link.len()))?;
-            let given =
-                (given.len() <= LONGEST).then(|| base64::decode(given, Alphabet::Url))??;
+            let given = (given.len() <= LONGEST).then(|| base64::URL.decode(given))??;
             if given[..] != Md5::digest(evaluate(digested, r))[..] {
                 return None;
             }

@@ -11,7 +11,7 @@ use crate::config::modules::{CookieExpires, UserIdMode, UserIds};
 use crate::config::variables::Var;
 use crate::wire::date;
 
-use super::base64::{self, Alphabet};
+use super::base64;
 use super::filters::GivenUp;
 use super::reply::Reply;
 use super::request::Request;
@@ -75,7 +75,7 @@ pub fn apply(r: &Request, reply: &mut Reply) -> Result<(), GivenUp> {
     cookie.extend_from_slice(b"=");
     if uid.got[3] == 0 || uid.reset {
         let bytes: Vec<u8> = uid.set.iter().flat_map(|word| word.to_ne_bytes()).collect();
-        let mut encoded = base64::encode(&bytes);
+        let mut encoded = base64::STANDARD.encode(&bytes);
         if let (Some(mark), Some(padding)) = (rules.mark, encoded.get_mut(ENCODED)) {
             *padding = mark;
         }
@@ -124,7 +124,7 @@ fn read(r: &Request, rules: &UserIds) {
         };
         match value
             .get(..ENCODED)
-            .map(|value| base64::decode(value, Alphabet::Standard))
+            .map(|value| base64::STANDARD.decode(value))
         {
             None => complain("too short"),
             Some(None) => complain("invalid"),

@@ -1,9 +1,11 @@
 //! Values of variables for a request: templates are filled in piece by piece, nothing is looked up by name.
 
 mod builtin;
+mod connection;
 mod fields;
 mod put;
 mod time;
+mod upstream;
 
 use bytes::{Bytes, BytesMut};
 

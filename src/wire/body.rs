@@ -11,6 +11,7 @@ use bytes::{Bytes, BytesMut};
 use super::chunked::{Chunk, ChunkDecoder, ChunkError, Side};
 use super::connection::{Connection, LARGE_READ, ReadError, SMALL_READ};
 use super::head::RequestHead;
+use super::request_parser::{Behind, BodyEnd};
 
 /// Why a body could not be read to its end.
 #[derive(Debug, thiserror::Error)]
@@ -36,6 +37,8 @@ pub const CONTINUE: &[u8] = b"HTTP/1.1 100 Continue\r\n\r\n";
 pub struct RequestBody {
     connection: Rc<Connection>,
     framing: RefCell<Framing>,
+    chunked: bool,
+    behind: Behind,
     expect: Cell<Expect>,
     timeout: Cell<Duration>,
     /// Largest chunked body in bytes; 0 does not check.
@@ -44,10 +47,14 @@ pub struct RequestBody {
     received: Cell<u64>,
     /// Bytes of body thrown away before anybody read them, framing left out.
     discarded: Cell<u64>,
-    /// Bytes taken from the connection, framing included: `$request_length` adds them.
+    /// Bytes taken from the connection, framing included: of them all,
+    taken: Cell<u64>,
+    /// and for a reader: `$request_length` adds them.
     consumed: Cell<u64>,
     /// Those of the read under way: nginx counts a read's bytes only when all of them were in order.
     consuming: Cell<u64>,
+    /// Bytes of the next request that came along with the last chunk, where the chunks were thrown away.
+    read_along: Cell<usize>,
     /// The body goes on to somebody as it comes (nginx's `reading_body`).
     live: Cell<bool>,
     failed: Cell<bool>,
@@ -81,6 +88,8 @@ impl RequestBody {
         Self {
             connection,
             framing: RefCell::new(framing),
+            chunked: head.chunked,
+            behind: head.behind,
             expect: Cell::new(match head.expect_continue {
                 true => Expect::Waits,
                 false => Expect::Nothing,
@@ -89,8 +98,10 @@ impl RequestBody {
             limit: Cell::new(0),
             received: Cell::new(0),
             discarded: Cell::new(0),
+            taken: Cell::new(0),
             consumed: Cell::new(0),
             consuming: Cell::new(0),
+            read_along: Cell::new(0),
             live: Cell::new(false),
             failed: Cell::new(false),
         }
@@ -121,12 +132,22 @@ impl RequestBody {
         self.discarded.get()
     }
 
-    /// Bytes taken from the connection for a reader, framing included.
-    pub fn consumed(&self) -> u64 {
-        match self.is_done() && !self.failed.get() {
+    /// Where it ended, once it is done.
+    pub fn end(&self) -> BodyEnd {
+        let waiting = self.connection.input.borrow().len();
+        BodyEnd::new(self.taken.get(), self.chunked, self.behind, waiting)
+    }
+
+    /// What `$request_length` has beside the head: bytes taken from the connection for a reader, framing included.
+    ///
+    /// nginx takes what it read along with the last chunk off again, even where the chunks were thrown away and it had not
+    /// counted it: then this is less than nothing.
+    pub fn consumed(&self) -> i64 {
+        let consumed = match self.is_done() && !self.failed.get() {
             true => self.consumed.get() + self.consuming.get(),
             false => self.consumed.get(),
-        }
+        };
+        consumed.cast_signed() - self.read_along.get() as i64
     }
 
     /// The client waits for `100 Continue`, and was not told.
@@ -220,7 +241,10 @@ impl RequestBody {
                     let discarded = self.discarded.get() + bytes.len() as u64;
                     self.discarded.set(discarded);
                 }
-                Ok(Taken::More | Taken::End) => {
+                Ok(taken @ (Taken::More | Taken::End)) => {
+                    if let (Taken::End, BodyEnd::ReadAlong(len)) = (taken, self.end()) {
+                        self.read_along.set(len);
+                    }
                     // `$request_length` knows only of what was read for somebody.
                     self.consuming.set(0);
                     self.received.set(0);
@@ -305,8 +329,9 @@ impl RequestBody {
                 }
             },
         };
-        self.consuming
-            .set(self.consuming.get() + (before - input.len()) as u64);
+        let now = (before - input.len()) as u64;
+        self.taken.set(self.taken.get() + now);
+        self.consuming.set(self.consuming.get() + now);
         if let Framing::Chunked(decoder) = &*framing {
             let fresh = if let Taken::Bytes(bytes) = &taken {
                 bytes.len() as u64

@@ -121,8 +121,15 @@ pub fn log_time(seconds: i64) -> String {
     log_time_at(seconds, local_offset(seconds))
 }
 
+/// An offset of minutes as it is written: sign, hours, minutes.
+fn zone(offset: i64) -> (char, i64, i64) {
+    let sign = if offset < 0 { '-' } else { '+' };
+    (sign, (offset / 60).abs(), (offset % 60).abs())
+}
+
 fn log_time_at(seconds: i64, offset: i64) -> String {
     let at = civil(seconds + offset * 60);
+    let (sign, hours, minutes) = zone(offset);
     format!(
         "{:02}/{}/{}:{:02}:{:02}:{:02} {}{:02}{:02}",
         at.day,
@@ -131,9 +138,9 @@ fn log_time_at(seconds: i64, offset: i64) -> String {
         at.hour,
         at.minute,
         at.second,
-        if offset < 0 { '-' } else { '+' },
-        (offset / 60).abs(),
-        (offset % 60).abs()
+        sign,
+        hours,
+        minutes
     )
 }
 
@@ -144,6 +151,7 @@ pub fn iso8601(seconds: i64) -> String {
 
 fn iso8601_at(seconds: i64, offset: i64) -> String {
     let at = civil(seconds + offset * 60);
+    let (sign, hours, minutes) = zone(offset);
     format!(
         "{:4}-{:02}-{:02}T{:02}:{:02}:{:02}{}{:02}:{:02}",
         at.year,
@@ -152,9 +160,9 @@ fn iso8601_at(seconds: i64, offset: i64) -> String {
         at.hour,
         at.minute,
         at.second,
-        if offset < 0 { '-' } else { '+' },
-        (offset / 60).abs(),
-        (offset % 60).abs()
+        sign,
+        hours,
+        minutes
     )
 }
 

@@ -4,6 +4,8 @@
 
 use bytes::Bytes;
 
+use super::request_parser::Behind;
+
 /// Where a piece of a head lies in its raw bytes (offsets, end exclusive).
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct Piece {
@@ -130,8 +132,7 @@ pub struct RequestHead {
     /// Bytes of whole lines (request line, fields, empty line) with their ends: `$request_length` starts with it.
     /// A line that is too long or that no parser could read does not count.
     pub received: usize,
-    /// Bytes behind the head that nginx's buffer took along with it.
-    pub behind: usize,
+    pub behind: Behind,
     /// What is wrong, if anything: such a request gets `status` and nothing else.
     pub bad: Option<BadHead>,
 }

@@ -14,8 +14,12 @@ use super::request_fields::{Refusal, RequestFields};
 use super::request_line::RequestLine;
 use super::uri::normalise;
 
+mod buffers;
 mod refusals;
 mod whole;
+
+pub use buffers::{Behind, BodyEnd};
+use buffers::{Left, Window};
 
 /// The directives that concern a head.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -57,24 +61,15 @@ pub enum Step {
     Done(RequestHead),
 }
 
-/// nginx's current buffer, in offsets of the head.
-#[derive(Debug, Clone, Copy)]
-struct Window {
-    /// Where it ends.
-    end: usize,
-    /// Its size.
-    size: usize,
-    /// Large ones in use.
-    large: usize,
-}
-
 /// Reads the heads of one connection, one after the other.
 #[derive(Debug)]
 pub struct HeadReader {
     /// `None` before the first byte.
     window: Option<Window>,
-    /// What a pipelined request begins with.
+    /// What a pipelined request begins in.
     carried: Option<Window>,
+    /// What the last head left of its buffer.
+    left: Option<Left>,
     /// So many bytes of the head were read.
     pos: usize,
     line: RequestLine,
@@ -99,6 +94,7 @@ impl HeadReader {
         HeadReader {
             window: None,
             carried: None,
+            left: None,
             pos: 0,
             line: RequestLine::new(),
             line_done: false,
@@ -118,8 +114,8 @@ impl HeadReader {
     }
 
     /// Reads on. `buf` holds what arrived and was not consumed, from the same byte on until `Done`
-    /// (but empty lines before the request line are dropped at once). On `Done` the head is split off, what
-    /// follows stays, and the reader is ready for the next head.
+    /// (but empty lines before the request line are dropped at once). On `Done` the head is split off and what
+    /// follows stays; [`begin_next`](Self::begin_next) makes ready for the next head.
     pub fn advance(&mut self, buf: &mut BytesMut, limits: &HeadLimits) -> Step {
         self.advance_with(buf, limits, &mut |_| None)
     }
@@ -147,24 +143,17 @@ impl HeadReader {
         self.advance_fields(buf, &mut limits, choose)
     }
 
-    /// Drops the empty lines before a request. A first buffer full of them is used again from its start.
+    /// Drops the empty lines before a request.
     fn skip_empty_lines(&mut self, buf: &mut BytesMut, limits: &HeadLimits) {
-        let window = self.window.get_or_insert_with(|| {
-            self.carried.take().unwrap_or(Window {
-                end: limits.buffer_size,
-                size: limits.buffer_size,
-                large: 0,
-            })
-        });
+        let first = self.carried.take();
+        let window = self
+            .window
+            .get_or_insert_with(|| first.unwrap_or_else(|| Window::first(limits)));
         let empty = buf.iter().take_while(|ch| matches!(**ch, CR | LF)).count();
-        if empty == 0 {
-            return;
+        if empty > 0 {
+            bytes::Buf::advance(buf, empty);
+            window.drop_empty(empty);
         }
-        bytes::Buf::advance(buf, empty);
-        window.end = match empty.checked_sub(window.end) {
-            None => window.end - empty,
-            Some(over) => window.size - over % window.size.max(1),
-        };
     }
 
     /// The request line. `None`: it is done, fields follow.
@@ -207,7 +196,7 @@ impl HeadReader {
             return Some(self.refused(buf, bad));
         }
         if self.line.version() < 1000 {
-            return Some(self.done(buf));
+            return Some(self.done(buf, limits));
         }
         if let Some(chosen) = self.fields.host.and_then(|host| choose(host.of(buf))) {
             *limits = chosen;
@@ -280,7 +269,7 @@ impl HeadReader {
                         return step;
                     }
                 }
-                LineStep::HeadDone => return self.end_fields(buf),
+                LineStep::HeadDone => return self.end_fields(buf, limits),
                 LineStep::Invalid => return self.refuse_field(buf),
             }
         }
@@ -319,11 +308,11 @@ impl HeadReader {
     }
 
     /// The empty line behind the fields.
-    fn end_fields(&mut self, buf: &mut BytesMut) -> Step {
+    fn end_fields(&mut self, buf: &mut BytesMut, limits: &HeadLimits) -> Step {
         self.received += self.pos - self.field.name.start as usize;
         let (version, method) = (self.line.version(), self.line.method);
         match self.fields.finish(buf, version, method) {
-            Ok(()) => self.done(buf),
+            Ok(()) => self.done(buf, limits),
             Err(refusal) => {
                 let bad = self.bad(buf, refusal, false);
                 self.refused(buf, BadHead { whole: true, ..bad })
@@ -343,17 +332,12 @@ impl HeadReader {
     /// Goes to the next large buffer, with the line that began at `start` unless it is `between` two lines.
     /// False: there is none, or the line does not fit.
     fn next_buffer(&mut self, start: usize, between: bool, limits: &HeadLimits) -> bool {
-        let (number, size) = limits.large_buffers;
-        let Some(window) = &mut self.window else {
-            return false;
-        };
-        if (!between && self.pos - start >= size) || window.large >= number {
+        if !between && self.pos - start >= limits.large_buffers.1 {
             return false;
         }
-        window.large += 1;
-        window.size = size;
-        window.end = size + if between { self.pos } else { start };
-        true
+        let begins = if between { self.pos } else { start };
+        let window = self.window.as_mut();
+        window.is_some_and(|window| window.go_on(begins, limits.large_buffers))
     }
 }
 

@@ -163,17 +163,9 @@ pub async fn serve(
             }
             return;
         }
-        connection
-            .pipelined
-            .set(!connection.input.borrow().is_empty() && is_pipelined(&head));
+        connection.pipelined.set(reader.begin_next(body.end()));
         idle_timeout = policy.keepalive_timeout;
-        reader = HeadReader::new();
     }
-}
-
-/// Whether nginx has bytes of the next request, if there are any: it reads a body of known length to its end and no further.
-fn is_pipelined(head: &RequestHead) -> bool {
-    head.chunked || head.behind as u64 > head.content_length.unwrap_or(0)
 }
 
 /// What becomes of the connection after an answer.

@@ -8,8 +8,9 @@ use crate::arguments::arguments;
 use crate::data::Change;
 use crate::lines::{self, Line, key};
 use crate::oracle::OracleError;
-use crate::oracle::case::{Case, FileSpec};
+use crate::oracle::case::Case;
 use crate::oracle::server::Program;
+use crate::oracle::spec::FileSpec;
 use crate::without::{cases, change};
 
 /// Cases without an error log that is compared (`debug_connection` fills it), quick ones, of all kinds; each directive is

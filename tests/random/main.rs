@@ -11,6 +11,7 @@ mod nginx;
 mod oracle;
 mod requests;
 mod rng;
+mod settings;
 mod site;
 mod words;
 
@@ -21,8 +22,9 @@ use std::time::{Duration, Instant};
 
 use nginx::Nginx;
 use oracle::OracleError;
-use oracle::case::{Case, CaseSpec, FileSpec};
+use oracle::case::Case;
 use oracle::server::Program;
+use oracle::spec::{CaseSpec, FileSpec};
 use oracle::suite;
 use oracle::transcript::Transcript;
 use rng::Rng;
@@ -45,57 +47,23 @@ fn main() -> ExitCode {
         }
     };
     let lab = Program::lab();
-    let (first, last, until) = plan(&asked);
-    let next = AtomicU64::new(0);
-    let (agreed, refused) = (AtomicUsize::new(0), AtomicUsize::new(0));
-    let failed = Mutex::new(Vec::new());
+    let run = Run {
+        nginx: &nginx,
+        lab: &lab,
+        keep_going,
+        seeds: Seeds::plan(asked),
+        agreed: AtomicUsize::new(0),
+        refused: AtomicUsize::new(0),
+        failed: Mutex::new(Vec::new()),
+    };
     let threads = std::thread::available_parallelism().map_or(2, usize::from) * 2;
     std::thread::scope(|scope| {
         for _ in 0..threads {
-            scope.spawn(|| {
-                loop {
-                    let number = next.fetch_add(1, Ordering::Relaxed);
-                    let seed = match asked.is_empty() {
-                        true => first + number,
-                        false => match asked.get(number as usize) {
-                            Some(seed) => *seed,
-                            None => return,
-                        },
-                    };
-                    let enough =
-                        failed.lock().is_ok_and(|failed| failed.len() >= 10) && !keep_going;
-                    if asked.is_empty() && (seed >= last || Instant::now() >= until || enough) {
-                        return;
-                    }
-                    let case = case(seed);
-                    if !asked.is_empty() {
-                        println!("{}", case.config);
-                    }
-                    let complaint = match judge(&case, &nginx, &lab) {
-                        Ok(Verdict::Equal) => {
-                            agreed.fetch_add(1, Ordering::Relaxed);
-                            continue;
-                        }
-                        Ok(Verdict::BothRefuse(message)) => {
-                            if !asked.is_empty() {
-                                println!("both refuse it: {message}");
-                            }
-                            refused.fetch_add(1, Ordering::Relaxed);
-                            continue;
-                        }
-                        Ok(Verdict::Differ(text)) => text,
-                        Err(error) => format!("  {error}\n"),
-                    };
-                    println!("FAILED  seed {seed}\n{complaint}");
-                    if let Ok(mut failed) = failed.lock() {
-                        failed.push(seed);
-                    }
-                }
-            });
+            scope.spawn(|| run.all());
         }
     });
-    let failed = failed.into_inner().unwrap_or_default();
-    let (agreed, refused) = (agreed.into_inner(), refused.into_inner());
+    let failed = run.failed.into_inner().unwrap_or_default();
+    let (agreed, refused) = (run.agreed.into_inner(), run.refused.into_inner());
     println!(
         "\nrandom cases: {agreed} equal with {CONNECTIONS} connections each, {refused} refused by both with the same \
          message, {} failed {failed:?}",
@@ -109,24 +77,106 @@ fn main() -> ExitCode {
     }
 }
 
-/// First seed, the one behind the last, and when to stop.
-fn plan(asked: &[u64]) -> (u64, u64, Instant) {
-    let now = Instant::now();
-    let seconds = std::env::var("RANDOM_SECONDS")
-        .ok()
-        .and_then(|text| text.parse().ok());
-    let soak = std::env::var_os("PROXY_LAB_SOAK").is_some();
-    if !asked.is_empty() || (seconds.is_none() && !soak) {
-        return (1, FIXED + 1, now + Duration::from_secs(3600));
+/// What the threads share.
+struct Run<'a> {
+    nginx: &'a Program,
+    lab: &'a Program,
+    keep_going: bool,
+    seeds: Seeds,
+    agreed: AtomicUsize,
+    refused: AtomicUsize,
+    failed: Mutex<Vec<u64>>,
+}
+
+impl Run<'_> {
+    /// Asks seed after seed until there is none, or enough have failed.
+    fn all(&self) {
+        while let Some(seed) = self.seeds.next() {
+            let enough = self.failed.lock().is_ok_and(|failed| failed.len() >= 10);
+            if enough && !self.keep_going && !self.seeds.are_asked() {
+                return;
+            }
+            self.one(seed);
+        }
     }
-    let since_1970 = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH);
-    let first = since_1970.map_or(1_000_000, |time| time.as_secs()) * 1000;
-    println!("fresh seeds from {first}");
-    (
-        first,
-        u64::MAX,
-        now + Duration::from_secs(seconds.unwrap_or(3600)),
-    )
+
+    fn one(&self, seed: u64) {
+        let shows = self.seeds.are_asked();
+        let case = case(seed);
+        if shows {
+            println!("{}", case.config);
+        }
+        let complaint = match judge(&case, self.nginx, self.lab) {
+            Ok(Verdict::Equal) => {
+                self.agreed.fetch_add(1, Ordering::Relaxed);
+                return;
+            }
+            Ok(Verdict::BothRefuse(message)) => {
+                if shows {
+                    println!("both refuse it: {message}");
+                }
+                self.refused.fetch_add(1, Ordering::Relaxed);
+                return;
+            }
+            Ok(Verdict::Differ(text)) => text,
+            Err(error) => format!("  {error}\n"),
+        };
+        println!("FAILED  seed {seed}\n{complaint}");
+        if let Ok(mut failed) = self.failed.lock() {
+            failed.push(seed);
+        }
+    }
+}
+
+/// The seeds to ask, one after the other, whoever asks.
+struct Seeds {
+    /// Those of the command line; where there are none, the others count.
+    asked: Vec<u64>,
+    first: u64,
+    /// The one behind the last.
+    end: u64,
+    until: Instant,
+    taken: AtomicU64,
+}
+
+impl Seeds {
+    fn are_asked(&self) -> bool {
+        !self.asked.is_empty()
+    }
+
+    fn next(&self) -> Option<u64> {
+        let number = self.taken.fetch_add(1, Ordering::Relaxed);
+        if self.are_asked() {
+            return self.asked.get(usize::try_from(number).ok()?).copied();
+        }
+        let seed = self.first.checked_add(number)?;
+        (seed < self.end && Instant::now() < self.until).then_some(seed)
+    }
+
+    /// The fixed ones, or fresh ones for as long as the environment says.
+    fn plan(asked: Vec<u64>) -> Self {
+        let now = Instant::now();
+        let seconds = std::env::var("RANDOM_SECONDS")
+            .ok()
+            .and_then(|text| text.parse().ok());
+        let soak = std::env::var_os("PROXY_LAB_SOAK").is_some();
+        let is_fixed = seconds.is_none() && !soak;
+        let (first, end) = if !asked.is_empty() || is_fixed {
+            (1, FIXED + 1)
+        } else {
+            let since_1970 = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH);
+            let first = since_1970.map_or(1_000_000, |time| time.as_secs()) * 1000;
+            println!("fresh seeds from {first}");
+            (first, u64::MAX)
+        };
+        Self {
+            asked,
+            first,
+            end,
+            until: now + Duration::from_secs(seconds.unwrap_or(3600)),
+            taken: AtomicU64::new(0),
+        }
+    }
 }
 
 /// The case of a seed.

@@ -1,6 +1,6 @@
 //! Random requests for a site, and random answers of the backends behind it.
 
-use crate::oracle::case::{AnswerSpec, Answers, ConnectionSpec, FullAnswer, ReadUntil, Then};
+use crate::oracle::spec::{AnswerSpec, Answers, ConnectionSpec, FullAnswer, ReadUntil, Then};
 use crate::rng::Rng;
 use crate::site::Site;
 use crate::words::{HOSTS, SMALL_GZIP};

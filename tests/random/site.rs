@@ -4,9 +4,10 @@
 use std::fmt::Write;
 
 use crate::rng::Rng;
+use crate::settings::{ERROR_CODES, SETTINGS};
 use crate::words::{
-    BELOW_HTTP, BLOCKS, ERROR_CODES, EXCEPT, FALLBACKS, FLAGS, FROM, INSIDE, NAMES, PEERS,
-    PREFIXES, RATES, REGEXES, RETURNS, SETTINGS, TESTS, TO, TRIED, URIS, VALUES,
+    BELOW_HTTP, BLOCKS, EXCEPT, FALLBACKS, FLAGS, FROM, INSIDE, NAMES, PEERS, PREFIXES, RATES,
+    REGEXES, RETURNS, TESTS, TO, TRIED, URIS, VALUES,
 };
 
 /// A configuration, and what requests for it should be made of.

@@ -21,7 +21,7 @@ pub struct Draft {
 
 impl Analyser {
     fn browsers(&mut self) -> &mut Draft {
-        &mut self.frame().level.filters.browsers
+        &mut self.frame().level.modules.browsers
     }
 }
 

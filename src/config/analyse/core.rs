@@ -1,6 +1,6 @@
 //! Directives of the HTTP core and header modules whose values are more than one word.
 
-use super::frame::Value;
+use super::chain::Value;
 use super::generic::bad_time;
 use super::template::Piece;
 use super::{Analyser, Outcome, bad, duplicate, emerg, invalid_parameter};

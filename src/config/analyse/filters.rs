@@ -28,7 +28,6 @@ pub struct Draft {
     /// `gzip_disable`: `msie6` was given, and the other patterns; `None` where there is no line.
     pub gzip_disable: Option<(bool, Vec<Regex>)>,
     pub symlinks: Option<(Symlinks, Span)>,
-    pub browsers: super::browser::Draft,
 }
 
 /// `expires [modified] TIME | epoch | max | off`

@@ -97,15 +97,11 @@ pub(super) fn by_default(analyser: &mut Analyser, server: usize, close: &Directi
 
 /// One word behind the address.
 fn parameter(directive: &Directive, word: &Word, asked: &mut Asked) -> Outcome {
-    let text = &word.value;
-    let invalid = |what: &str| {
-        Err(emerg(directive, format!("invalid {what} \"{}\"", word.text())).at(word.span))
-    };
     if word.is("default_server") || word.is("default") {
         asked.default_server = Some(word.span);
         return Ok(());
     }
-    if text.starts_with(b"accept_filter=") {
+    if word.value.starts_with(b"accept_filter=") {
         let message = format!(
             "accept filters \"{}\" are not supported on this platform, ignored",
             word.text()
@@ -129,13 +125,24 @@ fn parameter(directive: &Directive, word: &Word, asked: &mut Asked) -> Outcome {
         asked.refused.push(found);
         return Ok(());
     }
+    socket_option(directive, word, &mut asked.options)?;
+    asked.set = true;
+    Ok(())
+}
+
+/// A word that concerns the socket.
+fn socket_option(directive: &Directive, word: &Word, options: &mut ListenOptions) -> Outcome {
+    let text = &word.value;
+    let invalid = |what: &str| {
+        Err(emerg(directive, format!("invalid {what} \"{}\"", word.text())).at(word.span))
+    };
     if let Some(rest) = text.strip_prefix(b"backlog=") {
         match values::number(rest).and_then(|n| u32::try_from(n).ok()) {
-            Some(backlog @ 1..) => asked.options.backlog = backlog,
+            Some(backlog @ 1..) => options.backlog = backlog,
             _ => return invalid("backlog"),
         }
     } else if let Some(rest) = text.strip_prefix(b"ipv6only=o") {
-        asked.options.ipv6only = match rest {
+        options.ipv6only = match rest {
             b"n" => true,
             b"ff" => false,
             rest => {
@@ -146,15 +153,15 @@ fn parameter(directive: &Directive, word: &Word, asked: &mut Asked) -> Outcome {
             }
         };
     } else if word.is("reuseport") {
-        asked.options.reuseport = true;
+        options.reuseport = true;
     } else if let Some(rest) = text.strip_prefix(b"rcvbuf=") {
         match values::size(rest).map(usize::try_from) {
-            Some(Ok(size)) => asked.options.rcvbuf = Some(size),
+            Some(Ok(size)) => options.rcvbuf = Some(size),
             _ => return invalid("rcvbuf"),
         }
     } else if let Some(rest) = text.strip_prefix(b"sndbuf=") {
         match values::size(rest).map(usize::try_from) {
-            Some(Ok(size)) => asked.options.sndbuf = Some(size),
+            Some(Ok(size)) => options.sndbuf = Some(size),
             _ => return invalid("sndbuf"),
         }
     } else if let Some(rest) = text.strip_prefix(b"fastopen=") {
@@ -167,11 +174,10 @@ fn parameter(directive: &Directive, word: &Word, asked: &mut Asked) -> Outcome {
             let message = format!("invalid so_keepalive value: \"{value}\"");
             emerg(directive, message).at(word.span)
         })?;
-        asked.options.keepalive = Some(keepalive);
+        options.keepalive = Some(keepalive);
     } else if !word.is("bind") && !word.is("deferred") {
         return Err(unknown_parameter(directive, word));
     }
-    asked.set = true;
     Ok(())
 }
 

@@ -1,4 +1,4 @@
-//! `location` of every kind, and what makes its content without any other setting (`stub_status`).
+//! `location` of every kind.
 
 use std::sync::Arc;
 
@@ -8,7 +8,7 @@ use super::frame::{Frame, LocationDraft, LocationHead};
 use super::template::Piece;
 use super::{Analyser, Outcome, emerg};
 use crate::config::diagnostics::Diagnostic;
-use crate::config::model::{Handler, LocationKind};
+use crate::config::model::LocationKind;
 use crate::config::parser::Directive;
 use crate::config::table::Contexts;
 use crate::config::written;
@@ -38,12 +38,6 @@ pub fn block(analyser: &mut Analyser, directive: &Directive) -> Outcome {
         };
         analyser.frame().locations.push(draft);
     }
-    Ok(())
-}
-
-/// `stub_status`; nginx looks at no argument of it.
-pub fn stub_status(analyser: &mut Analyser, _: &Directive) -> Outcome {
-    analyser.frame().level.handler = Some(Handler::StubStatus);
     Ok(())
 }
 

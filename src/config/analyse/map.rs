@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use super::frame::Chain;
+use super::chain::Chain;
 use super::template::Piece;
 use super::{Analyser, Outcome, duplicate, emerg, include};
 use crate::config::diagnostics::Diagnostic;

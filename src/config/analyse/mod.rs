@@ -5,6 +5,7 @@
 pub mod access;
 pub mod browser;
 mod builtin;
+pub mod chain;
 mod condition;
 pub mod core;
 pub mod files;

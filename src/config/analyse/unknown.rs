@@ -95,6 +95,60 @@ const APACHE: &[(&str, &str)] = &[
     ("LimitRequestBody", "client_max_body_size"),
 ];
 
+/// What to do about a file that begins with a mark of its encoding.
+fn encoding(name: &[u8]) -> Option<String> {
+    let help = if name.starts_with("\u{feff}".as_bytes()) {
+        "the file begins with a byte order mark: save it as UTF-8 without one"
+    } else if name.starts_with(b"\xff\xfe") || name.starts_with(b"\xfe\xff") {
+        "the file is UTF-16: save it as UTF-8"
+    } else {
+        return None;
+    };
+    Some(help.into())
+}
+
+/// Whose name it is, where it is not one of nginx's own.
+fn of_others(name: &str) -> Option<String> {
+    if let Some((_, module)) = DYNAMIC.iter().find(|(prefix, _)| name.starts_with(prefix)) {
+        return Some(format!(
+            "it belongs to the module `{module}`, which nginx loads with `load_module`; Proxy Lab has no such modules"
+        ));
+    }
+    if COMMERCIAL.contains(&name) {
+        return Some("it belongs to NGINX Plus: the free nginx has no such directive".into());
+    }
+    if name.starts_with('<') {
+        return Some(
+            "`<Name …>` is Apache's way to write a block; nginx writes `location /path { … }`"
+                .into(),
+        );
+    }
+    let mut of_apache = APACHE.iter();
+    let (_, own) = of_apache.find(|(other, _)| name.eq_ignore_ascii_case(other))?;
+    Some(format!("that is Apache's name for it; nginx says `{own}`"))
+}
+
+/// A name that runs into what stands behind it, or that was cut out of a pattern.
+fn badly_spaced(name: &str) -> Option<String> {
+    let is_known = |name: &str| !table::find(name.as_bytes()).is_empty();
+    if let Some(bare) = name.strip_suffix([':', '=']).filter(|bare| is_known(bare)) {
+        return Some(format!(
+            "write `{bare}` and its value with a space between: no `:` or `=`"
+        ));
+    }
+    if let Some((bare, _)) = name.split_once('(').filter(|(bare, _)| is_known(bare)) {
+        return Some(format!("a space is missing: `{bare} (…`"));
+    }
+    let (count, _) = name.split_once('}')?;
+    let is_count = count.starts_with(|c: char| c.is_ascii_digit())
+        && count.chars().all(|c| c.is_ascii_digit() || c == ',');
+    is_count.then(|| {
+        format!(
+            "is `{{{count}}}` part of a regular expression? Quote the whole of it: `location ~ \"^/[0-9]{{{count}}}/\" {{`"
+        )
+    })
+}
+
 impl Analyser {
     pub(super) fn unknown_directive(&mut self, directive: &Directive) -> Diagnostic {
         let name = directive.name.text();
@@ -103,83 +157,43 @@ impl Analyser {
             format!("unknown directive \"{}\"", directive.name.c_text()),
         )
         .label("nginx has no such directive");
-        if let Some(rest) = name.strip_prefix('\u{feff}') {
-            if rest == "events" {
-                self.shared.events = Some(directive.name.span);
-            }
-            return found
-                .help("the file begins with a byte order mark: save it as UTF-8 without one");
-        }
-        if [b"\xff\xfe", b"\xfe\xff"]
-            .iter()
-            .any(|mark| directive.name.value.starts_with(*mark))
-        {
-            return found.help("the file is UTF-16: save it as UTF-8");
-        }
-        if let Some((_, module)) = DYNAMIC.iter().find(|(prefix, _)| name.starts_with(prefix)) {
-            return found.help(format!(
-                "it belongs to the module `{module}`, which nginx loads with `load_module`; Proxy Lab has no such modules"
-            ));
-        }
-        if COMMERCIAL.contains(&&*name) {
-            return found.help("it belongs to NGINX Plus: the free nginx has no such directive");
+        if name == "\u{feff}events" {
+            self.shared.events = Some(directive.name.span);
         }
         if let Some((_, since, before)) = NEWER.iter().find(|(newer, ..)| name == *newer) {
             return found
                 .label("nginx 1.22.1 has no such directive")
                 .help(format!("nginx has it since {since}; {before}"));
         }
-        if name.starts_with('<') {
-            return found.help(
-                "`<Name …>` is Apache's way to write a block; nginx writes `location /path { … }`",
-            );
+        let meant = encoding(&directive.name.value)
+            .or_else(|| of_others(&name))
+            .or_else(|| badly_spaced(&name));
+        if let Some(meant) = meant {
+            return found.help(meant);
         }
-        if let Some((_, own)) = APACHE
-            .iter()
-            .find(|(other, _)| name.eq_ignore_ascii_case(other))
-        {
-            return found.help(format!("that is Apache's name for it; nginx says `{own}`"));
-        }
-        if let Some(name) = name
-            .strip_suffix([':', '='])
-            .filter(|name| !table::find(name.as_bytes()).is_empty())
-        {
-            return found.help(format!(
-                "write `{name}` and its value with a space between: no `:` or `=`"
-            ));
-        }
-        if let Some((bare, _)) = name.split_once('(')
-            && !table::find(bare.as_bytes()).is_empty()
-        {
-            return found.help(format!("a space is missing: `{bare} (…`"));
-        }
-        if let Some((count, _)) = name.split_once('}')
-            && count.starts_with(|c: char| c.is_ascii_digit())
-            && count.chars().all(|c| c.is_ascii_digit() || c == ',')
-        {
-            return found.help(format!(
-                "is `{{{count}}}` part of a regular expression? Quote the whole of it: `location ~ \"^/[0-9]{{{count}}}/\" {{`"
-            ));
-        }
-        let context = self.frame().context;
-        let here = table::rows()
-            .iter()
-            .filter(|row| row.contexts.contains(context));
-        let guess = nearest(&name, here.map(|row| row.name))
-            .or_else(|| nearest(&name, table::rows().iter().map(|row| row.name)));
-        if let Some(guess) = guess {
+        if let Some(guess) = self.guess(&name) {
             if guess == "events" {
                 // It is not missing on top of being misspelt.
                 self.shared.events = Some(directive.name.span);
             }
             return found.help(format!("did you mean `{guess}`?"));
         }
-        if let Some(bare) = name.strip_suffix('}') {
-            return found.help(format!(
+        match name.strip_suffix('}') {
+            Some(bare) => found.help(format!(
                 "a space or `;` is missing before `}}`: `{bare}; }}`"
-            ));
+            )),
+            None => found,
         }
-        found
+    }
+
+    /// A directive of a like name, first of those that may stand here.
+    fn guess(&mut self, name: &str) -> Option<&'static str> {
+        let context = self.frame().context;
+        let here = table::rows()
+            .iter()
+            .filter(|row| row.contexts.contains(context));
+        nearest(name, here.map(|row| row.name))
+            .or_else(|| nearest(name, table::rows().iter().map(|row| row.name)))
     }
 
     pub(super) fn misplaced(&mut self, rows: &[&Row], directive: &Directive) -> Diagnostic {

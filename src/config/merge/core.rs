@@ -6,7 +6,8 @@ use std::time::Duration;
 use bytes::Bytes;
 
 use super::Merge;
-use crate::config::analyse::frame::{Chain, Level, LocationHead};
+use crate::config::analyse::chain::Chain;
+use crate::config::analyse::frame::{Level, LocationHead};
 use crate::config::analyse::http::RANK_CORE;
 use crate::config::model::{
     AccessFile, AccessLog, AccessRule, AddHeader, Core, ErrorLog, ErrorPage, IfModifiedSince,
@@ -82,18 +83,13 @@ impl Merge<'_> {
         head: Option<&LocationHead>,
     ) -> Core {
         let max_ranges = chain.set("max_ranges").map(|_| chain.number("max_ranges"));
-        let keepalive = own.keepalive;
-        let header = keepalive.and_then(|(_, header)| header);
+        let (keepalive_timeout, keepalive_header) = keepalive(own.keepalive, outer);
         let types = self.types(chain, own.types, outer);
         let access_logs = self.access_logs(own.access_logs, outer, head);
         Core {
             root: self.root(own.root, outer),
             try_files: own.try_files,
-            index: array(own.index, outer.map(|o| &o.index), || {
-                vec![IndexFile {
-                    name: Template::literal(Bytes::from_static(b"index.html")),
-                }]
-            }),
+            index: array(own.index, outer.map(|o| &o.index), default_index),
             types,
             default_type: chain.text("default_type"),
             error_pages: array(own.error_pages, outer.map(|o| &o.error_pages), Vec::new),
@@ -112,43 +108,22 @@ impl Merge<'_> {
             client_body_buffer_size: chain.size("client_body_buffer_size"),
             client_body_timeout: chain.time("client_body_timeout"),
             client_body_temp_path: self.path(chain, "client_body_temp_path"),
-            client_body_in_file_only: match chain.word("client_body_in_file_only") {
-                "on" => InFileOnly::On,
-                "clean" => InFileOnly::Clean,
-                _ => InFileOnly::Off,
-            },
+            client_body_in_file_only: in_file_only(chain),
             send_timeout: chain.time("send_timeout"),
-            keepalive_timeout: keepalive
-                .map(|(timeout, _)| timeout)
-                .or(outer.map(|outer| outer.keepalive_timeout))
-                .unwrap_or(Duration::from_secs(75)),
-            keepalive_header: header
-                .or(outer.map(|outer| outer.keepalive_header))
-                .unwrap_or(0),
+            keepalive_timeout,
+            keepalive_header,
             keepalive_requests: chain.number("keepalive_requests"),
             keepalive_time: chain.time("keepalive_time"),
-            lingering_close: match chain.word("lingering_close") {
-                "off" => LingeringClose::Off,
-                "always" => LingeringClose::Always,
-                _ => LingeringClose::On,
-            },
+            lingering_close: lingering_close(chain),
             // nginx counts this one in whole seconds.
             lingering_time: Duration::from_secs(chain.time("lingering_time").as_secs()),
             lingering_timeout: chain.time("lingering_timeout"),
             sendfile: chain.flag("sendfile"),
             tcp_nopush: chain.flag("tcp_nopush"),
             tcp_nodelay: chain.flag("tcp_nodelay"),
-            server_tokens: match chain.word("server_tokens") {
-                "off" => ServerTokens::Off,
-                "build" => ServerTokens::Build,
-                _ => ServerTokens::On,
-            },
+            server_tokens: server_tokens(chain),
             etag: chain.flag("etag"),
-            if_modified_since: match chain.word("if_modified_since") {
-                "off" => IfModifiedSince::Off,
-                "before" => IfModifiedSince::Before,
-                _ => IfModifiedSince::Exact,
-            },
+            if_modified_since: if_modified_since(chain),
             max_ranges: max_ranges.filter(|&ranges| ranges < NO_LIMIT),
             absolute_redirect: chain.flag("absolute_redirect"),
             port_in_redirect: chain.flag("port_in_redirect"),
@@ -238,6 +213,56 @@ impl Merge<'_> {
             levels,
         }
     }
+}
+
+/// `keepalive_timeout`, and what it says to the client; 0 says nothing.
+fn keepalive(own: Option<(Duration, Option<u64>)>, outer: Option<&Core>) -> (Duration, u64) {
+    let own_header = own.and_then(|(_, header)| header);
+    let timeout = own
+        .map(|(timeout, _)| timeout)
+        .or(outer.map(|outer| outer.keepalive_timeout));
+    let header = own_header.or(outer.map(|outer| outer.keepalive_header));
+    (
+        timeout.unwrap_or(Duration::from_secs(75)),
+        header.unwrap_or(0),
+    )
+}
+
+fn in_file_only(chain: &Chain<'_>) -> InFileOnly {
+    match chain.word("client_body_in_file_only") {
+        "on" => InFileOnly::On,
+        "clean" => InFileOnly::Clean,
+        _ => InFileOnly::Off,
+    }
+}
+
+fn lingering_close(chain: &Chain<'_>) -> LingeringClose {
+    match chain.word("lingering_close") {
+        "off" => LingeringClose::Off,
+        "always" => LingeringClose::Always,
+        _ => LingeringClose::On,
+    }
+}
+
+fn server_tokens(chain: &Chain<'_>) -> ServerTokens {
+    match chain.word("server_tokens") {
+        "off" => ServerTokens::Off,
+        "build" => ServerTokens::Build,
+        _ => ServerTokens::On,
+    }
+}
+
+fn if_modified_since(chain: &Chain<'_>) -> IfModifiedSince {
+    match chain.word("if_modified_since") {
+        "off" => IfModifiedSince::Off,
+        "before" => IfModifiedSince::Before,
+        _ => IfModifiedSince::Exact,
+    }
+}
+
+fn default_index() -> Vec<IndexFile> {
+    let name = Template::literal(Bytes::from_static(b"index.html"));
+    vec![IndexFile { name }]
 }
 
 /// The main context's error logs, or nginx's default one.

@@ -3,10 +3,9 @@
 use std::sync::Arc;
 
 use super::Merge;
-use super::browser::browser;
 use super::core::array;
+use crate::config::analyse::chain::Chain;
 use crate::config::analyse::filters::{Draft, default_types};
-use crate::config::analyse::frame::{Chain, Level};
 use crate::config::analyse::http::RANK_MODULES;
 use crate::config::diagnostics::Diagnostic;
 use crate::config::filters::{
@@ -15,28 +14,14 @@ use crate::config::filters::{
 };
 use crate::config::written;
 
-/// What a level gives by itself.
-pub struct Parts {
-    draft: Draft,
-}
-
-impl Parts {
-    pub fn take(level: &mut Level) -> Self {
-        Self {
-            draft: std::mem::take(&mut level.filters),
-        }
-    }
-}
-
 impl Merge<'_> {
     /// The filters of a level, and what it says about files.
     pub fn filters(
         &mut self,
         chain: &Chain<'_>,
-        own: Parts,
+        mut draft: Draft,
         outer: Option<(&Filters, &Files)>,
     ) -> (Filters, Files) {
-        let mut draft = own.draft;
         let files = files(chain, &mut draft, outer.map(|(_, files)| files));
         let outer = outer.map(|(filters, _)| filters);
         let expires = match (draft.expires.take(), outer) {
@@ -73,10 +58,6 @@ impl Merge<'_> {
                 after: chain.template("limit_rate_after"),
             },
             browsers: browsers(chain),
-            browser_rules: browser(
-                std::mem::take(&mut draft.browsers),
-                outer.map(|o| &o.browser_rules),
-            ),
             output_buffers: chain.buffers("output_buffers"),
         };
         filters.active = filters.expires != Expires::Off

@@ -9,7 +9,7 @@ use crate::config::source::Span;
 /// What of the level around is lost in one with these directives.
 pub fn lost(core: &Core, proxy: &Proxy, outer: &Outer<'_>) -> Vec<Lost> {
     let mut found = Vec::new();
-    let (around, proxied) = (outer.core, &outer.proxy.proxy);
+    let (around, proxied) = (&outer.settings.core, &outer.settings.proxy.proxy);
     note(
         &proxied.set_headers,
         &proxy.set_headers,

@@ -4,10 +4,12 @@ mod browser;
 mod core;
 mod duplicates;
 mod filters;
+mod level;
 mod listens;
 mod lost;
 mod modules;
 mod proxy;
+mod proxy_headers;
 mod proxy_rules;
 mod tables;
 mod upstreams;
@@ -17,24 +19,23 @@ use std::sync::Arc;
 use bytes::Bytes;
 
 use super::analyse::Analyser;
+use super::analyse::chain::Chain;
 use super::analyse::frame::{
-    Chain, HttpDraft, Level, LocationDraft, LocationHead, NameDraft, RewriteDraft, ServerDraft,
+    HttpDraft, Level, LocationDraft, LocationHead, NameDraft, RewriteDraft, ServerDraft,
 };
 use super::analyse::http::{RANK_CORE, RANK_LOCATIONS};
 use super::diagnostics::{Diagnostic, Order};
-use super::filters::{Files, Filters};
 use super::model::{
-    Core, Handler, HeadSettings, If, LimitExcept, Listen, Location, LocationKind, Locations,
-    LogFormat, RewriteStep, Server, Upstream,
+    Handler, HeadSettings, If, LimitExcept, Listen, Location, LocationKind, Locations, LogFormat,
+    RewriteStep, Server, Upstream,
 };
-use super::modules::Modules;
 use super::quick_map::QuickMap;
 use super::regex::Regex;
 use super::source::Span;
 use super::tree::PrefixTree;
 pub use core::error_logs;
 use duplicates::duplicates;
-use proxy::ProxyState;
+use level::{Outer, Parts};
 
 /// What `http` becomes.
 pub struct Merged {
@@ -55,15 +56,6 @@ struct Merge<'a> {
     /// The end of `http`, for findings that nginx has there.
     close: Span,
     order: Order,
-}
-
-/// A level with everything that it inherits.
-struct Outer<'a> {
-    chain: Chain<'a>,
-    core: &'a Core,
-    proxy: &'a ProxyState,
-    filters: (&'a Filters, &'a Files),
-    modules: &'a Modules,
 }
 
 /// A block with a configuration of its own inside a location.
@@ -100,24 +92,15 @@ pub fn http(analyser: &mut Analyser, draft: HttpDraft) -> Merged {
         order,
     };
     merge.upstreams = merge.upstreams();
-    let core_parts = core::Parts::take(&mut level);
-    let proxy_parts = proxy::Parts::take(&mut level);
-    let filter_parts = filters::Parts::take(&mut level);
-    let module_parts = modules::Parts::take(&mut level);
+    let parts = Parts::take(&mut level);
     let chain = Chain {
         level: &level,
         outer: None,
     };
-    let core = merge.core(&chain, core_parts, None, None);
-    let proxy = merge.proxy(&chain, proxy_parts, None);
-    let (filters, files) = merge.filters(&chain, filter_parts, None);
-    let modules = merge.modules(&chain, module_parts, None);
+    let settings = merge.settings(&chain, parts, None, None);
     let outer = Outer {
         chain,
-        core: &core,
-        proxy: &proxy,
-        filters: (&filters, &files),
-        modules: &modules,
+        settings: &settings,
     };
     let drafts = std::mem::take(&mut merge.analyser.shared.servers);
     for found in drafts.iter().flat_map(|draft| duplicates(&draft.locations)) {
@@ -173,26 +156,17 @@ impl Merge<'_> {
         if names.is_empty() {
             self.server_names.push((Bytes::new(), None));
         }
-        let core_parts = core::Parts::take(&mut draft.level);
-        let proxy_parts = proxy::Parts::take(&mut draft.level);
-        let filter_parts = filters::Parts::take(&mut draft.level);
-        let module_parts = modules::Parts::take(&mut draft.level);
+        let parts = Parts::take(&mut draft.level);
         let rewrite = std::mem::take(&mut draft.level.rewrite);
         let chain = Chain {
             level: &draft.level,
             outer: Some(&outer.chain),
         };
-        let core = self.core(&chain, core_parts, Some(outer.core), None);
-        let proxy = self.proxy(&chain, proxy_parts, Some(outer.proxy));
-        let (filters, files) = self.filters(&chain, filter_parts, Some(outer.filters));
-        let modules = self.modules(&chain, module_parts, Some(outer.modules));
+        let settings = self.settings(&chain, parts, Some(outer.settings), None);
         let head = self.head(&chain);
         let inner = Outer {
             chain,
-            core: &core,
-            proxy: &proxy,
-            filters: (&filters, &files),
-            modules: &modules,
+            settings: &settings,
         };
         let (named, others): (Vec<_>, Vec<_>) = draft
             .locations
@@ -205,38 +179,16 @@ impl Merge<'_> {
             let location = self.location(draft, &inner);
             by_name.entry(location.name.clone()).or_insert(location);
         }
-        let first = names
-            .first()
-            .map(|name| name.name.clone())
-            .unwrap_or_default();
-        let name = match first.strip_prefix(b".") {
-            Some(rest) => Bytes::copy_from_slice(rest),
-            None => first,
-        };
         let scope = Location {
-            kind: LocationKind::Server,
-            name: Bytes::new(),
             children,
             rewrite,
-            lost: lost::lost(&core, &proxy.proxy, outer),
-            limit_except: None,
             handler: draft.level.handler,
-            core,
-            proxy: proxy.proxy,
-            filters,
-            files,
-            modules,
-            span,
+            ..settings.place((LocationKind::Server, Bytes::new()), outer, span)
         };
-        let text = |bytes: &Bytes| String::from_utf8_lossy(bytes).into_owned();
-        let mut written: Vec<String> = names.iter().map(|name| text(&name.word.value)).collect();
-        if written.is_empty() {
-            written.push(String::new());
-        }
         Server {
             id: draft.id,
-            names: written,
-            name,
+            names: written_names(names),
+            name: server_name(names),
             head,
             scope: Arc::new(scope),
             named: by_name,
@@ -283,10 +235,7 @@ impl Merge<'_> {
     }
 
     fn location(&mut self, mut draft: LocationDraft, outer: &Outer<'_>) -> Arc<Location> {
-        let core_parts = core::Parts::take(&mut draft.level);
-        let proxy_parts = proxy::Parts::take(&mut draft.level);
-        let filter_parts = filters::Parts::take(&mut draft.level);
-        let module_parts = modules::Parts::take(&mut draft.level);
+        let parts = Parts::take(&mut draft.level);
         let rewrite = std::mem::take(&mut draft.level.rewrite);
         let limit_except = draft.level.limit_except.take();
         let level: &Level = &draft.level;
@@ -294,16 +243,10 @@ impl Merge<'_> {
             level,
             outer: Some(&outer.chain),
         };
-        let core = self.core(&chain, core_parts, Some(outer.core), Some(&draft.head));
-        let proxy = self.proxy(&chain, proxy_parts, Some(outer.proxy));
-        let (filters, files) = self.filters(&chain, filter_parts, Some(outer.filters));
-        let modules = self.modules(&chain, module_parts, Some(outer.modules));
+        let settings = self.settings(&chain, parts, Some(outer.settings), Some(&draft.head));
         let inner = Outer {
             chain,
-            core: &core,
-            proxy: &proxy,
-            filters: (&filters, &files),
-            modules: &modules,
+            settings: &settings,
         };
         let rewrite = self.rewrite(rewrite, &inner, Some(&draft.head), draft.head.span);
         let limit_except = limit_except.map(|limit| LimitExcept {
@@ -317,20 +260,15 @@ impl Merge<'_> {
             span: limit.span,
         });
         let children = self.locations(draft.children, &inner);
+        let LocationHead {
+            kind, name, span, ..
+        } = draft.head;
         Arc::new(Location {
-            kind: draft.head.kind,
-            name: draft.head.name,
             children,
             rewrite,
-            lost: lost::lost(&core, &proxy.proxy, outer),
             limit_except,
             handler: draft.level.handler,
-            core,
-            proxy: proxy.proxy,
-            filters,
-            files,
-            modules,
-            span: draft.head.span,
+            ..settings.place((kind, name), outer, span)
         })
     }
 
@@ -370,22 +308,18 @@ impl Merge<'_> {
         head: Option<&LocationHead>,
         span: Span,
     ) -> Location {
-        let core_parts = core::Parts::take(&mut level);
-        let proxy_parts = proxy::Parts::take(&mut level);
-        let filter_parts = filters::Parts::take(&mut level);
-        let module_parts = modules::Parts::take(&mut level);
+        let parts = Parts::take(&mut level);
         let inside = std::mem::take(&mut level.rewrite);
         let chain = Chain {
             level: &level,
             outer: Some(&outer.chain),
         };
-        let core = self.core(&chain, core_parts, Some(outer.core), head);
-        let mut proxy = self.proxy(&chain, proxy_parts, Some(outer.proxy)).proxy;
-        let (filters, files) = self.filters(&chain, filter_parts, Some(outer.filters));
-        let modules = self.modules(&chain, module_parts, Some(outer.modules));
-        proxy.pass = proxy.pass.or_else(|| outer.proxy.proxy.pass.clone());
+        let mut settings = self.settings(&chain, parts, Some(outer.settings), head);
+        let around = &outer.settings.proxy.proxy.pass;
+        let pass = &mut settings.proxy.proxy.pass;
+        *pass = pass.take().or_else(|| around.clone());
         // An `if` leaves the content to whoever makes it around it.
-        let by_pass = proxy.pass.as_ref().map(|_| Handler::Proxy);
+        let by_pass = pass.as_ref().map(|_| Handler::Proxy);
         let handler = level
             .handler
             .or(by_pass.filter(|_| inner == Inner::LimitExcept));
@@ -393,20 +327,33 @@ impl Merge<'_> {
             RewriteDraft::Step(step) => Some(step),
             RewriteDraft::If(_) => None,
         });
+        let place = match head {
+            Some(head) => (head.kind.clone(), head.name.clone()),
+            None => (LocationKind::Server, Bytes::new()),
+        };
         Location {
-            kind: head.map_or(LocationKind::Server, |head| head.kind.clone()),
-            name: head.map_or_else(Bytes::new, |head| head.name.clone()),
-            children: Locations::default(),
             rewrite: inside.collect(),
-            limit_except: None,
             handler,
-            lost: lost::lost(&core, &proxy, outer),
-            core,
-            proxy,
-            filters,
-            files,
-            modules,
-            span,
+            ..settings.place(place, outer, span)
         }
     }
+}
+
+/// `$server_name`: the first name, a dot before it left out.
+fn server_name(names: &[NameDraft]) -> Bytes {
+    let first = names.first().map(|name| name.name.clone());
+    let first = first.unwrap_or_default();
+    match first.strip_prefix(b".") {
+        Some(rest) => Bytes::copy_from_slice(rest),
+        None => first,
+    }
+}
+
+/// The names as the file writes them; a server without any has an empty one.
+fn written_names(names: &[NameDraft]) -> Vec<String> {
+    if names.is_empty() {
+        return vec![String::new()];
+    }
+    let text = |name: &NameDraft| String::from_utf8_lossy(&name.word.value).into_owned();
+    names.iter().map(text).collect()
 }

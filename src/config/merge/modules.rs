@@ -5,34 +5,22 @@ use std::sync::Arc;
 use bytes::Bytes;
 
 use super::Merge;
-use crate::config::analyse::frame::{Chain, Level, Value};
+use super::browser::browser;
+use crate::config::analyse::chain::{Chain, Value};
 use crate::config::analyse::http::{RANK_REFERER, RANK_SECURE_LINK};
 use crate::config::analyse::modules::Draft;
 use crate::config::analyse::{referer, userid};
 use crate::config::diagnostics::Diagnostic;
 use crate::config::modules::{Modules, Referers, SecureLink, UserIdMode, UserIds};
 
-/// What a level gives by itself.
-pub struct Parts {
-    draft: Draft,
-}
-
-impl Parts {
-    pub fn take(level: &mut Level) -> Self {
-        Self {
-            draft: std::mem::take(&mut level.modules),
-        }
-    }
-}
-
 impl Merge<'_> {
     /// The small modules of a level.
-    pub fn modules(&mut self, chain: &Chain<'_>, own: Parts, outer: Option<&Modules>) -> Modules {
-        let Parts { draft } = own;
+    pub fn modules(&mut self, chain: &Chain<'_>, own: Draft, outer: Option<&Modules>) -> Modules {
         Modules {
-            referers: self.referers(chain, draft.referers, outer.map(|outer| &outer.referers)),
+            browsers: browser(own.browsers, outer.map(|outer| &outer.browsers)),
+            referers: self.referers(chain, own.referers, outer.map(|outer| &outer.referers)),
             secure_link: self.secure_link(chain, outer.map(|outer| &outer.secure_link)),
-            user_id: self.user_id(chain, draft.user_id, outer.map(|outer| &outer.user_id)),
+            user_id: self.user_id(chain, own.user_id, outer.map(|outer| &outer.user_id)),
         }
     }
 

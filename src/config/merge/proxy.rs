@@ -1,49 +1,18 @@
 //! Merging the directives of the proxy module.
 
-use std::cell::Cell;
 use std::sync::Arc;
-
-use bytes::Bytes;
 
 use super::Merge;
 use super::proxy_rules::{CookieParts, ignore_headers};
-use super::tables::{Built, Names};
-use crate::config::analyse::frame::{
-    Chain, Level, PassDraft, PassTarget, RedirectDraft, Set, Value,
-};
+use super::tables::Built;
+use crate::config::analyse::chain::Chain;
+use crate::config::analyse::frame::{Level, PassDraft, PassTarget, RedirectDraft};
 use crate::config::analyse::http::RANK_PROXY;
 use crate::config::analyse::proxy::expand;
 use crate::config::diagnostics::Diagnostic;
-use crate::config::lexer::Word;
 use crate::config::model::{
-    Bind, NextUpstream, Proxy, ProxyPass, ProxyRedirect, ProxyTarget, ProxyVersion, SetHeader,
+    Bind, NextUpstream, Proxy, ProxyPass, ProxyRedirect, ProxyTarget, ProxyVersion,
 };
-use crate::config::template::{Part, Template};
-use crate::config::variables::{Builtin, Var};
-
-/// Headers that an upstream's answer loses by default.
-const HIDDEN: [&str; 8] = [
-    "date",
-    "server",
-    "x-pad",
-    "x-accel-expires",
-    "x-accel-redirect",
-    "x-accel-limit-rate",
-    "x-accel-buffering",
-    "x-accel-charset",
-];
-
-/// Headers that nginx sets, or takes away, where the file does not.
-const SET: [&str; 8] = [
-    "host",
-    "connection",
-    "content-length",
-    "transfer-encoding",
-    "te",
-    "keep-alive",
-    "expect",
-    "upgrade",
-];
 
 /// What a level gives by itself.
 pub struct Parts {
@@ -67,9 +36,49 @@ impl Parts {
 /// The merged directives, with what only inner levels need.
 pub struct ProxyState {
     pub proxy: Proxy,
-    redirect: bool,
-    redirects: Option<Arc<[ProxyRedirect]>>,
+    redirects: Redirects,
     built: Built,
+}
+
+/// `proxy_redirect`, as a level and those in it have it.
+struct Redirects {
+    /// Where it is `off` there are no rules.
+    on: bool,
+    rules: Option<Arc<[ProxyRedirect]>>,
+}
+
+impl Redirects {
+    /// Where nothing else is said, a level with `proxy_pass` has the rule that follows from it.
+    fn merge(
+        own: Option<RedirectDraft>,
+        pass: Option<&PassDraft>,
+        outer: Option<&ProxyState>,
+    ) -> Self {
+        let outer = outer.map(|outer| &outer.redirects);
+        let (on, rules) = match own {
+            Some(RedirectDraft::Off(_)) => {
+                return Self {
+                    on: false,
+                    rules: None,
+                };
+            }
+            Some(RedirectDraft::Rules(rules, _)) => (true, Some(rules.into())),
+            None => (outer.is_none_or(|outer| outer.on), None),
+        };
+        if !on {
+            return Self { on, rules };
+        }
+        let inherited = || outer.and_then(|outer| outer.rules.clone());
+        let by_pass = || pass.and_then(expand).map(|rule| Arc::from([rule]));
+        Self {
+            on,
+            rules: rules.or_else(inherited).or_else(by_pass),
+        }
+    }
+
+    fn that_apply(&self) -> Arc<[ProxyRedirect]> {
+        self.rules.clone().unwrap_or_else(|| Arc::new([]))
+    }
 }
 
 impl Merge<'_> {
@@ -79,35 +88,10 @@ impl Merge<'_> {
         own: Parts,
         outer: Option<&ProxyState>,
     ) -> ProxyState {
-        let (redirect, own_rules) = match own.redirect {
-            Some(RedirectDraft::Off(_)) => (false, None),
-            Some(RedirectDraft::Rules(rules, _)) => (true, Some(rules.into())),
-            None => (outer.is_none_or(|outer| outer.redirect), None),
-        };
-        let mut redirects: Option<Arc<[ProxyRedirect]>> = own_rules;
-        if redirect {
-            redirects = redirects
-                .or_else(|| outer.and_then(|outer| outer.redirects.clone()))
-                .or_else(|| {
-                    own.pass
-                        .as_ref()
-                        .and_then(expand)
-                        .map(|rule| Arc::from([rule]))
-                });
-        }
+        let redirects = Redirects::merge(own.redirect, own.pass.as_ref(), outer);
         let sizes = self.buffer_sizes(chain, outer.is_some());
-        let shared = |own: &str, both: &str| {
-            let unset = |name: &str| !chain.level.values.contains_key(name);
-            outer.filter(|_| unset(own) && unset(both))
-        };
-        let set_headers = match shared("proxy_set_header", "proxy_set_header") {
-            Some(outer) => outer.proxy.set_headers.clone(),
-            None => self.set_headers(chain),
-        };
-        let hide_headers = match shared("proxy_hide_header", "proxy_pass_header") {
-            Some(outer) => outer.proxy.hide_headers.clone(),
-            None => hide_headers(chain),
-        };
+        let (set_headers, hide_headers) =
+            self.proxy_headers(chain, outer.map(|outer| &outer.proxy));
         let built = match outer {
             Some(outer) => self.header_tables(chain, &outer.built),
             None => Built::default(),
@@ -124,10 +108,7 @@ impl Merge<'_> {
                 "1.1" => ProxyVersion::Http11,
                 _ => ProxyVersion::Http10,
             },
-            redirect: redirects
-                .clone()
-                .filter(|_| redirect)
-                .unwrap_or_else(|| Arc::new([])),
+            redirect: redirects.that_apply(),
             hide_headers,
             intercept_errors: chain.flag("proxy_intercept_errors"),
             request_buffering: chain.flag("proxy_request_buffering"),
@@ -157,29 +138,8 @@ impl Merge<'_> {
         };
         ProxyState {
             proxy,
-            redirect,
             redirects,
             built,
-        }
-    }
-
-    /// Whether nginx can build its tables of this level's headers: each level below `http` has its own, unless it takes
-    /// over the one above (`ngx_http_proxy_merge_loc_conf`).
-    fn header_tables(&mut self, chain: &Chain<'_>, outer: &Built) -> Built {
-        let own = |name: &str| chain.level.values.contains_key(name);
-        let hides = own("proxy_hide_header") || own("proxy_pass_header");
-        if hides || !outer.hidden.get() {
-            self.proxy_headers_hash(chain, &hidden_names(chain));
-            outer.hidden.set(outer.hidden.get() || !hides);
-        }
-        let sets = own("proxy_set_header");
-        if sets || !outer.set.get() {
-            self.proxy_headers_hash(chain, &set_names(chain));
-            outer.set.set(outer.set.get() || !sets);
-        }
-        Built {
-            hidden: Cell::new(true),
-            set: Cell::new(true),
         }
     }
 
@@ -208,47 +168,6 @@ impl Merge<'_> {
             target,
             span: draft.span,
         })
-    }
-
-    /// The set that applies, then nginx's defaults that it does not name.
-    fn set_headers(&mut self, chain: &Chain<'_>) -> Arc<[SetHeader]> {
-        let mut headers = Vec::new();
-        if let Some(Set {
-            value: Value::Pairs(pairs),
-            ..
-        }) = chain.set("proxy_set_header")
-        {
-            for (name, value, directive) in pairs.clone() {
-                match self.analyser.template(&directive, &value) {
-                    Ok(value) => headers.push(header(name.value.clone(), value, Some(name.span))),
-                    // nginx meets it at the end of `http`, and names that line.
-                    Err(found) => self.report_at_close(RANK_PROXY, found),
-                }
-            }
-        }
-        let host = match self.analyser.variables.defined("proxy_host") {
-            Some(slot) => Var::Slot(slot),
-            None => Var::Builtin(Builtin::ProxyHost),
-        };
-        let host = Template {
-            parts: Box::new([Part::Variable(host)]),
-        };
-        let defaults = [
-            ("Host", host),
-            (
-                "Connection",
-                Template::literal(Bytes::from_static(b"close")),
-            ),
-        ];
-        for (name, value) in defaults {
-            if !headers
-                .iter()
-                .any(|header: &SetHeader| header.name.eq_ignore_ascii_case(name.as_bytes()))
-            {
-                headers.push(header(Bytes::from_static(name.as_bytes()), value, None));
-            }
-        }
-        headers.into()
     }
 
     /// nginx's rules between the sizes of buffers.
@@ -309,77 +228,6 @@ impl Merge<'_> {
 
 struct Sizes {
     busy: usize,
-}
-
-fn header(name: Bytes, value: Template, span: Option<crate::config::source::Span>) -> SetHeader {
-    SetHeader {
-        lower: name.to_ascii_lowercase().into(),
-        name,
-        value,
-        span,
-    }
-}
-
-fn texts<'a>(chain: &Chain<'a>, name: &str) -> &'a [Word] {
-    match chain.set(name) {
-        Some(Set {
-            value: Value::Texts(words),
-            ..
-        }) => words,
-        _ => &[],
-    }
-}
-
-/// What an answer loses, as nginx's table has it: a name that passes again is counted, and takes no room.
-fn hidden_names<'a>(chain: &Chain<'a>) -> Names<'a> {
-    let mut names: Vec<&[u8]> = HIDDEN.iter().map(|name| name.as_bytes()).collect();
-    for word in texts(chain, "proxy_hide_header") {
-        if !names
-            .iter()
-            .any(|known| known.eq_ignore_ascii_case(&word.value))
-        {
-            names.push(&word.value);
-        }
-    }
-    let all = names.len();
-    for word in texts(chain, "proxy_pass_header") {
-        names.retain(|known| !known.eq_ignore_ascii_case(&word.value));
-    }
-    Names {
-        taken_out: all - names.len(),
-        names,
-        words: Vec::new(),
-    }
-}
-
-/// What a request gets, nginx's own headers behind the file's.
-fn set_names<'a>(chain: &Chain<'a>) -> Names<'a> {
-    let words: Vec<&Word> = match chain.set("proxy_set_header") {
-        Some(Set {
-            value: Value::Pairs(pairs),
-            ..
-        }) => pairs.iter().map(|(name, ..)| name).collect(),
-        _ => Vec::new(),
-    };
-    let is_set = |name: &&[u8]| words.iter().any(|own| own.value.eq_ignore_ascii_case(name));
-    let missing = SET
-        .iter()
-        .map(|name| name.as_bytes())
-        .filter(|name| !is_set(name));
-    let names = words.iter().map(|word| &word.value[..]).chain(missing);
-    Names {
-        taken_out: 0,
-        names: names.collect(),
-        words,
-    }
-}
-
-fn hide_headers(chain: &Chain<'_>) -> Arc<[Bytes]> {
-    let names = hidden_names(chain).names;
-    names
-        .iter()
-        .map(|name| name.to_ascii_lowercase().into())
-        .collect()
 }
 
 fn next_upstream(words: &[&str]) -> NextUpstream {

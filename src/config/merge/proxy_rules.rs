@@ -2,7 +2,8 @@
 
 use std::sync::Arc;
 
-use crate::config::analyse::frame::{Chain, Level, Set, Value};
+use crate::config::analyse::chain::{Chain, Set, Value};
+use crate::config::analyse::frame::Level;
 use crate::config::analyse::proxy_cookies::RulesDraft;
 use crate::config::model::{CookieFlags, CookieRewrite, IgnoreHeaders, Proxy};
 

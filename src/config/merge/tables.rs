@@ -4,7 +4,7 @@ use std::cell::Cell;
 use std::collections::HashSet;
 
 use super::Merge;
-use crate::config::analyse::frame::Chain;
+use crate::config::analyse::chain::Chain;
 use crate::config::analyse::http::{RANK_PROXY, RANK_VARIABLES};
 use crate::config::diagnostics::Diagnostic;
 use crate::config::lexer::Word;

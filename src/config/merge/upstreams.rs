@@ -4,7 +4,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::Merge;
-use crate::config::analyse::frame::{Set, UpstreamDraft, Value};
+use crate::config::analyse::chain::{Set, Value};
+use crate::config::analyse::frame::UpstreamDraft;
 use crate::config::analyse::http::RANK_UPSTREAM;
 use crate::config::analyse::upstream::STUB;
 use crate::config::diagnostics::{Diagnostic, Place, Severity};

@@ -4,17 +4,15 @@
 //! Adding a directive to Proxy Lab is changing its row's status and naming the function that understands it.
 
 mod core;
-mod fastcgi;
 mod filters;
+mod gateways;
 mod grpc;
 mod http_core;
 mod memcached;
 mod modules;
 mod proxy;
-mod scgi;
 mod ssl;
 mod upstream;
-mod uwsgi;
 
 use std::collections::HashMap;
 use std::sync::OnceLock;
@@ -257,6 +255,21 @@ mod prelude {
     pub const SIF: u16 = 64;
     pub const LIF: u16 = 128;
     pub const LMT: u16 = 256;
+    /// What `…_ignore_headers` may name.
+    pub const FIELDS_OF_UPSTREAMS: &[&str] = &[
+        "X-Accel-Redirect",
+        "X-Accel-Expires",
+        "X-Accel-Limit-Rate",
+        "X-Accel-Buffering",
+        "X-Accel-Charset",
+        "Expires",
+        "Cache-Control",
+        "Set-Cookie",
+        "Vary",
+    ];
+    /// What `…_ssl_protocols` may name.
+    pub const PROTOCOLS: &[&str] = &["SSLv2", "SSLv3", "TLSv1", "TLSv1.1", "TLSv1.2", "TLSv1.3"];
+
     /// The usual three levels.
     pub const ALL: u16 = HTTP | SRV | LOC;
 
@@ -284,9 +297,7 @@ const MODULES: &[&[Module]] = &[
     modules::MODULES,
     ssl::MODULES,
     proxy::MODULES,
-    fastcgi::MODULES,
-    uwsgi::MODULES,
-    scgi::MODULES,
+    gateways::MODULES,
     grpc::MODULES,
     memcached::MODULES,
     upstream::MODULES,

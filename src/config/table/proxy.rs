@@ -6,6 +6,23 @@ use crate::config::analyse::{proxy, proxy_cookies};
 
 pub const MODULES: &[Module] = &[("ngx_http_proxy_module", PROXY_ROWS)];
 
+/// What `proxy_next_upstream` and `proxy_cache_use_stale` may name.
+const FAILURES: &[&str] = &[
+    "error",
+    "timeout",
+    "invalid_header",
+    "non_idempotent",
+    "http_500",
+    "http_502",
+    "http_503",
+    "http_504",
+    "http_403",
+    "http_404",
+    "http_429",
+    "updating",
+    "off",
+];
+
 const PROXY_ROWS: &[Row] = &[
     row("proxy_pass", LOC | LIF | LMT, ONE, Custom)
         .done(proxy::pass)
@@ -91,27 +108,7 @@ const PROXY_ROWS: &[Row] = &[
     row("proxy_cache_valid", ALL, SOME, Custom),
     row("proxy_cache_min_uses", ALL, ONE, Number).default("1"),
     row("proxy_cache_max_range_offset", ALL, ONE, Offset),
-    row(
-        "proxy_cache_use_stale",
-        ALL,
-        SOME,
-        Mask(&[
-            "error",
-            "timeout",
-            "invalid_header",
-            "non_idempotent",
-            "http_500",
-            "http_502",
-            "http_503",
-            "http_504",
-            "http_403",
-            "http_404",
-            "http_429",
-            "updating",
-            "off",
-        ]),
-    )
-    .default("off"),
+    row("proxy_cache_use_stale", ALL, SOME, Mask(FAILURES)).default("off"),
     row(
         "proxy_cache_methods",
         ALL,
@@ -134,28 +131,9 @@ const PROXY_ROWS: &[Row] = &[
     row("proxy_temp_file_write_size", ALL, ONE, Size)
         .default("8k")
         .accepted(),
-    row(
-        "proxy_next_upstream",
-        ALL,
-        SOME,
-        Mask(&[
-            "error",
-            "timeout",
-            "invalid_header",
-            "non_idempotent",
-            "http_500",
-            "http_502",
-            "http_503",
-            "http_504",
-            "http_403",
-            "http_404",
-            "http_429",
-            "updating",
-            "off",
-        ]),
-    )
-    .default("error timeout")
-    .value(),
+    row("proxy_next_upstream", ALL, SOME, Mask(FAILURES))
+        .default("error timeout")
+        .value(),
     row("proxy_next_upstream_tries", ALL, ONE, Number)
         .default("0")
         .value(),
@@ -164,37 +142,16 @@ const PROXY_ROWS: &[Row] = &[
         .value(),
     row("proxy_pass_header", ALL, ONE, Texts).value(),
     row("proxy_hide_header", ALL, ONE, Texts).value(),
-    row(
-        "proxy_ignore_headers",
-        ALL,
-        SOME,
-        Mask(&[
-            "X-Accel-Redirect",
-            "X-Accel-Expires",
-            "X-Accel-Limit-Rate",
-            "X-Accel-Buffering",
-            "X-Accel-Charset",
-            "Expires",
-            "Cache-Control",
-            "Set-Cookie",
-            "Vary",
-        ]),
-    )
-    .value(),
+    row("proxy_ignore_headers", ALL, SOME, Mask(FIELDS_OF_UPSTREAMS)).value(),
     row("proxy_http_version", ALL, ONE, Enum(&["1.0", "1.1"]))
         .default("1.0")
         .value(),
     row("proxy_ssl_session_reuse", ALL, ONE, Flag)
         .default("on")
         .accepted(),
-    row(
-        "proxy_ssl_protocols",
-        ALL,
-        SOME,
-        Mask(&["SSLv2", "SSLv3", "TLSv1", "TLSv1.1", "TLSv1.2", "TLSv1.3"]),
-    )
-    .default("TLSv1 TLSv1.1 TLSv1.2 TLSv1.3")
-    .accepted(),
+    row("proxy_ssl_protocols", ALL, SOME, Mask(PROTOCOLS))
+        .default("TLSv1 TLSv1.1 TLSv1.2 TLSv1.3")
+        .accepted(),
     row("proxy_ssl_ciphers", ALL, ONE, Text)
         .default("DEFAULT")
         .accepted(),

@@ -19,14 +19,9 @@ const SSL_ROWS: &[Row] = &[
     row("ssl_ecdh_curve", HTTP | SRV, ONE, Text)
         .default("auto")
         .accepted(),
-    row(
-        "ssl_protocols",
-        HTTP | SRV,
-        SOME,
-        Mask(&["SSLv2", "SSLv3", "TLSv1", "TLSv1.1", "TLSv1.2", "TLSv1.3"]),
-    )
-    .default("TLSv1 TLSv1.1 TLSv1.2 TLSv1.3")
-    .accepted(),
+    row("ssl_protocols", HTTP | SRV, SOME, Mask(PROTOCOLS))
+        .default("TLSv1 TLSv1.1 TLSv1.2 TLSv1.3")
+        .accepted(),
     row("ssl_ciphers", HTTP | SRV, ONE, Text)
         .default("HIGH:!aNULL:!MD5")
         .accepted(),

@@ -2,7 +2,7 @@
 
 use super::Row;
 use super::prelude::*;
-use crate::config::analyse::{browser, location, modules, upstream};
+use crate::config::analyse::{browser, modules, upstream};
 
 pub const MODULES: &[Module] = &[
     ("ngx_http_empty_gif_module", EMPTY_GIF_ROWS),
@@ -54,7 +54,7 @@ const MP4_ROWS: &[Row] = &[
 ];
 
 const STUB_STATUS_ROWS: &[Row] =
-    &[row("stub_status", SRV | LOC, UP_TO_ONE, Custom).done(location::stub_status)];
+    &[row("stub_status", SRV | LOC, UP_TO_ONE, Custom).done(modules::stub_status)];
 
 const UPSTREAM_HASH_ROWS: &[Row] = &[row("hash", UPS, ONE_TWO, Custom)];
 

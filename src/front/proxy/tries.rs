@@ -16,6 +16,8 @@ use crate::front::{log, trace};
 use crate::wire::head::{Known, Method};
 use crate::wire::turn::take_turns;
 
+use super::Ready;
+use super::body::body_failed;
 use super::connecting::{self, connect, local_address};
 use super::exchange::{self, Exchange, Failure, Limits, Live, Start, Upload};
 use super::head::UpstreamHead;
@@ -23,7 +25,6 @@ use super::passing::{Answered, answered};
 use super::peers::Choice;
 use super::states::{UpstreamState, url};
 use super::transport::Shared;
-use super::{Ready, body_failed};
 
 /// How one try ended.
 enum Try {

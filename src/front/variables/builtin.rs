@@ -1,35 +1,28 @@
 //! Variables with a value of their own: `$host`, `$status`, `$upstream_addr` and the like.
 
+use std::os::unix::ffi::OsStrExt;
+
 use bytes::{Bytes, BytesMut};
 
-use crate::config::model::ListenAddress;
-use crate::config::net;
 use crate::config::variables::Builtin;
-use crate::config::written;
-use crate::front::proxy::states::UpstreamState;
 use crate::front::request::Request;
 use crate::front::{base64, files, referer, secure_link, user_id};
 use crate::wire::date;
 use crate::wire::digits::{put_decimal, put_padded};
 use crate::wire::head::Known;
-use crate::wire::tcp_info::{self, TcpInfo};
 
+use super::connection::{binary_remote_addr, remote_port, server_addr, server_port, tcp_info};
 use super::fields::{forwarded_for, join};
-use super::put::{address, number, put, put_some, seconds};
+use super::put::{number, put, put_some, signed};
 use super::root_path;
 use super::time::{log_time, now, print_time, unix_time};
+use super::upstream;
 
 pub(super) fn append_builtin(builtin: Builtin, r: &Request, out: &mut BytesMut) -> bool {
     match builtin {
         Builtin::AncientBrowser => browser(r, out, false),
-        Builtin::Args | Builtin::QueryString => {
-            put(out, (r.args_given || !r.args.is_empty()).then_some(&r.args))
-        }
-        Builtin::BinaryRemoteAddr => match r.connection.peer.map(|a| a.ip()) {
-            Some(std::net::IpAddr::V4(ip)) => put(out, Some(&ip.octets())),
-            Some(std::net::IpAddr::V6(ip)) => put(out, Some(&ip.octets())),
-            None => put(out, Some(b"unix:")),
-        },
+        Builtin::Args | Builtin::QueryString => args(r, out),
+        Builtin::BinaryRemoteAddr => binary_remote_addr(r, out),
         Builtin::BodyBytesSent => number(out, r.sent_so_far().saturating_sub(r.head_sent.get())),
         Builtin::BytesSent => number(out, r.sent_so_far()),
         Builtin::Connection => number(out, r.connection.number),
@@ -39,35 +32,17 @@ pub(super) fn append_builtin(builtin: Builtin, r: &Request, out: &mut BytesMut) 
         Builtin::ConnectionsReading => number(out, r.connection.counted.figures().reading),
         Builtin::ConnectionsWaiting => number(out, r.connection.counted.figures().waiting),
         Builtin::ConnectionsWriting => number(out, r.connection.counted.figures().writing),
-        Builtin::ContentLength => match (r.head.field(Known::ContentLength), r.head.chunked) {
-            (Some(value), _) => put(out, Some(value)),
-            // A chunked body has a length once it was read.
-            (None, true) if r.body.is_done() => number(out, r.body.received()),
-            (None, _) => false,
-        },
+        Builtin::ContentLength => content_length(r, out),
         Builtin::ContentType => put(out, r.head.field(Known::ContentType)),
         Builtin::DateGmt | Builtin::DateLocal => log_time(out),
         Builtin::DocumentRoot => put(out, Some(&root_path(&r.location.core.root, r))),
-        // Where the line was read but its URI is none, it is empty; before that there is none.
-        Builtin::DocumentUri | Builtin::Uri => put(
-            out,
-            (!r.uri.is_empty() || !r.head.method_name.is_empty()).then_some(&r.uri),
-        ),
+        Builtin::DocumentUri | Builtin::Uri => uri(r, out),
         Builtin::GzipRatio => gzip_ratio(r.gzipped.get(), out),
-        Builtin::Host => put(
-            out,
-            Some(if r.head.host.is_empty() {
-                &r.server.name
-            } else {
-                &r.head.host
-            }),
-        ),
+        Builtin::Host if r.head.host.is_empty() => put(out, Some(&r.server.name)),
+        Builtin::Host => put(out, Some(&r.head.host)),
         Builtin::Hostname => put(out, Some(hostname().as_bytes())),
         Builtin::Https => put(out, Some(b"")),
-        Builtin::InvalidReferer => match referer::is_valid(r) {
-            Ok(valid) => put(out, Some(if valid { b"" } else { b"1" })),
-            Err(referer::RanAway) => false,
-        },
+        Builtin::InvalidReferer => invalid_referer(r, out),
         Builtin::IsArgs => put(out, Some(if r.args.is_empty() { b"" } else { b"?" })),
         Builtin::LimitRate => number(out, r.limit_rate.get().unwrap_or(0)),
         Builtin::Msec => print_time(out, unix_time()),
@@ -75,83 +50,38 @@ pub(super) fn append_builtin(builtin: Builtin, r: &Request, out: &mut BytesMut) 
         Builtin::Msie => put(out, Some(if r.head.browser.msie { b"1" } else { b"" })),
         Builtin::NginxVersion => put(out, Some(b"1.22.1")),
         Builtin::Pid => number(out, u64::from(std::process::id())),
-        Builtin::Pipe => put(
-            out,
-            Some(match r.connection.pipelined.get() {
-                true => b"p",
-                false => b".",
-            }),
-        ),
+        Builtin::Pipe if r.connection.pipelined.get() => put(out, Some(b"p")),
+        Builtin::Pipe => put(out, Some(b".")),
         Builtin::ProxyAddXForwardedFor => forwarded_for(r, out),
         Builtin::ProxyHost => put(out, r.proxy_host.as_deref()),
         Builtin::ProxyPort => put(out, r.proxy_port.as_deref()),
-        Builtin::ProxyInternalBodyLength => match r.proxy_body_length {
-            Some(n) => number(out, n),
-            None => false,
-        },
+        Builtin::ProxyInternalBodyLength => r.proxy_body_length.is_some_and(|n| number(out, n)),
         Builtin::ProxyInternalChunked => r.proxy_chunked && put(out, Some(b"chunked")),
         Builtin::ProxyProtocolAddr
         | Builtin::ProxyProtocolPort
         | Builtin::ProxyProtocolServerAddr
         | Builtin::ProxyProtocolServerPort => false,
-        Builtin::RealpathRoot => {
-            let path = root_path(&r.location.core.root, r);
-            let path = files::as_path(&path);
-            match crate::wall::may_read(path).and_then(|()| std::fs::canonicalize(path)) {
-                Ok(real) => put(
-                    out,
-                    Some(std::os::unix::ffi::OsStrExt::as_bytes(real.as_os_str())),
-                ),
-                Err(_) => false,
-            }
-        }
+        Builtin::RealpathRoot => realpath_root(r, out),
         Builtin::RemoteAddr => put(out, Some(&r.connection.peer_text)),
-        Builtin::RemotePort => match r.connection.peer {
-            Some(peer) => number(out, u64::from(peer.port())),
-            None => put(out, Some(b"")),
-        },
-        Builtin::RemoteUser => match remote_user(r) {
-            Some(user) => put(out, Some(&user)),
-            None => false,
-        },
+        Builtin::RemotePort => remote_port(r, out),
+        Builtin::RemoteUser => put(out, remote_user(r).as_deref()),
         Builtin::Request => put(out, Some(r.head.line.of(&r.head.raw))),
         Builtin::RequestBody | Builtin::RequestBodyFile => request_body(builtin, r, out),
         Builtin::RequestCompletion => put(out, Some(if r.complete.get() { b"OK" } else { b"" })),
         Builtin::RequestFilename => put(out, files::file_name(r, &r.uri).as_deref()),
         Builtin::RequestId => put(out, Some(r.request_id.get_or_init(request_id))),
-        Builtin::RequestLength => number(out, r.head.received as u64 + r.body.consumed()),
+        Builtin::RequestLength => signed(out, r.head.received as i64 + r.body.consumed()),
         Builtin::RequestMethod => put_some(out, &r.method_name),
         Builtin::RequestTime => print_time(out, r.started.elapsed()),
         Builtin::RequestUri => put_some(out, r.head.unparsed_uri.of(&r.head.raw)),
         Builtin::Scheme => put(out, Some(b"http")),
         Builtin::SecureLink => put(out, secure_link::value(r).as_deref()),
         Builtin::SecureLinkExpires => put(out, r.secure_link_expires.borrow().as_deref()),
-        Builtin::ServerAddr => match r.connection.local {
-            Some(local) => address(out, local),
-            None => {
-                let listen = r.listen().map(|listen| net::text(&listen.address));
-                put(out, Some(&written::bytes(&listen.unwrap_or_default())))
-            }
-        },
+        Builtin::ServerAddr => server_addr(r, out),
         Builtin::ServerName => put(out, Some(&r.server.name)),
-        Builtin::ServerPort => match r.listen().map(|l| &l.address) {
-            Some(ListenAddress::Inet(address)) => number(out, u64::from(address.port())),
-            _ => put(out, Some(b"")),
-        },
-        // Empty, and not absent, in a line that failed behind the `H` of its version.
-        Builtin::ServerProtocol => match r.head.protocol {
-            protocol if protocol.start == 0 => put(out, None),
-            protocol => put(out, Some(protocol.of(&r.head.raw))),
-        },
-        Builtin::Status => match r.status() {
-            // An answer without a head has HTTP/0.9's version for its status.
-            0 if r.answer_bare => put(out, Some(b"009")),
-            0 => put(out, Some(b"000")),
-            status => {
-                put_padded(out, u64::from(status), 3);
-                true
-            }
-        },
+        Builtin::ServerPort => server_port(r, out),
+        Builtin::ServerProtocol => server_protocol(r, out),
+        Builtin::Status => status(r, out),
         Builtin::TcpinfoRcvSpace => tcp_info(r, out, |info| info.rcv_space),
         Builtin::TcpinfoRtt => tcp_info(r, out, |info| info.rtt),
         Builtin::TcpinfoRttvar => tcp_info(r, out, |info| info.rttvar),
@@ -161,33 +91,76 @@ pub(super) fn append_builtin(builtin: Builtin, r: &Request, out: &mut BytesMut) 
         Builtin::UidGot => put(out, user_id::got(r).as_deref()),
         Builtin::UidReset => put(out, Some(b"")),
         Builtin::UidSet => put(out, user_id::set(r).as_deref()),
-        Builtin::UpstreamAddr => upstream(r, out, |s, out| {
-            out.extend_from_slice(s.peer.as_deref().unwrap_or_default().as_bytes())
-        }),
-        Builtin::UpstreamBytesReceived => {
-            upstream(r, out, |s, out| put_decimal(out, s.bytes_received))
-        }
-        Builtin::UpstreamBytesSent => upstream(r, out, |s, out| put_decimal(out, s.bytes_sent)),
+        Builtin::UpstreamAddr => upstream::addr(r, out),
+        Builtin::UpstreamBytesReceived => upstream::number(r, out, |s| s.bytes_received),
+        Builtin::UpstreamBytesSent => upstream::number(r, out, |s| s.bytes_sent),
         // Without a cache there is nothing to say.
         Builtin::UpstreamCacheEtag
         | Builtin::UpstreamCacheLastModified
         | Builtin::UpstreamCacheStatus => false,
-        Builtin::UpstreamConnectTime => upstream(r, out, |s, out| seconds(out, s.connect_time)),
-        Builtin::UpstreamHeaderTime => upstream(r, out, |s, out| seconds(out, s.header_time)),
-        Builtin::UpstreamResponseLength => {
-            upstream(r, out, |s, out| put_decimal(out, s.response_length))
+        Builtin::UpstreamConnectTime => upstream::seconds(r, out, |s| s.connect_time),
+        Builtin::UpstreamHeaderTime => upstream::seconds(r, out, |s| s.header_time),
+        Builtin::UpstreamResponseLength => upstream::number(r, out, |s| s.response_length),
+        Builtin::UpstreamResponseTime => upstream::seconds(r, out, |s| s.response_time),
+        Builtin::UpstreamStatus => upstream::status(r, out),
+    }
+}
+
+fn args(r: &Request, out: &mut BytesMut) -> bool {
+    put(out, (r.args_given || !r.args.is_empty()).then_some(&r.args))
+}
+
+/// Where the line was read but its URI is none, it is empty; before that there is none.
+fn uri(r: &Request, out: &mut BytesMut) -> bool {
+    let is_read = !r.uri.is_empty() || !r.head.method_name.is_empty();
+    put(out, is_read.then_some(&r.uri))
+}
+
+/// A body in chunks has a length once it was read.
+fn content_length(r: &Request, out: &mut BytesMut) -> bool {
+    match r.head.field(Known::ContentLength) {
+        Some(value) => put(out, Some(value)),
+        None => r.head.chunked && r.body.is_done() && number(out, r.body.received()),
+    }
+}
+
+/// Empty, and not absent, in a line that failed behind the `H` of its version.
+fn server_protocol(r: &Request, out: &mut BytesMut) -> bool {
+    let protocol = r.head.protocol;
+    let is_begun = protocol.start != 0;
+    put(out, is_begun.then(|| protocol.of(&r.head.raw)))
+}
+
+fn status(r: &Request, out: &mut BytesMut) -> bool {
+    match r.status() {
+        // An answer without a head has HTTP/0.9's version for its status.
+        0 if r.answer_bare => put(out, Some(b"009")),
+        status => {
+            put_padded(out, u64::from(status), 3);
+            true
         }
-        Builtin::UpstreamResponseTime => upstream(r, out, |s, out| seconds(out, s.response_time)),
-        Builtin::UpstreamStatus => upstream(r, out, |s, out| match s.status {
-            0 => out.extend_from_slice(b"-"),
-            status => put_decimal(out, u64::from(status)),
-        }),
+    }
+}
+
+fn realpath_root(r: &Request, out: &mut BytesMut) -> bool {
+    let path = root_path(&r.location.core.root, r);
+    let path = files::as_path(&path);
+    let real = crate::wall::may_read(path).and_then(|()| std::fs::canonicalize(path));
+    let real = real.ok();
+    put(out, real.as_ref().map(|real| real.as_os_str().as_bytes()))
+}
+
+/// Empty where the referer is one of the valid ones.
+fn invalid_referer(r: &Request, out: &mut BytesMut) -> bool {
+    match referer::is_valid(r) {
+        Ok(valid) => put(out, Some(if valid { b"" } else { b"1" })),
+        Err(referer::RanAway) => false,
     }
 }
 
 /// `$modern_browser` or `$ancient_browser`: its value where the client's is such a one, else empty.
 fn browser(r: &Request, out: &mut BytesMut, modern: bool) -> bool {
-    let rules = &r.location.filters.browser_rules;
+    let rules = &r.location.modules.browsers;
     let agent = r.head.field(Known::UserAgent);
     let value = match modern {
         _ if rules.is_modern(agent) != modern => return true,
@@ -195,17 +168,6 @@ fn browser(r: &Request, out: &mut BytesMut, modern: bool) -> bool {
         false => &rules.ancient_value,
     };
     put(out, Some(value))
-}
-
-/// What the kernel measures of the client's connection; a Unix socket has none of it.
-fn tcp_info(r: &Request, out: &mut BytesMut, figure: fn(&TcpInfo) -> u32) -> bool {
-    let on_unix = || matches!(r.listen(), Some(at) if matches!(at.address, ListenAddress::Unix(_)));
-    let info = match r.worker.effects.happen() {
-        true => tcp_info::of(&r.connection.stream),
-        // What is only explained has no connection: it would have figures, whatever they are.
-        false => (!on_unix()).then(TcpInfo::default),
-    };
-    info.is_some_and(|info| number(out, u64::from(figure(&info))))
 }
 
 /// Bytes that came for one that left, rounded to hundredths; none where nothing was compressed.
@@ -227,7 +189,7 @@ fn remote_user(r: &Request) -> Option<Vec<u8>> {
     if !scheme.eq_ignore_ascii_case(b"basic ") {
         return None;
     }
-    let decoded = base64::decode(encoded.trim_ascii_start(), base64::Alphabet::Standard)?;
+    let decoded = base64::STANDARD.decode(encoded.trim_ascii_start())?;
     let colon = decoded.iter().position(|&b| b == b':')?;
     Some(decoded.get(..colon)?.to_vec())
 }
@@ -268,27 +230,4 @@ pub fn hostname() -> &'static str {
             .to_string_lossy()
             .to_ascii_lowercase()
     })
-}
-
-/// A value for each try, separated by commas, and by a colon where another location went on.
-fn upstream(
-    r: &Request,
-    out: &mut BytesMut,
-    mut each: impl FnMut(&UpstreamState, &mut BytesMut),
-) -> bool {
-    let tries = r.upstreams.tries.borrow();
-    let mut separator: &[u8] = b"";
-    for state in tries.iter() {
-        if state.peer.is_none() {
-            separator = b" : ";
-            continue;
-        }
-        out.extend_from_slice(separator);
-        each(state, out);
-        separator = b", ";
-    }
-    if separator == b" : " {
-        out.extend_from_slice(separator);
-    }
-    !tries.is_empty()
 }

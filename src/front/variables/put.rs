@@ -27,6 +27,13 @@ pub(super) fn number(out: &mut BytesMut, n: u64) -> bool {
     true
 }
 
+pub(super) fn signed(out: &mut BytesMut, n: i64) -> bool {
+    if n < 0 {
+        out.extend_from_slice(b"-");
+    }
+    number(out, n.unsigned_abs())
+}
+
 pub(super) fn address(out: &mut BytesMut, address: SocketAddr) -> bool {
     put_ip(out, address.ip());
     true

@@ -6,27 +6,20 @@ use crate::wire::chars::{CR, LF};
 use crate::wire::head::{BadHead, Piece, RequestHead};
 use crate::wire::request_line::RequestLine;
 
-use super::{HeadReader, Step, Window};
+use super::{Behind, HeadLimits, HeadReader, Left, Step};
 
 impl HeadReader {
-    pub(super) fn done(&mut self, buf: &mut BytesMut) -> Step {
+    pub(super) fn done(&mut self, buf: &mut BytesMut, limits: &HeadLimits) -> Step {
         let raw = buf.split_to(self.pos).freeze();
         let reader = std::mem::take(self);
-        // A pipelined request goes on in the same buffer, if there is one already.
-        if let Some(window) = reader.window
-            && !buf.is_empty()
-            && window.end > reader.pos
-        {
-            self.carried = Some(Window {
-                end: window.end - reader.pos,
-                size: window.size,
-                large: window.large.min(1),
-            });
-        }
-        let room = reader.window.map_or(0, |window| window.end);
-        let behind = room.saturating_sub(reader.pos).min(buf.len());
+        let left = reader
+            .window
+            .map(|window| Left::behind(window, reader.pos, buf.len(), limits));
         let mut head = reader.head(raw, None);
-        head.behind = behind;
+        if let Some((left, behind)) = left {
+            self.left = Some(left);
+            head.behind = behind;
+        }
         Step::Done(head)
     }
 
@@ -102,9 +95,9 @@ impl HeadReader {
             expect_continue: self.fields.expects_continue(&raw, version),
             browser: self.fields.browser,
             received: self.received,
-            behind: 0,
             fields: self.fields.list,
             ignored: self.fields.ignored,
+            behind: Behind::default(),
             bad,
             raw,
         }

@@ -1,12 +1,11 @@
 //! The backends: raw TCP servers that answer as a case scripts them, and note every byte that they get.
 
 use super::OracleError;
-use super::case::{ReadUntil, Then};
-use super::framing::{End, Incoming, field_values, patience};
-use socket2::SockRef;
+use super::exchange::begin;
+use super::framing::patience;
+use super::spec::{ReadUntil, Then};
 use std::collections::VecDeque;
-use std::io::Write;
-use std::net::{IpAddr, Ipv4Addr, Shutdown, SocketAddr, TcpListener, TcpStream};
+use std::net::{IpAddr, SocketAddr, TcpListener, TcpStream};
 use std::os::fd::OwnedFd;
 use std::os::unix::net::{UnixListener, UnixStream};
 use std::path::PathBuf;
@@ -42,8 +41,9 @@ pub struct Backends {
     paths: Vec<PathBuf>,
 }
 
+/// What the backends' threads share.
 #[derive(Default)]
-struct Shared {
+pub(super) struct Shared {
     state: Mutex<State>,
     changed: Condvar,
 }
@@ -60,10 +60,6 @@ struct State {
     stopping: bool,
     failure: Option<OracleError>,
 }
-
-/// As long as this nothing comes of a request that is read until nothing does. The client's own moment is longer: what it
-/// waits for may be the answer to this.
-const QUIET: Duration = Duration::from_millis(80);
 
 /// What is answered where a case says nothing.
 const DEFAULT_ANSWER: &[u8] =
@@ -174,7 +170,7 @@ impl Shared {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    fn next_answer(&self) -> Answer {
+    pub(super) fn next_answer(&self) -> Answer {
         let mut state = self.lock();
         if let Some(answer) = state.script.pop_front() {
             state.last = Some(answer);
@@ -186,12 +182,18 @@ impl Shared {
         })
     }
 
-    fn note(&self, received: Received) {
+    /// Something was received, or happened.
+    pub(super) fn note(&self, received: Received) {
         self.lock().received.push(received);
         self.changed.notify_all();
     }
 
-    fn busy(&self, more: bool) {
+    /// The first failure is told by the next `settle`.
+    pub(super) fn fail(&self, error: OracleError) {
+        self.lock().failure.get_or_insert(error);
+    }
+
+    pub(super) fn busy(&self, more: bool) {
         let mut state = self.lock();
         state.busy = if more {
             state.busy + 1
@@ -202,7 +204,7 @@ impl Shared {
     }
 
     /// Waits for a `release` step.
-    fn gate(&self) -> Result<(), OracleError> {
+    pub(super) fn gate(&self) -> Result<(), OracleError> {
         let end = Instant::now() + patience();
         let mut state = self.lock();
         while state.released == 0 {
@@ -257,213 +259,4 @@ fn accept_unix(listener: &UnixListener, backend: usize, shared: &Arc<Shared>) {
             begin(TcpStream::from(OwnedFd::from(stream)), backend, shared);
         }
     }
-}
-
-fn begin(stream: TcpStream, backend: usize, shared: &Arc<Shared>) {
-    let shared = Arc::clone(shared);
-    std::thread::spawn(move || {
-        let mut busy = false;
-        if let Err(error) = serve(stream, backend, &shared, &mut busy) {
-            shared.lock().failure.get_or_insert(error);
-        }
-        if busy {
-            shared.busy(false);
-        }
-    });
-}
-
-/// Serves one connection. `busy` tells whether an exchange is under way when it returns.
-fn serve(
-    stream: TcpStream,
-    backend: usize,
-    shared: &Shared,
-    busy: &mut bool,
-) -> Result<(), OracleError> {
-    let peer = stream.peer_addr().ok().map(|address| address.ip());
-    let from = peer.filter(|ip| *ip != Ipv4Addr::LOCALHOST);
-    // Unix sockets have no such delay.
-    let _ = stream.set_nodelay(true);
-    let mut writer = stream.try_clone().map_err(OracleError::io("try_clone"))?;
-    let mut incoming = Incoming::new(stream)?;
-    for on_connection in 1.. {
-        // Idle: the proxy may keep a connection for as long as the case lasts.
-        match incoming.fill() {
-            Ok(true) => {}
-            Ok(false) => return Ok(()),
-            Err(OracleError::Timeout(_)) => return Ok(()),
-            Err(other) => return Err(other),
-        }
-        shared.busy(true);
-        *busy = true;
-        let answer = shared.next_answer();
-        let head = incoming.request(answer.read == ReadUntil::Body)?;
-        let whole = head.is_some();
-        if answer.read == ReadUntil::Quiet {
-            incoming.until_quiet(QUIET)?;
-        }
-        shared.note(Received {
-            backend,
-            on_connection,
-            from,
-            bytes: if answer.read == ReadUntil::Each {
-                incoming.take_understood()
-            } else {
-                incoming.take()
-            },
-            note: (!whole).then_some("closed by the proxy before the request was whole"),
-        });
-        let Some(head) = head else { return Ok(()) };
-        if answer.read == ReadUntil::Each {
-            let whole = incoming.request_body(&head)?;
-            shared.note(Received {
-                backend,
-                on_connection,
-                from,
-                bytes: incoming.take(),
-                note: (!whole).then_some("closed by the proxy before the request was whole"),
-            });
-            if !whole {
-                return Ok(());
-            }
-        }
-        if answer.then == Then::Press {
-            let note = press(&mut writer, &answer.parts.concat())?;
-            shared.note(Received {
-                backend,
-                on_connection,
-                from,
-                bytes: Vec::new(),
-                note: Some(note.text()),
-            });
-            if let Pressed::Stuck(rest) = note
-                && (shared.gate().is_err() || writer.write_all(&rest).is_err())
-            {
-                return Ok(());
-            }
-        } else if !write_parts(&mut writer, &answer, shared)? {
-            return Ok(());
-        }
-        match answer.then {
-            Then::Wait => {
-                incoming.drain()?;
-                shared.note(Received {
-                    backend,
-                    on_connection,
-                    from,
-                    bytes: incoming.take(),
-                    note: Some(match incoming.end {
-                        Some(End::Reset) => "reset by the proxy",
-                        _ => "closed by the proxy",
-                    }),
-                });
-                return Ok(());
-            }
-            Then::Echo => {
-                loop {
-                    let before = incoming.bytes.len();
-                    let more = incoming.fill()?;
-                    let new = incoming.bytes.get(before..).unwrap_or_default();
-                    if !more || writer.write_all(new).is_err() {
-                        break;
-                    }
-                }
-                shared.note(Received {
-                    backend,
-                    on_connection,
-                    from,
-                    bytes: incoming.take(),
-                    note: Some("echoed, then closed by the proxy"),
-                });
-                return Ok(());
-            }
-            Then::Reset => {
-                SockRef::from(&writer)
-                    .set_linger(Some(Duration::ZERO))
-                    .map_err(OracleError::io("set_linger"))?;
-                return Ok(());
-            }
-            Then::Close => return finish(&writer, &mut incoming),
-            Then::Auto | Then::Press if !keeps(&head) => return finish(&writer, &mut incoming),
-            Then::Auto | Then::Press | Then::Keep => {}
-        }
-        shared.busy(false);
-        *busy = false;
-    }
-    Ok(())
-}
-
-/// How far an answer went whose client reads nothing.
-enum Pressed {
-    Whole,
-    /// What was not taken.
-    Stuck(Vec<u8>),
-}
-
-impl Pressed {
-    fn text(&self) -> &'static str {
-        match self {
-            Pressed::Whole => "the whole answer is taken while the client reads nothing",
-            Pressed::Stuck(_) => "not all of the answer is taken while the client reads nothing",
-        }
-    }
-}
-
-/// Writes as much as is taken; nothing taken for so long counts as the end of it.
-fn press(writer: &mut TcpStream, bytes: &[u8]) -> Result<Pressed, OracleError> {
-    const STUCK: Duration = Duration::from_millis(500);
-    let set = |writer: &TcpStream, time| {
-        let what = OracleError::io("set_write_timeout");
-        writer.set_write_timeout(time).map_err(what)
-    };
-    set(writer, Some(STUCK))?;
-    let mut rest = bytes;
-    while !rest.is_empty() {
-        match writer.write(rest) {
-            Ok(n) => rest = rest.get(n..).unwrap_or_default(),
-            Err(_) => break,
-        }
-    }
-    set(writer, None)?;
-    Ok(if rest.is_empty() {
-        Pressed::Whole
-    } else {
-        Pressed::Stuck(rest.to_vec())
-    })
-}
-
-/// Writes an answer; `false` when the proxy has gone.
-fn write_parts(
-    writer: &mut TcpStream,
-    answer: &Answer,
-    shared: &Shared,
-) -> Result<bool, OracleError> {
-    for (index, part) in answer.parts.iter().enumerate() {
-        if index > 0 {
-            shared.gate()?;
-        }
-        if writer.write_all(part).is_err() {
-            return Ok(false);
-        }
-    }
-    Ok(true)
-}
-
-/// Ends the writing side, then reads on until the proxy closes: closing at once could reset the connection under the answer.
-fn finish(writer: &TcpStream, incoming: &mut Incoming) -> Result<(), OracleError> {
-    if writer.shutdown(Shutdown::Write).is_ok() {
-        incoming.drain()?;
-    }
-    Ok(())
-}
-
-/// Whether the request lets its connection live on.
-fn keeps(head: &str) -> bool {
-    let version_1_0 = head
-        .split("\r\n")
-        .next()
-        .is_some_and(|line| line.ends_with("HTTP/1.0"));
-    let close = field_values(head, "connection")
-        .iter()
-        .any(|v| v.eq_ignore_ascii_case("close"));
-    !version_1_0 && !close
 }

@@ -3,9 +3,9 @@
 use super::OracleError;
 use super::backend::{Answer, Backends};
 use super::bytes;
-use super::case::{ConnectionSpec, StepSpec};
 use super::framing::{End, Incoming, patience};
 use super::ports::Ports;
+use super::spec::{ConnectionSpec, StepSpec};
 use std::fs;
 use std::io::Write;
 use std::net::{Ipv4Addr, Shutdown, TcpStream};

@@ -7,6 +7,7 @@ pub mod backend;
 pub mod bytes;
 pub mod case;
 pub mod client;
+mod exchange;
 pub mod framing;
 pub mod names;
 pub mod ports;
@@ -14,6 +15,7 @@ pub mod ports;
 pub mod reserved;
 pub mod run;
 pub mod server;
+pub mod spec;
 pub mod suite;
 pub mod transcript;
 
