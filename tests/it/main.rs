@@ -23,6 +23,7 @@ mod readers_that_leave;
 mod reload;
 mod slow_clients;
 mod static_files;
+mod timers;
 mod traversal;
 mod upstream_sockets;
 mod worker_connections;

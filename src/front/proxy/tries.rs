@@ -182,6 +182,7 @@ fn failed(
     }
     if let Failure::Bind { .. } = failure {
         attempt.log(r, LogLevel::Crit, &failure.to_string());
+        r.upstreams.was_not_asked();
         return Some(Flow::Status(500));
     }
     match failure {
@@ -282,6 +283,7 @@ fn start(
             let address = upstreams.dial_map.map(&peer.address);
             let local = proxy.bind.as_ref().and_then(|bind| local_address(r, bind));
             let Some(place) = r.worker.room.take() else {
+                r.upstreams.was_not_asked();
                 return Err(no_room(r, peer, head));
             };
             Err(Box::pin(connect(address, local, place)) as exchange::Connecting)

@@ -162,7 +162,7 @@ pub(super) fn append_builtin(builtin: Builtin, r: &Request, out: &mut BytesMut) 
         Builtin::UidReset => put(out, Some(b"")),
         Builtin::UidSet => put(out, user_id::set(r).as_deref()),
         Builtin::UpstreamAddr => upstream(r, out, |s, out| {
-            out.extend_from_slice(s.peer.as_deref().unwrap_or_default().as_bytes())
+            out.extend_from_slice(s.address().unwrap_or_default().as_bytes())
         }),
         Builtin::UpstreamBytesReceived => {
             upstream(r, out, |s, out| put_decimal(out, s.bytes_received))
@@ -270,25 +270,25 @@ pub fn hostname() -> &'static str {
     })
 }
 
-/// A value for each try, separated by commas, and by a colon where another location went on.
+/// A value for each try, separated by commas, and by a colon where another location went on. What has no address stands
+/// for that, as in nginx, unless it is the first.
 fn upstream(
     r: &Request,
     out: &mut BytesMut,
     mut each: impl FnMut(&UpstreamState, &mut BytesMut),
 ) -> bool {
     let tries = r.upstreams.tries.borrow();
-    let mut separator: &[u8] = b"";
-    for state in tries.iter() {
-        if state.peer.is_none() {
-            separator = b" : ";
-            continue;
-        }
-        out.extend_from_slice(separator);
+    let mut rest = tries.iter();
+    while let Some(state) = rest.next() {
         each(state, out);
-        separator = b", ";
-    }
-    if separator == b" : " {
-        out.extend_from_slice(separator);
+        match rest.as_slice().first() {
+            None => break,
+            Some(next) if next.address().is_some() => out.extend_from_slice(b", "),
+            Some(_) => {
+                out.extend_from_slice(b" : ");
+                rest.next();
+            }
+        }
     }
     !tries.is_empty()
 }
