@@ -6,7 +6,7 @@
 
 use std::io::{self, Read, Write};
 use std::net::{Shutdown, TcpStream};
-use std::sync::mpsc::{Receiver, Sender, channel};
+use std::sync::mpsc::{Receiver, channel};
 use std::time::{Duration, Instant};
 
 use socket2::{Domain, Socket, Type};
@@ -113,23 +113,33 @@ fn a_head_that_begins_late_has_the_rest_of_the_time() {
 /// The time is that between two bytes.
 #[test]
 fn a_body_that_goes_on_slowly_has_more_time() {
-    let (sender, received) = channel();
-    let upstream = recorder(sender);
+    let upstream = counter();
     let program = start(
         "server { listen 127.0.0.1:{port}; client_body_timeout TIME;
          location / { proxy_pass http://{upstream}; }
          location /as-it-comes { proxy_http_version 1.1; proxy_request_buffering off; proxy_pass http://{upstream}; } }",
         &upstream.name(),
     );
-    for path in ["/", "/as-it-comes"] {
+    let upload = |head: &str, rest: &str| {
+        let mut socket = say(&program, head);
+        slowly(TURNS, |_| socket.write_all(b"x")).expect("a part of a body sent");
+        socket.write_all(rest.as_bytes()).expect("the rest sent");
+        client::read_answer(&mut socket, false).expect("an answer")
+    };
+    let by_length = |path: &str| {
         let head = format!("POST {path} HTTP/1.1\r\nHost: h\r\nContent-Length: {TURNS}\r\n\r\n");
-        let mut socket = say(&program, &head);
-        slowly(TURNS, |_| socket.write_all(b"x")).expect("a body sent");
-        let answer = client::read_answer(&mut socket, false).expect("an answer");
-        assert_eq!(answer.status(), 200, "{path}");
-        let body: Vec<u8> = received.recv_timeout(PATIENCE).expect("a request");
-        assert_eq!(body.len(), TURNS);
-    }
+        assert_eq!(upload(&head, "").text(), TURNS.to_string(), "{path}");
+    };
+    // Bytes that are no content count, too.
+    let chunked = || {
+        let head = "POST / HTTP/1.1\r\nHost: h\r\nTransfer-Encoding: chunked\r\n\r\n2;";
+        assert_eq!(upload(head, "\r\nok\r\n0\r\n\r\n").text(), "2");
+    };
+    std::thread::scope(|scope| {
+        scope.spawn(|| by_length("/as-it-comes"));
+        scope.spawn(chunked);
+        by_length("/");
+    });
 }
 
 /// So is that of a body which nobody wants, as long as `lingering_time` lasts.
@@ -220,12 +230,11 @@ impl ReadToEndOf for TcpStream {
     }
 }
 
-/// An upstream that answers `ok` to each request, and hands on the body.
-fn recorder(sender: Sender<Vec<u8>>) -> Upstream {
-    Upstream::start(move |mut socket| -> io::Result<()> {
+/// An upstream that says how long the request's body is.
+fn counter() -> Upstream {
+    Upstream::start(|mut socket| -> io::Result<()> {
         let received = read_request(&mut socket)?;
-        let _ = sender.send(received.body);
-        socket.write_all(b"HTTP/1.0 200 OK\r\n\r\nok")
+        write!(socket, "HTTP/1.0 200 OK\r\n\r\n{}", received.body.len())
     })
 }
 
@@ -248,10 +257,11 @@ fn an_upstreams_body_that_goes_on_slowly_has_more_time() {
         slowly(TURNS, |_| socket.write_all(b"x"))
     });
     let program = start(PROXY, &upstream.name());
-    for path in ["/", "/as-it-comes"] {
-        let answer = program.get(path);
-        assert_eq!(answer.text().len(), TURNS, "{path}");
-    }
+    let whole = |path: &str| assert_eq!(program.get(path).text().len(), TURNS, "{path}");
+    std::thread::scope(|scope| {
+        scope.spawn(|| whole("/as-it-comes"));
+        whole("/");
+    });
 }
 
 /// A body has a time of its own, whatever the head took.
@@ -295,8 +305,7 @@ fn an_upstreams_head_that_goes_on_slowly_has_its_time() {
 /// The time to answer begins when the request was sent.
 #[test]
 fn an_answer_is_not_late_while_the_request_is_sent() {
-    let (sender, received) = channel();
-    let upstream = recorder(sender);
+    let upstream = counter();
     let program = start(
         "server { listen 127.0.0.1:{port}; proxy_read_timeout TIME; proxy_http_version 1.1; proxy_request_buffering off;
          location / { proxy_pass http://{upstream}; } }",
@@ -306,8 +315,7 @@ fn an_answer_is_not_late_while_the_request_is_sent() {
     let mut socket = say(&program, &head);
     slowly(TURNS, |_| socket.write_all(b"x")).expect("a body sent");
     let answer = client::read_answer(&mut socket, false).expect("an answer");
-    assert_eq!(answer.status(), 200);
-    assert_eq!(received.recv_timeout(PATIENCE).map(|b| b.len()), Ok(TURNS));
+    assert_eq!(answer.text(), TURNS.to_string());
 }
 
 /// An upstream that reads a little of the request at each turn is not late.
@@ -364,16 +372,23 @@ fn a_tunnel_that_is_used_has_more_time() {
         assert_eq!(head.status(), 101);
         socket
     };
-    let mut said = String::new();
-    tunnel("/up/talks")
-        .read_to_string(&mut said)
-        .expect("an end");
-    assert_eq!(said.len(), TURNS);
-    let mut socket = tunnel("/up/listens");
-    slowly(TURNS, |_| socket.write_all(b"x")).expect("bytes sent");
-    said.clear();
-    socket.read_to_string(&mut said).expect("an end");
-    assert_eq!(said, "all of it");
+    let talks = || {
+        let mut said = String::new();
+        let mut socket = tunnel("/up/talks");
+        socket.read_to_string(&mut said).expect("an end");
+        assert_eq!(said.len(), TURNS);
+    };
+    let listens = || {
+        let mut said = String::new();
+        let mut socket = tunnel("/up/listens");
+        slowly(TURNS, |_| socket.write_all(b"x")).expect("bytes sent");
+        socket.read_to_string(&mut said).expect("an end");
+        assert_eq!(said, "all of it");
+    };
+    std::thread::scope(|scope| {
+        scope.spawn(talks);
+        listens();
+    });
 }
 
 /// `keepalive_timeout` is that of one pause; another one begins it anew.
@@ -392,6 +407,25 @@ fn each_pause_between_requests_has_its_own_time() {
     })
     .expect("answers");
     assert_eq!(count, TURNS.to_string());
+}
+
+/// A head that begins within that time has its own.
+#[test]
+fn a_later_head_has_a_time_of_its_own() {
+    let program = start(
+        "server { listen 127.0.0.1:{port}; keepalive_timeout TIME; return 204; }",
+        "",
+    );
+    let mut socket = say(&program, "GET / HTTP/1.1\r\nHost: h\r\n\r\n");
+    let answer = client::read_answer(&mut socket, false).expect("an answer");
+    assert_eq!(answer.status(), 204);
+    socket.write_all(b"GET / HT").expect("half a head sent");
+    std::thread::sleep(TIME * 3 / 2);
+    socket
+        .write_all(b"TP/1.1\r\nHost: h\r\n\r\n")
+        .expect("the rest sent");
+    let answer = client::read_answer(&mut socket, false).expect("an answer");
+    assert_eq!(answer.status(), 204);
 }
 
 /// A connection to an upstream that nobody uses ends in time, whether another request comes or not.

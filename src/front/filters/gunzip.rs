@@ -1,6 +1,6 @@
 //! `gunzip`: decompresses an answer for a client that does not take gzip (nginx's gunzip filter).
 
-use std::io::Write;
+use std::io::{ErrorKind, Write};
 
 use bytes::Bytes;
 use flate2::write::MultiGzDecoder;
@@ -59,6 +59,37 @@ struct Filter {
 }
 
 impl Filter {
+    /// Decompresses a portion; zlib's numbers of what went wrong: -3 is broken data, -5 an end that came too soon.
+    fn inflate(&mut self, portion: &Portion) -> Result<(), String> {
+        self.begun |= !portion.bytes.is_empty();
+        let broken = || {
+            // How zlib was asked to flush.
+            let flush = match portion {
+                portion if portion.last => 4,
+                portion if portion.flush => 2,
+                _ => 0,
+            };
+            format!("inflate() failed: {flush}, -3")
+        };
+        self.stream
+            .write_all(&portion.bytes)
+            .and_then(|()| self.stream.flush())
+            .map_err(|_| broken())?;
+        if !portion.last {
+            return Ok(());
+        }
+        let cut = || "inflate() returned -5 on response end".to_owned();
+        if !self.begun {
+            return Err(cut());
+        }
+        self.stream
+            .try_finish()
+            .map_err(|error| match error.kind() {
+                ErrorKind::UnexpectedEof => cut(),
+                _ => broken(),
+            })
+    }
+
     fn say(&self, message: &str) {
         let doing = match self.upstream {
             Some(_) => "while sending to client",
@@ -72,15 +103,8 @@ impl Filter {
 
 impl BodyFilter for Filter {
     fn pass(&mut self, portion: Portion, out: &mut Vec<Portion>) -> Result<(), Failed> {
-        self.begun |= !portion.bytes.is_empty();
-        // zlib's numbers of what went wrong: -3 is broken data, -5 an end that came too soon.
-        if self.stream.write_all(&portion.bytes).is_err() || self.stream.flush().is_err() {
-            let flush = if portion.last { 4 } else { 0 };
-            self.say(&format!("inflate() failed: {flush}, -3"));
-            return Err(Failed);
-        }
-        if portion.last && (!self.begun || self.stream.try_finish().is_err()) {
-            self.say("inflate() returned -5 on response end");
+        if let Err(message) = self.inflate(&portion) {
+            self.say(&message);
             return Err(Failed);
         }
         let mut bytes = Bytes::from(std::mem::take(self.stream.get_mut()));
