@@ -14,6 +14,7 @@ mod forwarded;
 mod from_work;
 mod hot_reload;
 mod large_bodies;
+mod lingering;
 mod logs;
 mod named_backends;
 mod nginx_options;
