@@ -178,6 +178,7 @@ fn failed(
     failure: &Failure,
 ) -> Option<Flow> {
     if let Failure::Upload(error) = failure {
+        r.action.set(Some("sending request to upstream"));
         return Some(body_failed(r, error));
     }
     if let Failure::Bind { .. } = failure {
