@@ -8,6 +8,7 @@ use flate2::write::MultiGzDecoder;
 use super::accepts::{self, Noted};
 use super::body::{BodyFilter, Failed, Portion};
 use crate::config::model::LogLevel;
+use crate::front::files;
 use crate::front::log;
 use crate::front::reply::Reply;
 use crate::front::request::Request;
@@ -43,6 +44,10 @@ pub(super) fn apply(
         begun: false,
         most: buffers.0.saturating_mul(buffers.1).max(1),
         upstream: r.upstreams.url(),
+        doing: match r.action.get() {
+            Some(doing @ files::SENDING) => doing,
+            _ => "sending to client",
+        },
         context: log::Context::of(r),
     }))
 }
@@ -54,6 +59,8 @@ struct Filter {
     most: usize,
     /// The URL that an upstream was asked for.
     upstream: Option<String>,
+    /// What the log says is being done.
+    doing: &'static str,
     /// For the error log.
     context: log::Context,
 }
@@ -91,11 +98,7 @@ impl Filter {
     }
 
     fn say(&self, message: &str) {
-        let doing = match self.upstream {
-            Some(_) => "while sending to client",
-            None => "while sending response to client",
-        };
-        let message = format!("{message} {doing}");
+        let message = format!("{message} while {}", self.doing);
         self.context
             .error_at(LogLevel::Error, &message, self.upstream.as_deref());
     }
