@@ -126,6 +126,10 @@ pub async fn serve(
             Err(None) => return,
             Err(Some(end)) => return handler.unasked(&connection, end),
         };
+        // A first head has what is left of its connection's time; a later one has a time of its own.
+        if connection.requests.get() > 0 {
+            connection.timer.clear();
+        }
         connection.requests.set(connection.requests.get() + 1);
         let counted = connection.counted.request();
         connection.sent.set(0);
@@ -192,7 +196,6 @@ async fn wait_for_request(
         connection.timer.set(timeout);
         let filled = connection.fill(SMALL_READ).await;
         let told = !connection.idle.replace(false);
-        connection.timer.clear();
         filled.map_err(|error| match error {
             _ if told => None,
             ReadError::TimedOut => Some(Unasked::TimedOut),
@@ -298,6 +301,27 @@ async fn answer_one(
     }
 }
 
+/// How long bytes are read that nobody wants: `lingering_time` altogether, `lingering_timeout` without any.
+struct Patience {
+    until: Instant,
+    each: Duration,
+}
+
+impl Patience {
+    fn begin(policy: &SendPolicy) -> Self {
+        Self {
+            until: Instant::now() + policy.lingering_time,
+            each: policy.lingering_timeout,
+        }
+    }
+
+    /// Time for the next bytes, now that some came; none where it is over altogether.
+    fn left(&self) -> Option<Duration> {
+        let rest = self.until.saturating_duration_since(Instant::now());
+        (!rest.is_zero()).then(|| rest.min(self.each))
+    }
+}
+
 #[derive(PartialEq, Eq)]
 enum Discarded {
     All,
@@ -307,15 +331,17 @@ enum Discarded {
 
 /// Reads the rest of the body and forgets it, as long as lingering allows.
 async fn discard(connection: &Connection, policy: &SendPolicy, body: &RequestBody) -> Discarded {
-    let until = Instant::now() + policy.lingering_time;
+    let patience = Patience::begin(policy);
     body.set_rules(policy.lingering_timeout, 0);
     body.forget_expect();
     connection.timer.clear();
     loop {
         match std::future::poll_fn(|cx| body.poll_next(cx)).await {
             None => return Discarded::All,
-            Some(Ok(_)) if Instant::now() < until => {}
-            Some(Ok(_)) => return Discarded::Failed,
+            Some(Ok(_)) => match patience.left() {
+                Some(time) => body.set_rules(time, 0),
+                None => return Discarded::Failed,
+            },
             Some(Err(super::body::BodyError::Chunk(_))) => return Discarded::Failed,
             Some(Err(_)) => return Discarded::ClientEnded,
         }
@@ -342,13 +368,16 @@ async fn close(
     connection.lingering.set(true);
     counted.lasts();
     let _waiting = connection.counted.waiting();
-    let until = Instant::now() + policy.lingering_time;
+    let patience = Patience::begin(policy);
     connection.timer.set(policy.lingering_timeout);
     loop {
         connection.input.borrow_mut().clear();
-        match connection.fill(LARGE_READ).await {
-            Ok(_) if Instant::now() < until => connection.timer.set(policy.lingering_timeout),
-            _ => return,
+        if connection.fill(LARGE_READ).await.is_err() {
+            return;
+        }
+        match patience.left() {
+            Some(time) => connection.timer.set(time),
+            None => return,
         }
     }
 }

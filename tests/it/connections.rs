@@ -19,6 +19,10 @@ server {
     location / { return 200 ok; }
     location /hasty { lingering_time 900ms; return 200 ok; }
     location /files/ { send_timeout 300ms; }
+    location /closed { return 444; }
+    location /closed/reset { reset_timedout_connection on; return 444; }
+    location /slow { client_body_timeout 200ms; proxy_pass http://127.0.0.1:1; }
+    location /slow/reset { client_body_timeout 200ms; reset_timedout_connection on; proxy_pass http://127.0.0.1:1; }
     location /reset/ { alias html/files/; send_timeout 300ms; reset_timedout_connection on; }
 }
 server {
@@ -110,6 +114,24 @@ fn a_client_that_does_not_read_is_given_up() {
             read.expect("an end");
         }
         assert!((body.len() as u64) < LARGE, "{path}: all of it came");
+    }
+}
+
+/// Nothing is answered, and `reset_timedout_connection` says how that ends.
+#[test]
+fn a_client_without_an_answer_may_be_reset() {
+    let program = start();
+    let upload = "POST /slow HTTP/1.1\r\nHost: h.test\r\nContent-Length: 10\r\n\r\nhalf";
+    for request in ["GET /closed HTTP/1.1\r\nHost: h.test\r\n\r\n", upload] {
+        let end_of = |request: &str| {
+            let mut socket = client::connect(program.address()).expect("a connection");
+            socket.write_all(request.as_bytes()).expect("sent");
+            socket.read(&mut [0]).map_err(|error| error.kind())
+        };
+        assert_eq!(end_of(request), Ok(0), "{request}");
+        let with_reset = request.replacen(" HTTP", "/reset HTTP", 1);
+        let reset = Err(ErrorKind::ConnectionReset);
+        assert_eq!(end_of(&with_reset), reset, "{with_reset}");
     }
 }
 

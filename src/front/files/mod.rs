@@ -34,6 +34,9 @@ use super::reply::Flow;
 use super::request::Request;
 use super::trace::{self, Step, Wanted};
 
+/// What is being done, in the words of nginx's log, while a file is the answer.
+pub const SENDING: &str = "sending response to client";
+
 /// The content of a location without a handler of its own: nginx's index and static modules, in that order.
 pub fn content(r: &mut Request) -> Flow {
     if !matches!(r.method, Method::Get | Method::Head | Method::Post) {

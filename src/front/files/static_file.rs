@@ -54,13 +54,13 @@ pub(super) fn serve(r: &mut Request) -> Flow {
     if r.method == Method::Post {
         return Flow::Status(405);
     }
-    r.action.set(Some("sending response to client"));
     let (modified, size) = (metadata.mtime(), metadata.size());
     reply(r, file, modified, size).into_flow()
 }
 
 /// The answer that a file is.
 pub(super) fn reply(r: &Request, file: NamedFile, modified: i64, size: u64) -> Reply {
+    r.action.set(Some(super::SENDING));
     let mut reply = Reply::new(200);
     reply.content_type = content_type(r, &r.uri);
     reply.content_length = Some(size);

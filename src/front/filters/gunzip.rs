@@ -1,6 +1,6 @@
 //! `gunzip`: decompresses an answer for a client that does not take gzip (nginx's gunzip filter).
 
-use std::io::Write;
+use std::io::{ErrorKind, Write};
 
 use bytes::Bytes;
 use flate2::write::MultiGzDecoder;
@@ -8,6 +8,7 @@ use flate2::write::MultiGzDecoder;
 use super::accepts::{self, Noted};
 use super::body::{BodyFilter, Failed, Portion};
 use crate::config::model::LogLevel;
+use crate::front::files;
 use crate::front::log;
 use crate::front::reply::Reply;
 use crate::front::request::Request;
@@ -43,6 +44,10 @@ pub(super) fn apply(
         begun: false,
         most: buffers.0.saturating_mul(buffers.1).max(1),
         upstream: r.upstreams.url(),
+        doing: match r.action.get() {
+            Some(doing @ files::SENDING) => doing,
+            _ => "sending to client",
+        },
         context: log::Context::of(r),
     }))
 }
@@ -54,17 +59,46 @@ struct Filter {
     most: usize,
     /// The URL that an upstream was asked for.
     upstream: Option<String>,
+    /// What the log says is being done.
+    doing: &'static str,
     /// For the error log.
     context: log::Context,
 }
 
 impl Filter {
-    fn say(&self, message: &str) {
-        let doing = match self.upstream {
-            Some(_) => "while sending to client",
-            None => "while sending response to client",
+    /// Decompresses a portion; zlib's numbers of what went wrong: -3 is broken data, -5 an end that came too soon.
+    fn inflate(&mut self, portion: &Portion) -> Result<(), String> {
+        self.begun |= !portion.bytes.is_empty();
+        let broken = || {
+            // How zlib was asked to flush.
+            let flush = match portion {
+                portion if portion.last => 4,
+                portion if portion.flush => 2,
+                _ => 0,
+            };
+            format!("inflate() failed: {flush}, -3")
         };
-        let message = format!("{message} {doing}");
+        self.stream
+            .write_all(&portion.bytes)
+            .and_then(|()| self.stream.flush())
+            .map_err(|_| broken())?;
+        if !portion.last {
+            return Ok(());
+        }
+        let cut = || "inflate() returned -5 on response end".to_owned();
+        if !self.begun {
+            return Err(cut());
+        }
+        self.stream
+            .try_finish()
+            .map_err(|error| match error.kind() {
+                ErrorKind::UnexpectedEof => cut(),
+                _ => broken(),
+            })
+    }
+
+    fn say(&self, message: &str) {
+        let message = format!("{message} while {}", self.doing);
         self.context
             .error_at(LogLevel::Error, &message, self.upstream.as_deref());
     }
@@ -72,15 +106,8 @@ impl Filter {
 
 impl BodyFilter for Filter {
     fn pass(&mut self, portion: Portion, out: &mut Vec<Portion>) -> Result<(), Failed> {
-        self.begun |= !portion.bytes.is_empty();
-        // zlib's numbers of what went wrong: -3 is broken data, -5 an end that came too soon.
-        if self.stream.write_all(&portion.bytes).is_err() || self.stream.flush().is_err() {
-            let flush = if portion.last { 4 } else { 0 };
-            self.say(&format!("inflate() failed: {flush}, -3"));
-            return Err(Failed);
-        }
-        if portion.last && (!self.begun || self.stream.try_finish().is_err()) {
-            self.say("inflate() returned -5 on response end");
+        if let Err(message) = self.inflate(&portion) {
+            self.say(&message);
             return Err(Failed);
         }
         let mut bytes = Bytes::from(std::mem::take(self.stream.get_mut()));

@@ -53,10 +53,14 @@ pub fn answered(
     accel::charset(r, &head);
     if head.status >= 300 {
         if choice.tries > 1 && attempt.may_retry(r, choice, Fault::Status(head.status)) {
-            if choice.report(!matches!(head.status, 403 | 404)) {
+            let failed = !matches!(head.status, 403 | 404);
+            if choice.report(failed) {
                 attempt.disabled(r, "reading response header from upstream");
             }
-            attempt.exchange.borrow_mut().ended();
+            match failed {
+                true => _ = attempt.exchange.borrow_mut().ended(),
+                false => release_empty(r, attempt),
+            }
             return Answered::Next;
         }
         if r.location.proxy.intercept_errors
@@ -67,7 +71,7 @@ pub fn answered(
                 .any(|p| p.status == head.status)
         {
             choice.report(false);
-            attempt.exchange.borrow_mut().ended();
+            release_empty(r, attempt);
             if head.status == 401 {
                 carry_challenge(r, &head);
             }
@@ -77,8 +81,7 @@ pub fn answered(
     }
     choice.report(false);
     if let Some(flow) = accel::redirect(r, &head) {
-        let empty = attempt.exchange.borrow().has_no_body();
-        release(r, attempt)(&attempt.exchange, empty);
+        release_empty(r, attempt);
         return Answered::Flow(flow);
     }
     accel::limit_rate(r, &head);
@@ -178,6 +181,12 @@ fn release(r: &Request, attempt: &Attempt) -> impl Fn(&Shared, bool) + 'static {
             pool.put(upstream.id, address.clone(), connection, rules, now);
         }
     }
+}
+
+/// Ends an exchange whose answer goes no further: its connection is kept where no body follows the head.
+fn release_empty(r: &Request, attempt: &Attempt) {
+    let empty = attempt.exchange.borrow().has_no_body();
+    release(r, attempt)(&attempt.exchange, empty);
 }
 
 /// The body, or `None` where none follows; then the connection is free already.

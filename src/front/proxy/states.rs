@@ -38,6 +38,15 @@ pub struct UpstreamState {
     pub response_length: u64,
     pub bytes_received: u64,
     pub bytes_sent: u64,
+    /// There was no socket to ask by.
+    pub unasked: bool,
+}
+
+impl UpstreamState {
+    /// `$upstream_addr` of the try alone; nginx learns a peer's name when there is a socket.
+    pub fn address(&self) -> Option<&str> {
+        self.peer.as_deref().filter(|_| !self.unasked)
+    }
 }
 
 /// `http://127.0.0.1:5000/users`: a peer by its name and the target asked of it, as nginx's log names them.
@@ -80,6 +89,11 @@ impl UpstreamStates {
         let line = self.line.borrow().clone();
         let state = UpstreamState { line, ..state };
         self.tries.borrow_mut().push(state);
+    }
+
+    /// There was no socket for the try under way.
+    pub fn was_not_asked(&self) {
+        self.last(|state| state.unasked = true);
     }
 
     /// Changes the try under way.

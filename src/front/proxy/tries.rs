@@ -179,10 +179,12 @@ fn failed(
     failure: &Failure,
 ) -> Option<Flow> {
     if let Failure::Upload(error) = failure {
+        r.action.set(Some("sending request to upstream"));
         return Some(body_failed(r, error));
     }
     if let Failure::Bind { .. } = failure {
         attempt.log(r, LogLevel::Crit, &failure.to_string());
+        r.upstreams.was_not_asked();
         return Some(Flow::Status(500));
     }
     match failure {
@@ -283,6 +285,7 @@ fn start(
             let address = upstreams.dial_map.map(&peer.address);
             let local = proxy.bind.as_ref().and_then(|bind| local_address(r, bind));
             let Some(place) = r.worker.room.take() else {
+                r.upstreams.was_not_asked();
                 return Err(no_room(r, peer, head));
             };
             Err(Box::pin(connect(address, local, place)) as exchange::Connecting)

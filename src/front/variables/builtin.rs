@@ -191,7 +191,8 @@ fn remote_user(r: &Request) -> Option<Vec<u8>> {
     }
     let decoded = base64::STANDARD.decode(encoded.trim_ascii_start())?;
     let colon = decoded.iter().position(|&b| b == b':')?;
-    Some(decoded.get(..colon)?.to_vec())
+    // nginx takes a name that is empty for none.
+    (colon > 0).then(|| decoded.get(..colon).unwrap_or_default().to_vec())
 }
 
 fn request_body(builtin: Builtin, r: &Request, out: &mut BytesMut) -> bool {

@@ -13,7 +13,7 @@ use super::put;
 /// `$upstream_addr`
 pub(super) fn addr(r: &Request, out: &mut BytesMut) -> bool {
     each(r, out, |state, out| {
-        out.extend_from_slice(state.peer.as_deref().unwrap_or_default().as_bytes());
+        out.extend_from_slice(state.address().unwrap_or_default().as_bytes());
     })
 }
 
@@ -37,25 +37,25 @@ pub(super) fn seconds(
     each(r, out, |state, out| put::seconds(out, of(state)))
 }
 
-/// A value for each try, separated by commas, and by a colon where another location went on.
+/// A value for each try, separated by commas, and by a colon where another location went on. What has no address stands
+/// for that, as in nginx, unless it is the first.
 fn each(
     r: &Request,
     out: &mut BytesMut,
     mut write: impl FnMut(&UpstreamState, &mut BytesMut),
 ) -> bool {
     let tries = r.upstreams.tries.borrow();
-    let mut separator: &[u8] = b"";
-    for state in tries.iter() {
-        if state.peer.is_none() {
-            separator = b" : ";
-            continue;
-        }
-        out.extend_from_slice(separator);
+    let mut rest = tries.iter();
+    while let Some(state) = rest.next() {
         write(state, out);
-        separator = b", ";
-    }
-    if separator == b" : " {
-        out.extend_from_slice(separator);
+        match rest.as_slice().first() {
+            None => break,
+            Some(next) if next.address().is_some() => out.extend_from_slice(b", "),
+            Some(_) => {
+                out.extend_from_slice(b" : ");
+                rest.next();
+            }
+        }
     }
     !tries.is_empty()
 }

@@ -142,3 +142,49 @@ fn no_more_connections_idle_than_keepalive_says() {
     let received = read_request(&mut second).expect("a request on the same connection");
     assert_eq!(received.head[0], "GET /3 HTTP/1.1");
 }
+
+/// Of those that idle, the one used last is taken first, and the one unused for longest has to go.
+#[test]
+fn idle_connections_are_a_pile() {
+    let (sender, connections) = channel();
+    let upstream = Upstream::start(move |socket| sender.send(socket));
+    let program = start(&upstream.name());
+    let ask = |n: usize| {
+        let mut client = client::connect(program.address()).expect("a connection");
+        let request = format!("GET /two/{n} HTTP/1.1\r\nHost: h\r\n\r\n");
+        client
+            .write_all(request.as_bytes())
+            .expect("a request sent");
+        client
+    };
+    let read = |socket: &mut TcpStream| read_request(socket).expect("a request").head[0].clone();
+    let answer = |socket: &mut TcpStream, client: &mut TcpStream| {
+        socket
+            .write_all(b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok")
+            .expect("an answer sent");
+        let answer = client::read_answer(client, false).expect("an answer");
+        assert_eq!(answer.text(), "ok");
+        // The one worker keeps the connection before it answers another client.
+        assert_eq!(program.get("/none").status(), 404);
+    };
+    let mut all = [1, 2, 3].map(|n| {
+        let client = ask(n);
+        let new = connections.recv_timeout(PATIENCE);
+        let mut socket: TcpStream = new.expect("a new connection");
+        assert_eq!(read(&mut socket), format!("GET /{n} HTTP/1.1"));
+        (client, socket)
+    });
+    for (client, socket) in &mut all {
+        answer(socket, client);
+    }
+    let [(_, mut first), (_, mut second), (_, mut third)] = all;
+    assert_eq!(first.read(&mut [0]).expect("an end"), 0);
+    let mut client = ask(4);
+    assert_eq!(read(&mut third), "GET /4 HTTP/1.1");
+    let mut other = ask(5);
+    assert_eq!(read(&mut second), "GET /5 HTTP/1.1");
+    answer(&mut third, &mut client);
+    answer(&mut second, &mut other);
+    let _last = ask(6);
+    assert_eq!(read(&mut second), "GET /6 HTTP/1.1");
+}

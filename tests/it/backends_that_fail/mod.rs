@@ -15,6 +15,7 @@ mod kept;
 const CONFIGURATION: &str = r#"
 upstream pool { server {upstream}; keepalive 4; }
 upstream narrow { server {upstream}; keepalive 1; }
+upstream two { server {upstream}; keepalive 2; }
 proxy_http_version 1.1;
 proxy_set_header Connection "";
 client_max_body_size 100m;
@@ -28,6 +29,7 @@ server {
     location /to-old/ { proxy_pass http://{upstream}/; proxy_http_version 1.0; }
     location /pool/ { proxy_pass http://pool/; }
     location /narrow/ { proxy_pass http://narrow/; }
+    location /two/ { proxy_pass http://two/; }
     location /early/ { proxy_pass http://{upstream}/; proxy_request_buffering off; }
     location /stays/ { proxy_pass http://{upstream}/; proxy_ignore_client_abort on; }
     location /unread/ { proxy_pass http://{upstream}/; proxy_max_temp_file_size 0; }

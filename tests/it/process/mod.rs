@@ -11,6 +11,7 @@ use crate::support::client::{self, Answer};
 use crate::support::program::command;
 
 mod ends;
+mod forbidden;
 mod logs;
 mod main_context;
 mod pid_file;

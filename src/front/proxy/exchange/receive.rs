@@ -25,7 +25,10 @@ impl Exchange {
         let send = self.poll_send(cx);
         loop {
             match self.step_head()? {
-                true => return Poll::Ready(Ok(())),
+                true => {
+                    self.renew_time();
+                    return Poll::Ready(Ok(()));
+                }
                 false if self.input.len() >= self.limits.head => {
                     return Poll::Ready(Err(Failure::TooBig));
                 }
@@ -102,7 +105,7 @@ impl Exchange {
         }))
     }
 
-    /// Counts what was read, and gives the peer its time anew.
+    /// Counts what was read, and gives the peer its time anew; a head has its time as a whole, as in nginx.
     fn after_read(
         &mut self,
         read: io::Result<usize>,
@@ -115,10 +118,17 @@ impl Exchange {
             action,
         })?;
         self.received(n);
+        if self.answer.is_some() || self.bare {
+            self.renew_time();
+        }
+        Ok(n)
+    }
+
+    /// More may take as long as the first did, unless the request is what is waited for.
+    fn renew_time(&self) {
         if self.request_sent() {
             self.client.upstream_timer.set(self.limits.read);
         }
-        Ok(n)
     }
 
     /// Counts bytes read. Those behind the head are the answer's length, framing included, as nginx reckons it.
@@ -170,7 +180,7 @@ impl Exchange {
 
     /// Decides the framing by the head (RFC 9112, section 6.3, in nginx's reading).
     pub(super) fn accept(&mut self, head: AnswerHead) {
-        self.reusable = !head.connection_close && head.status != 101;
+        self.reusable = !head.connection_close;
         self.framing = if head.status == 101 && self.upgrade {
             Framing::None
         } else if matches!(head.status, 204 | 304) || self.head_request {
