@@ -112,6 +112,13 @@ fn read(options: &LoadOptions, own: HashSet<String>) -> Result<Analyser, LoadErr
 
 /// Without its file, nothing else about a configuration is worth saying.
 fn unreadable(analyser: Analyser, found: Diagnostic, file: &Path) -> LoadError {
+    let found = match file.exists() || file.is_absolute() {
+        true => found,
+        false => found.help(format!(
+            "the file is looked for in the folder {}: `-p` names another, or `-c` the file's whole path",
+            written::shown(&analyser.paths.prefix)
+        )),
+    };
     let mut diagnostics = analyser.found;
     diagnostics.push(found);
     LoadError {
