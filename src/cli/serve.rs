@@ -230,6 +230,9 @@ impl Serving<'_> {
 fn words(error: &CliError) -> String {
     match error {
         CliError::Unopened(unopened) => unopened.message.clone(),
+        CliError::Front(error) => error.to_string(),
+        CliError::Folders(error) => error.to_string(),
+        CliError::Log(error) => error.to_string(),
         other => other.to_string(),
     }
 }

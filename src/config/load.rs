@@ -112,10 +112,10 @@ fn read(options: &LoadOptions, own: HashSet<String>) -> Result<Analyser, LoadErr
 
 /// Without its file, nothing else about a configuration is worth saying.
 fn unreadable(analyser: Analyser, found: Diagnostic, file: &Path) -> LoadError {
-    let found = match file.exists() || file.is_absolute() {
+    let found = match file.symlink_metadata().is_ok() {
         true => found,
         false => found.help(format!(
-            "the file is looked for in the folder {}: `-p` names another, or `-c` the file's whole path",
+            "`-c` names it, and one that does not begin with `/` is looked for in the folder of `-p`, {}",
             written::shown(&analyser.paths.prefix)
         )),
     };
