@@ -49,6 +49,7 @@ pub struct Arguments {
         short = 'c',
         overrides_with = "file",
         value_name = "FILE",
+        value_parser = any_path(),
         global = true,
         allow_hyphen_values = true
     )]
@@ -58,6 +59,7 @@ pub struct Arguments {
         short = 'p',
         overrides_with = "prefix",
         value_name = "PREFIX",
+        value_parser = any_path(),
         global = true,
         allow_hyphen_values = true
     )]

@@ -204,7 +204,7 @@ pub enum CliError {
     #[error("nginx: [emerg] {0}")]
     Front(#[from] crate::front::server::FrontError),
     #[error("nginx: [emerg] {0}")]
-    Folders(String),
+    Folders(#[from] crate::front::user::FolderError),
     #[error("nginx: [emerg] {0}")]
     Log(#[from] crate::front::log::LogError),
     #[error("proxy-lab: {0}")]

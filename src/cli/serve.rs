@@ -55,7 +55,7 @@ pub fn run(arguments: &Arguments, load: &LoadOptions) -> Result<ExitCode, CliErr
     }
     let stubs = super::lab::bind_backends(stubs, &[], "the file")?;
     let logs = Arc::new(Logs::open(&model, false).map_err(Unopened::from)?);
-    make_folders(&model).map_err(CliError::Folders)?;
+    make_folders(&model).map_err(Unopened::from)?;
     let told = |level: LogLevel, message: &str| {
         logs.process(&model, level, message);
         if level <= LogLevel::Warn {
@@ -216,7 +216,7 @@ impl Serving<'_> {
     fn apply(&mut self, model: Model) -> Result<(), CliError> {
         let moved = self.pid.moved(&model.process)?;
         let logs = Arc::new(Logs::open(&model, false)?);
-        make_folders(&model).map_err(CliError::Folders)?;
+        make_folders(&model)?;
         let model = Arc::new(model);
         self.control.reload(model, logs)?;
         if let Some(moved) = moved {
@@ -230,6 +230,9 @@ impl Serving<'_> {
 fn words(error: &CliError) -> String {
     match error {
         CliError::Unopened(unopened) => unopened.message.clone(),
+        CliError::Front(error) => error.to_string(),
+        CliError::Folders(error) => error.to_string(),
+        CliError::Log(error) => error.to_string(),
         other => other.to_string(),
     }
 }

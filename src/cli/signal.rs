@@ -13,6 +13,7 @@ use crate::front::log::os_error;
 
 use super::arguments::Order;
 use super::early::Early;
+use super::output;
 
 /// As much of a pid file is looked at (`NGX_INT64_LEN` and two).
 const MOST: u64 = 22;
@@ -54,7 +55,19 @@ pub fn send(order: Order, options: &LoadOptions, early: &Early) -> ExitCode {
         },
         Err((level, message)) => early.complain(level, &message),
     }
+    output::complain(format_args!(
+        "  = help: {}",
+        advice(&model.process.pid_shown)
+    ));
     ExitCode::FAILURE
+}
+
+/// The pid file tells who serves the configuration, and here it tells of nobody.
+fn advice(pid_file: &Path) -> String {
+    let pid_file = pid_file.display();
+    format!(
+        "nobody who serves this configuration is known by {pid_file}: start it, or name the file and prefix that it was started with"
+    )
 }
 
 /// The process that a pid file names; else nginx's words and their level.

@@ -7,6 +7,7 @@ use std::path::Path;
 
 use crate::front::log::{LogError, os_error};
 use crate::front::server::FrontError;
+use crate::front::user::FolderError;
 
 /// nginx's message, and advice behind it.
 #[derive(Debug)]
@@ -38,6 +39,15 @@ impl From<LogError> for Unopened {
     fn from(error: LogError) -> Self {
         Self {
             advice: advice(&error.path, error.source.kind()),
+            message: error.to_string(),
+        }
+    }
+}
+
+impl From<FolderError> for Unopened {
+    fn from(error: FolderError) -> Self {
+        Self {
+            advice: advice(&error.folder, error.source.kind()),
             message: error.to_string(),
         }
     }

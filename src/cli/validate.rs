@@ -77,7 +77,7 @@ fn openable(model: &Model, front: &FrontOptions) -> Result<(), Unopened> {
     opened
         .open(&process.pid)
         .map_err(|error| Unopened::new(&process.pid, &process.pid_shown, &error))?;
-    check_folders(model).map_err(Unopened::plain)?;
+    check_folders(model)?;
     Logs::open(model, false)?;
     Ok(server::try_to_bind(model, front)?)
 }

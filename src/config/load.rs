@@ -112,6 +112,13 @@ fn read(options: &LoadOptions, own: HashSet<String>) -> Result<Analyser, LoadErr
 
 /// Without its file, nothing else about a configuration is worth saying.
 fn unreadable(analyser: Analyser, found: Diagnostic, file: &Path) -> LoadError {
+    let found = match file.symlink_metadata().is_ok() {
+        true => found,
+        false => found.help(format!(
+            "`-c` names it, and one that does not begin with `/` is looked for in the folder of `-p`, {}",
+            written::shown(&analyser.paths.prefix)
+        )),
+    };
     let mut diagnostics = analyser.found;
     diagnostics.push(found);
     LoadError {

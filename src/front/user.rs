@@ -9,6 +9,8 @@ use std::io;
 use std::os::unix::fs::DirBuilderExt;
 use std::path::{Path, PathBuf};
 
+use rustix::fs::Access;
+
 use crate::config::model::{Location, Model, User};
 use crate::config::written;
 
@@ -70,44 +72,66 @@ fn folders(model: &Model) -> BTreeSet<PathBuf> {
 /// Whether the folders of temporary files can be made, which nginx does before all else.
 ///
 /// # Errors
-/// nginx's words about the one that cannot be.
-pub fn check_folders(model: &Model) -> Result<(), String> {
+/// The first that cannot be.
+pub fn check_folders(model: &Model) -> Result<(), FolderError> {
     for folder in folders(model) {
-        let inside = folder.parent().is_none_or(Path::is_dir);
-        if !inside && !folder.is_dir() {
-            let reason = super::log::os_error(&rustix::io::Errno::NOENT.into());
-            return Err(format!(
-                "mkdir() \"{}\" failed ({reason})",
-                written::path(&folder)
-            ));
+        if folder.is_dir() {
+            continue;
+        }
+        let parent = match folder.parent() {
+            Some(parent) if parent.as_os_str().is_empty() => Path::new("."),
+            Some(parent) => parent,
+            None => continue,
+        };
+        let error = match parent.is_dir() {
+            true => rustix::fs::access(parent, Access::WRITE_OK | Access::EXEC_OK).err(),
+            false => Some(rustix::io::Errno::NOENT),
+        };
+        if let Some(error) = error {
+            return Err(FolderError::new(&folder, "mkdir", error.into()));
         }
     }
     Ok(())
 }
 
+/// A folder of temporary files that cannot be made or given to its user, in nginx's words.
+#[derive(Debug, thiserror::Error)]
+#[error("{call}() \"{}\" failed ({})", written::path(.folder), super::log::os_error(.source))]
+pub struct FolderError {
+    pub folder: PathBuf,
+    call: &'static str,
+    pub source: io::Error,
+}
+
+impl FolderError {
+    fn new(folder: &Path, call: &'static str, source: io::Error) -> Self {
+        Self {
+            folder: folder.to_path_buf(),
+            call,
+            source,
+        }
+    }
+}
+
 /// The folders of temporary files, made for the user, as nginx makes them before its workers start.
 ///
 /// # Errors
-/// nginx's words about the one that cannot be made.
-pub fn make_folders(model: &Model) -> Result<(), String> {
+/// The first that cannot be made.
+pub fn make_folders(model: &Model) -> Result<(), FolderError> {
     check_folders(model)?;
     let Some(user) = &model.process.user else {
         return Ok(());
     };
     for folder in folders(model) {
-        let shown = written::path(&folder);
-        let failed = |call: &str, error: &io::Error| {
-            let reason = super::log::os_error(error);
-            format!("{call}() \"{shown}\" failed ({reason})")
-        };
         match DirBuilder::new().mode(0o700).create(&folder) {
             Err(error) if error.kind() != io::ErrorKind::AlreadyExists => {
-                return Err(failed("mkdir", &error));
+                return Err(FolderError::new(&folder, "mkdir", error));
             }
             _ => {}
         }
         let owner = Some(rustix::process::Uid::from_raw(user.uid));
-        rustix::fs::chown(&folder, owner, None).map_err(|error| failed("chown", &error.into()))?;
+        rustix::fs::chown(&folder, owner, None)
+            .map_err(|error| FolderError::new(&folder, "chown", error.into()))?;
     }
     Ok(())
 }

@@ -229,6 +229,8 @@ fn an_address_that_is_taken_changes_nothing() {
     program.rewrite(&version(2, "listen 127.0.0.1:{port2};"));
     program.signal(Signal::HUP);
     program.wait_for_log("error.log", "bind() to ");
+    let last = program.wait_for_log("error.log", "still could not bind()");
+    assert!(!last.contains("nginx: "), "{last}");
     assert_eq!(program.get("/text").text(), "1");
     drop(taken);
     reload(&program, 2, "listen 127.0.0.1:{port2};");

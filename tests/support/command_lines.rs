@@ -111,6 +111,23 @@ pub const LINES: &[Line] = &[
             "nginx: configuration file p/logs test failed",
         ],
     ),
+    // An empty name is the folder itself; an empty prefix is the working folder.
+    line(
+        "-tq -p p -c ''",
+        1,
+        &[
+            "nginx: [crit] pread() \"p/\" failed (21: Is a directory)",
+            "nginx: configuration file p/ test failed",
+        ],
+    ),
+    line(
+        "-t -p '' -c p/none.conf",
+        1,
+        &[
+            "nginx: [emerg] open() \"p/none.conf\" failed (2: No such file or directory)",
+            "nginx: configuration file p/none.conf test failed",
+        ],
+    ),
     line(
         "-p none -c x",
         1,

@@ -201,11 +201,22 @@ pub struct Shared {
     pub priority: Option<Span>,
     /// In the order in which they are first named.
     pub thread_pools: Vec<ThreadPool>,
+    pub tls_zones: Vec<TlsZone>,
     /// The first `map`.
     pub first_map: Option<Span>,
     pub main_error_logs: Vec<ErrorLog>,
     /// How many `resolver` lines there were.
     pub resolvers: usize,
+}
+
+/// Memory that the servers' caches of TLS share.
+pub struct TlsZone {
+    pub name: Vec<u8>,
+    /// Which cache it is for, in nginx's words.
+    pub what: &'static str,
+    /// Bytes.
+    pub size: u64,
+    pub span: Span,
 }
 
 /// What `thread_pool` gives, or `aio threads=NAME` names.

@@ -127,7 +127,8 @@ impl Analyser {
                 let message = format!("upstream \"{host}\" may not have port {}", known.port);
                 let mut found = emerg(directive, message)
                     .at(known.span)
-                    .note(span, "this block takes the name");
+                    .label("this names an `upstream` block: its servers have the ports")
+                    .note(span, "the block");
                 found.place = Place::Line {
                     file: known.end.file,
                     line: known.end.line,

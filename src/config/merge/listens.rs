@@ -86,6 +86,8 @@ impl Merge<'_> {
             }
             for name in own {
                 match &name.regex {
+                    // Tried in vain, a pattern would still leave its captures, or run away.
+                    Some(_) if !looked_at => {}
                     Some(regex) => table.names.regexes.push((regex.clone(), server.clone())),
                     None => self.add_name(&mut table, &name.name, Some(name), server),
                 }

@@ -97,6 +97,8 @@ impl Merge<'_> {
                     }
                     stands_for = Some(written::legible(&shown));
                 }
+                // A block of this name takes no port, and that was said.
+                Err(_) if blocks.iter().any(|block| block == name) => {}
                 Err(reason) => {
                     let found = self
                         .of(draft, &format!("{reason} in upstream \"{name}\""))

@@ -46,7 +46,7 @@ const SSL_ROWS: &[Row] = &[
         .accepted(),
     row("ssl_session_cache", HTTP | SRV, ONE_TWO, Custom)
         .default("none")
-        .accepted(),
+        .accepted_by(tls::session_cache),
     row("ssl_session_tickets", HTTP | SRV, ONE, Flag)
         .default("on")
         .accepted(),
@@ -61,7 +61,7 @@ const SSL_ROWS: &[Row] = &[
     row("ssl_ocsp_responder", HTTP | SRV, ONE, Text).accepted(),
     row("ssl_ocsp_cache", HTTP | SRV, ONE, Custom)
         .default("off")
-        .accepted(),
+        .accepted_by(tls::ocsp_cache),
     row("ssl_stapling", HTTP | SRV, ONE, Flag)
         .default("off")
         .accepted(),

@@ -31,7 +31,7 @@ pub fn server_step(r: &Request, how: &How<'_>) -> Step {
                 "the request line is refused: this is the default server of the address".to_owned()
             }
             Some(_) if unread => "it is not the default server".to_owned(),
-            Some(_) if candidate.chosen => chosen_server(how, host),
+            Some(listen) if candidate.chosen => chosen_server(listen, how, host),
             Some(listen) => lost_server(listen, server, how, host),
             None => String::new(),
         };
@@ -53,7 +53,13 @@ fn names(server: &Server) -> String {
     format!("server_name {}", names.join(" "))
 }
 
-fn chosen_server(how: &How<'_>, host: &[u8]) -> String {
+fn chosen_server(listen: &Listen, how: &How<'_>, host: &[u8]) -> String {
+    let patterns = listen
+        .default_server
+        .names
+        .iter()
+        .any(|name| name.starts_with('~'));
+    let untried = patterns && listen.names.regexes.is_empty();
     let host = text(host);
     match how {
         How::Exact => format!("its name is the host \"{host}\""),
@@ -65,6 +71,9 @@ fn chosen_server(how: &How<'_>, host: &[u8]) -> String {
         }
         How::Default if host.is_empty() => {
             "the request names no host: this is the default server of the address".to_owned()
+        }
+        How::Default if untried => {
+            "the only server of the address: its patterns are not tried".to_owned()
         }
         How::Default => {
             format!(
