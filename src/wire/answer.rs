@@ -147,6 +147,10 @@ pub trait BodyStream {
     fn apart(&self) -> bool {
         false
     }
+    /// Where, within the bytes that [`BodyStream::poll_next`] gave last, a filter must hold nothing back: told once.
+    fn take_ends(&mut self) -> Vec<usize> {
+        Vec::new()
+    }
     /// Its source ended: what it still gives is the rest.
     fn is_over(&self) -> bool {
         false

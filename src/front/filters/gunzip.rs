@@ -95,6 +95,8 @@ impl BodyFilter for Filter {
             out.push(Portion {
                 bytes,
                 recycled: true,
+                // What is flushed goes on by itself.
+                more: portion.more && !portion.flush,
                 ..portion
             });
         }
