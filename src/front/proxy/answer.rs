@@ -249,6 +249,7 @@ impl ProxiedBody {
         let Some(response) = &mut self.response else {
             return Poll::Ready(None);
         };
+        self.exchange.borrow_mut().make_room(&mut self.pieces);
         match std::pin::Pin::new(response).poll_next(cx) {
             Poll::Pending => Poll::Pending,
             Poll::Ready(Some(Ok(bytes))) => Poll::Ready(Some(Ok(bytes))),
@@ -296,11 +297,13 @@ impl BodyStream for ProxiedBody {
                     }
                 }
                 Poll::Ready(end) => {
-                    // First what came, then the end or the cut; after a time-out nothing that was held back.
+                    // First what came, then the end or the cut; after a time-out, or chunks that are none, nothing that
+                    // was held back.
                     self.over = Some(end.and_then(Result::err));
                     // What awc holds for it goes at once.
                     self.response = None;
-                    if self.exchange.borrow().is_late() {
+                    let exchange = self.exchange.borrow();
+                    if exchange.is_late() || exchange.is_invalid() {
                         self.pieces.forget();
                     }
                 }
@@ -324,6 +327,10 @@ impl BodyStream for ProxiedBody {
 
     fn apart(&self) -> bool {
         self.pieces.apart()
+    }
+
+    fn take_ends(&mut self) -> Vec<usize> {
+        self.pieces.take_ends()
     }
 
     fn is_over(&self) -> bool {

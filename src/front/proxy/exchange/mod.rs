@@ -4,6 +4,7 @@
 //! on while the answer is read.
 
 mod buffer;
+mod failure;
 mod layout;
 mod receive;
 mod send;
@@ -12,7 +13,6 @@ mod slow;
 use std::cell::Cell;
 use std::collections::VecDeque;
 use std::future::Future;
-use std::io;
 use std::pin::Pin;
 use std::rc::Rc;
 use std::task::{Context, Poll, ready};
@@ -21,7 +21,7 @@ use std::time::{Duration, Instant};
 use bytes::{Bytes, BytesMut};
 
 use crate::wire::answer_parser::AnswerState;
-use crate::wire::body::{BodyError, RequestBody};
+use crate::wire::body::RequestBody;
 use crate::wire::chunked::ChunkDecoder;
 use crate::wire::connection::Connection;
 use crate::wire::head::AnswerHead;
@@ -30,58 +30,12 @@ use crate::wire::spool::Spool;
 use super::pool::PeerConnection;
 use super::states::UpstreamStates;
 pub use buffer::BodyBuffer;
+pub use failure::Failure;
+use failure::{READING, READING_HEAD};
 pub use layout::Layout;
 
 /// Largest buffer that an idle connection keeps.
 const SMALL_BUFFER: usize = 8 * 1024;
-
-/// How an exchange failed, before or within the answer; `action` is nginx's "while …".
-#[derive(Debug, thiserror::Error)]
-pub enum Failure {
-    #[error("connect() failed ({}) while connecting to upstream", crate::front::log::os_error(.0))]
-    Connect(io::Error),
-    #[error("bind({local}) failed ({}) while connecting to upstream", crate::front::log::os_error(.error))]
-    Bind {
-        /// As the file says it.
-        local: String,
-        error: io::Error,
-    },
-    #[error("upstream timed out (110: Connection timed out) while {0}")]
-    TimedOut(&'static str),
-    #[error("upstream prematurely closed connection while {0}")]
-    Closed(&'static str),
-    #[error(
-        "{call}() failed ({}) while {action}",
-        crate::front::log::os_error(error)
-    )]
-    Io {
-        call: &'static str,
-        error: io::Error,
-        action: &'static str,
-    },
-    #[error("upstream sent too big header while reading response header from upstream")]
-    TooBig,
-    #[error("{0} while reading response header from upstream")]
-    Invalid(String),
-    #[error("upstream sent invalid chunked response while reading upstream")]
-    Chunk,
-    /// The client's body broke off while it was passed on.
-    #[error(transparent)]
-    Upload(BodyError),
-}
-
-impl Failure {
-    /// nginx's "while …".
-    pub fn action(&self) -> &'static str {
-        match self {
-            Self::Connect(_) | Self::Bind { .. } => "connecting to upstream",
-            Self::TimedOut(action) | Self::Closed(action) | Self::Io { action, .. } => action,
-            Self::TooBig | Self::Invalid(_) => "reading response header from upstream",
-            Self::Chunk => "reading upstream",
-            Self::Upload(_) => "sending request to upstream",
-        }
-    }
-}
 
 /// What to send behind the head.
 pub enum Upload {
@@ -176,6 +130,10 @@ pub struct Exchange {
     behind_head: u64,
     /// `proxy_limit_rate`, once the body is read.
     slow: Option<Slow>,
+    /// What nginx is at while it takes the body out of its framing.
+    doing: &'static str,
+    /// The place behind the head that a read under `proxy_limit_rate` may reach.
+    end_of_room: u64,
 }
 
 /// How reading goes under `proxy_limit_rate`.
@@ -244,6 +202,8 @@ impl Exchange {
             body_begun: false,
             behind_head: 0,
             slow: None,
+            doing: READING,
+            end_of_room: u64::MAX,
         }
     }
 
@@ -264,7 +224,7 @@ impl Exchange {
 
     /// The answer's framing is broken.
     pub fn is_invalid(&self) -> bool {
-        matches!(self.failure, Some(Failure::Chunk))
+        matches!(self.failure, Some(Failure::Chunk(_)))
     }
 
     /// What the exchange is at until the answer's head is whole, in the words of nginx's log.
@@ -273,7 +233,7 @@ impl Exchange {
             Link::Connecting(_) => "connecting to upstream",
             // nginx counts waiting for the first byte as part of sending.
             _ if self.input.is_empty() => "sending request to upstream",
-            _ => "reading response header from upstream",
+            _ => READING_HEAD,
         }
     }
 
@@ -335,8 +295,11 @@ impl Exchange {
         }
     }
 
-    /// `proxy_limit_rate` is for buffered answers only.
-    pub fn unlimited(&mut self) {
+    /// The answer goes on as it comes: `proxy_limit_rate` is for buffered ones only.
+    pub fn set_unbuffered(&mut self) {
+        if self.behind_head > 0 {
+            self.doing = READING_HEAD;
+        }
         if self.limits.rate > 0 {
             self.limits.rate = 0;
             self.client.upstream_timer.set(self.limits.read);
