@@ -238,8 +238,11 @@ impl Request {
         }
     }
 
-    /// Bytes sent for this request, as variables tell: before the answer has ended, what went before it.
+    /// Bytes sent for this request until now, as variables tell.
     pub fn sent_so_far(&self) -> u64 {
-        self.bytes_sent.get().max(self.body.sent_before())
+        match self.is_over.get() {
+            true => self.bytes_sent.get(),
+            false => self.connection.sent.get().max(self.body.sent_before()),
+        }
     }
 }

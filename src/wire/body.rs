@@ -48,6 +48,14 @@ pub struct RequestBody {
     consumed: Cell<u64>,
     /// Those of the read under way: nginx counts a read's bytes only when all of them were in order.
     consuming: Cell<u64>,
+    /// Where nginx's read that is under way began, counted from the head's end, framing included.
+    read_from: Cell<u64>,
+    /// The same for the next byte that is taken from the connection.
+    place: Cell<u64>,
+    /// It is thrown away.
+    discards: Cell<bool>,
+    /// Bytes of the next requests that nginx read with the end of a body thrown away.
+    read_over: Cell<u64>,
     /// The body goes on to somebody as it comes (nginx's `reading_body`).
     live: Cell<bool>,
     failed: Cell<bool>,
@@ -91,6 +99,10 @@ impl RequestBody {
             discarded: Cell::new(0),
             consumed: Cell::new(0),
             consuming: Cell::new(0),
+            read_from: Cell::new(head.behind as u64),
+            place: Cell::new(0),
+            discards: Cell::new(false),
+            read_over: Cell::new(0),
             live: Cell::new(false),
             failed: Cell::new(false),
         }
@@ -100,6 +112,14 @@ impl RequestBody {
     pub fn set_rules(&self, timeout: Duration, limit: u64) {
         self.timeout.set(timeout);
         self.limit.set(limit);
+    }
+
+    /// The least number of bytes that are to come of a chunked body that is thrown away.
+    pub fn still_wanted(&self) -> Option<u64> {
+        match &*self.framing.borrow() {
+            Framing::Chunked(decoder) if self.discards.get() => Some(decoder.wanted()),
+            _ => None,
+        }
     }
 
     /// Everything was read (or there is no body).
@@ -127,6 +147,13 @@ impl RequestBody {
             true => self.consumed.get() + self.consuming.get(),
             false => self.consumed.get(),
         }
+    }
+
+    /// `$request_length` with a head of `head` bytes. nginx takes off what it has read of the next requests with the
+    /// end of a chunked body, also where the body was thrown away and thus never counted.
+    pub fn length_with(&self, head: u64) -> i64 {
+        let counted = head.saturating_add(self.consumed());
+        counted.cast_signed() - self.read_over.get().cast_signed()
     }
 
     /// The client waits for `100 Continue`, and was not told.
@@ -190,7 +217,11 @@ impl RequestBody {
                     self.connection.timer.clear();
                     return Poll::Ready(None);
                 }
-                Ok(Taken::More) => self.count_read(),
+                Ok(Taken::More) => {
+                    self.count_read();
+                    self.read_from
+                        .set(self.place.get().max(self.read_from.get()));
+                }
                 Err(error) => return Poll::Ready(Some(Err(self.fail(error)))),
             }
             if !self.connection.timer.is_set() {
@@ -208,24 +239,25 @@ impl RequestBody {
         }
     }
 
+    /// What comes of the body from now on is for nobody: no variable counts it.
+    pub fn throw_away(&self) {
+        self.discards.set(true);
+    }
+
     /// Throws away what already arrived of the body, as nginx does before it answers without reading it.
     ///
     /// # Errors
     /// Its chunks are malformed.
     pub fn discard_arrived(&self) -> Result<(), BodyError> {
         self.limit.set(0);
+        self.throw_away();
         loop {
             match self.take() {
                 Ok(Taken::Bytes(bytes)) => {
                     let discarded = self.discarded.get() + bytes.len() as u64;
                     self.discarded.set(discarded);
                 }
-                Ok(Taken::More | Taken::End) => {
-                    // `$request_length` knows only of what was read for somebody.
-                    self.consuming.set(0);
-                    self.received.set(0);
-                    return Ok(());
-                }
+                Ok(Taken::More | Taken::End) => return Ok(()),
                 Err(error) => return Err(self.fail(error)),
             }
         }
@@ -271,6 +303,14 @@ impl RequestBody {
         error
     }
 
+    /// How many of the `waiting` bytes behind the body nginx read with its end: it throws a body away in portions, but
+    /// for what came with the head.
+    fn over(&self, waiting: u64) -> u64 {
+        const PORTION: u64 = 4096;
+        let since = self.place.get().saturating_sub(self.read_from.get());
+        waiting.min(since.next_multiple_of(PORTION) - since)
+    }
+
     fn room(&self) -> usize {
         match &*self.framing.borrow() {
             Framing::Length(rest) if *rest < SMALL_READ as u64 => SMALL_READ,
@@ -283,6 +323,7 @@ impl RequestBody {
         let mut input = self.connection.input.borrow_mut();
         let mut framing = self.framing.borrow_mut();
         let before = input.len();
+        let chunked = matches!(*framing, Framing::Chunked(_));
         let taken = match &mut *framing {
             Framing::Done => Taken::End,
             Framing::Length(_) if input.is_empty() => Taken::More,
@@ -305,15 +346,22 @@ impl RequestBody {
                 }
             },
         };
-        self.consuming
-            .set(self.consuming.get() + (before - input.len()) as u64);
+        let fresh = (before - input.len()) as u64;
+        self.place.set(self.place.get() + fresh);
+        if self.discards.get() {
+            // Variables know only of what was read for somebody.
+            if chunked && matches!(taken, Taken::End) {
+                self.read_over.set(self.over(input.len() as u64));
+            }
+            return Ok(taken);
+        }
+        self.consuming.set(self.consuming.get() + fresh);
         if let Framing::Chunked(decoder) = &*framing {
-            let fresh = if let Taken::Bytes(bytes) = &taken {
-                bytes.len() as u64
-            } else {
-                0
+            let here = match &taken {
+                Taken::Bytes(bytes) => bytes.len() as u64,
+                Taken::More | Taken::End => 0,
             };
-            let (received, chunk) = (self.received.get(), fresh + decoder.rest());
+            let (received, chunk) = (self.received.get(), here + decoder.rest());
             if self.limit.get() > 0 && received + chunk > self.limit.get() {
                 return Err(BodyError::TooLarge { received, chunk });
             }

@@ -5,10 +5,9 @@ use std::future::Future;
 use std::rc::{Rc, Weak};
 use std::time::{Duration, Instant};
 
-use super::answer::{Answer, End, Lingering, SendPolicy};
+use super::answer::{Answer, End, Lingering, Outcome, SendPolicy};
 use super::body::RequestBody;
 use super::connection::{Connection, LARGE_READ, ReadError, SMALL_READ};
-use super::counts::RequestCounted;
 use super::head::RequestHead;
 use super::request_parser::{HeadLimits, HeadReader, Step};
 use super::send::send;
@@ -151,16 +150,21 @@ pub async fn serve(
         };
         let mut answer = handler.handle(incoming).await;
         let policy = answer.policy;
-        let next = answer_one(&connection, &mut answer, &body, &counted).await;
+        let (next, outcome) = answer_one(&connection, &mut answer, &body).await;
         drop(under_way);
         let keep = next == Next::KeepAlive
             && !registry.draining.get()
             && !connection.eof.get()
             && !policy.keepalive_timeout.is_zero();
+        if !keep && next != Next::Close {
+            close(&connection, &policy, &body).await;
+        }
+        // nginx writes the log's line when nothing of the request is left to do: it lingers first.
+        if let Some(done) = answer.done.take() {
+            counted.is_answered();
+            done(&outcome);
+        }
         if !keep {
-            if next != Next::Close {
-                close(&connection, &policy, &body, &counted).await;
-            }
             return;
         }
         connection
@@ -252,47 +256,41 @@ async fn read_head(
     }
 }
 
-/// Sends the answer, tells its `done`, and deals with what was not read of the request's body.
+/// Sends the answer, and deals with what was not read of the request's body. `answer.done` is left to the caller.
 async fn answer_one(
     connection: &Rc<Connection>,
     answer: &mut Answer,
     body: &RequestBody,
-    counted: &RequestCounted<'_>,
-) -> Next {
+) -> (Next, Outcome) {
     if answer.silent {
         if answer.reset {
             connection.stream.reset_on_close();
         }
-        let outcome = if answer.interim.is_empty() {
-            super::answer::Outcome {
+        let outcome = match answer.interim.is_empty() {
+            true => Outcome {
                 // A `100 Continue` may have gone before.
                 sent: connection.sent.get(),
                 head: 0,
                 end: End::Complete,
-            }
-        } else {
-            send(connection, answer).await
+            },
+            false => send(connection, answer).await,
         };
-        if let Some(done) = answer.done.take() {
-            counted.is_answered();
-            done(&outcome);
-        }
-        return Next::Close;
+        return (Next::Close, outcome);
     }
     let outcome = send(connection, answer).await;
-    // A body that is not complete yet is waited for; the log line does not wait.
-    if let Some(done) = answer.done.take() {
-        counted.is_answered();
-        done(&outcome);
-    }
-    if outcome.end != End::Complete || connection.broken.get() {
-        return Next::Close;
-    }
+    let next = match outcome.end {
+        End::Complete if !connection.broken.get() => behind(connection, answer, body).await,
+        _ => Next::Close,
+    };
+    (next, outcome)
+}
+
+/// What becomes of the connection behind an answer that was sent; the rest of the request's body is thrown away first.
+async fn behind(connection: &Connection, answer: &Answer, body: &RequestBody) -> Next {
     if body.is_half_read() {
         return Next::End;
     }
     if !body.is_done() && !body.has_failed() {
-        counted.lasts();
         match discard(connection, &answer.policy, body).await {
             Discarded::All => {}
             Discarded::ClientEnded => return Next::Close,
@@ -318,6 +316,7 @@ async fn discard(connection: &Connection, policy: &SendPolicy, body: &RequestBod
     let until = Instant::now() + policy.lingering_time;
     body.set_rules(policy.lingering_timeout, 0);
     body.forget_expect();
+    body.throw_away();
     connection.timer.clear();
     loop {
         match std::future::poll_fn(|cx| body.poll_next(cx)).await {
@@ -331,12 +330,7 @@ async fn discard(connection: &Connection, policy: &SendPolicy, body: &RequestBod
 }
 
 /// Ends the connection; lingers where closing at once could reset it and lose the answer (RFC 9112, 9.6).
-async fn close(
-    connection: &Connection,
-    policy: &SendPolicy,
-    body: &RequestBody,
-    counted: &RequestCounted<'_>,
-) {
+async fn close(connection: &Connection, policy: &SendPolicy, body: &RequestBody) {
     let more = !connection.input.borrow().is_empty() || policy.lingers_for_body || !body.is_done();
     let linger = match policy.lingering {
         Lingering::Always => true,
@@ -348,7 +342,6 @@ async fn close(
     }
     connection.stream.shutdown_write();
     connection.lingering.set(true);
-    counted.lasts();
     let _waiting = connection.counted.waiting();
     let until = Instant::now() + policy.lingering_time;
     connection.timer.set(policy.lingering_timeout);

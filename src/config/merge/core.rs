@@ -118,6 +118,7 @@ impl Merge<'_> {
                 _ => InFileOnly::Off,
             },
             send_timeout: chain.time("send_timeout"),
+            postpone_output: chain.size("postpone_output"),
             keepalive_timeout: keepalive
                 .map(|(timeout, _)| timeout)
                 .or(outer.map(|outer| outer.keepalive_timeout))

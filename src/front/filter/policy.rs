@@ -11,6 +11,7 @@ pub fn policy(r: &Request) -> SendPolicy {
     let core = &r.location.core;
     SendPolicy {
         send_timeout: core.send_timeout,
+        postpone: core.postpone_output,
         keepalive_timeout: core.keepalive_timeout,
         lingering: match core.lingering_close {
             LingeringClose::Off => Lingering::Off,

@@ -79,8 +79,16 @@ pub enum Source {
 pub struct Filtered {
     source: Source,
     filters: Vec<Box<dyn BodyFilter>>,
-    ready: VecDeque<Bytes>,
+    ready: VecDeque<Chunk>,
+    /// What was given last is wanted nowhere else, and need not leave at once.
+    rest: bool,
     state: State,
+}
+
+/// What one call brought to the end of the way.
+struct Chunk {
+    bytes: Bytes,
+    rest: bool,
 }
 
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -97,6 +105,7 @@ impl Filtered {
             source,
             filters,
             ready: VecDeque::new(),
+            rest: false,
             state: State::Flowing,
         }
     }
@@ -120,8 +129,9 @@ impl Filtered {
         }
         for call in portions.chunk_by(|portion, _| portion.more) {
             let bytes = joined(call.iter().map(|portion| portion.bytes.clone()).collect());
+            let rest = call.iter().all(|p| !p.recycled && !p.flush);
             if !bytes.is_empty() {
-                self.ready.push_back(bytes);
+                self.ready.push_back(Chunk { bytes, rest });
             }
         }
     }
@@ -238,7 +248,8 @@ fn poll_stream(
 impl BodyStream for Filtered {
     fn poll_next(&mut self, cx: &mut Context<'_>) -> Poll<Option<Result<Bytes, StreamCut>>> {
         loop {
-            if let Some(bytes) = self.ready.pop_front() {
+            if let Some(Chunk { bytes, rest }) = self.ready.pop_front() {
+                self.rest = rest;
                 return Poll::Ready(Some(Ok(bytes)));
             }
             match self.state {
@@ -273,6 +284,14 @@ impl BodyStream for Filtered {
 
     fn eager(&self) -> bool {
         matches!(&self.source, Source::Stream(stream) if stream.eager())
+    }
+
+    fn is_over(&self) -> bool {
+        self.rest
+    }
+
+    fn is_at_last(&self) -> bool {
+        self.state == State::Ended
     }
 
     fn watches_client(&self) -> bool {

@@ -14,6 +14,7 @@ mod passing;
 mod peers;
 mod pieces;
 mod pool;
+mod replaced;
 mod resolver;
 pub mod states;
 mod target;

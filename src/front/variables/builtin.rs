@@ -43,7 +43,12 @@ pub(super) fn append_builtin(builtin: Builtin, r: &Request, out: &mut BytesMut) 
             (Some(value), _) => put(out, Some(value)),
             // A chunked body has a length once it was read.
             (None, true) if r.body.is_done() => number(out, r.body.received()),
-            (None, _) => false,
+            // Of one that is thrown away it is what nginx waits for.
+            (None, true) => r.body.still_wanted().is_some_and(|wanted| {
+                let buffer = r.server.head.large_client_header_buffers.1;
+                number(out, wanted.max(buffer as u64))
+            }),
+            (None, false) => false,
         },
         Builtin::ContentType => put(out, r.head.field(Known::ContentType)),
         Builtin::DateGmt | Builtin::DateLocal => log_time(out),
@@ -119,7 +124,10 @@ pub(super) fn append_builtin(builtin: Builtin, r: &Request, out: &mut BytesMut) 
         Builtin::RequestCompletion => put(out, Some(if r.complete.get() { b"OK" } else { b"" })),
         Builtin::RequestFilename => put(out, files::file_name(r, &r.uri).as_deref()),
         Builtin::RequestId => put(out, Some(r.request_id.get_or_init(request_id))),
-        Builtin::RequestLength => number(out, r.head.received as u64 + r.body.consumed()),
+        Builtin::RequestLength => {
+            let length = r.body.length_with(r.head.received as u64);
+            put(out, Some(length.to_string().as_bytes()))
+        }
         Builtin::RequestMethod => put_some(out, &r.method_name),
         Builtin::RequestTime => print_time(out, r.started.elapsed()),
         Builtin::RequestUri => put_some(out, r.head.unparsed_uri.of(&r.head.raw)),

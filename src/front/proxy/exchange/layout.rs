@@ -106,9 +106,8 @@ mod tests {
         let at = |layout: &Layout| [0, 3, 5, 8, 12, 14, 99].map(|place| layout.content_at(place));
         assert_eq!(at(&layout), [0, 0, 2, 5, 5, 6, 7]);
         assert_eq!(layout.ends_within(2, 7), [3]);
-        assert_eq!(layout.ends_within(2, 5), []);
+        assert!(layout.ends_within(2, 5).is_empty());
         layout.forget_before(9);
-        assert_eq!(layout.ends_within(4, 7), [1]);
         assert_eq!(layout.content_at(14), 6);
         assert_eq!(layout.spans.len(), 1);
     }
