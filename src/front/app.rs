@@ -216,6 +216,7 @@ fn begin(front: FrontRequest) -> Request {
         error_page: false,
         err_status: 0,
         keep_alive: head.keep_alive && !last,
+        released: Cell::new(false),
         lingering: head.content_length.is_some_and(|n| n > 0) || head.chunked,
         accepts: Cell::default(),
         limit_rate: Cell::new(None),
@@ -286,6 +287,7 @@ fn note_trailers(r: &Request) {
 fn finish(r: &Request, outcome: &Outcome, silent: bool) {
     r.bytes_sent.set(outcome.sent);
     r.head_sent.set(outcome.head);
+    r.released.set(outcome.kept || outcome.end == End::Cut);
     // nginx ends its answer in good order where only the upstream's broke off.
     let ended = match outcome.end {
         End::Complete => !silent && !r.terminated && !r.filter_finalized,

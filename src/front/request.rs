@@ -73,6 +73,8 @@ pub struct Request {
     pub err_status: u16,
     /// Whether the connection may go on, as decided so far.
     pub keep_alive: bool,
+    /// nginx has taken that back: the connection serves the next request already, or the answer was not whole.
+    pub released: Cell<bool>,
     pub lingering: bool,
     /// Whether the client takes gzip, as far as that was asked.
     pub accepts: Cell<Accepts>,

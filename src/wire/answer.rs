@@ -202,6 +202,8 @@ pub struct Outcome {
     /// How long the head is, be it sent or not.
     pub head: u64,
     pub end: End,
+    /// The connection waits for the next request.
+    pub kept: bool,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

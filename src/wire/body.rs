@@ -6,7 +6,7 @@ use std::rc::Rc;
 use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
-use bytes::{Bytes, BytesMut};
+use bytes::Bytes;
 
 use super::chunked::{Chunk, ChunkDecoder, ChunkError, Side};
 use super::connection::{Connection, LARGE_READ, ReadError, SMALL_READ};
@@ -52,6 +52,10 @@ pub struct RequestBody {
     read_from: Cell<u64>,
     /// The same for the next byte that is taken from the connection.
     place: Cell<u64>,
+    /// Anybody asked for the body.
+    wanted: Cell<bool>,
+    /// The least number of bytes that were to come of a chunked body when all that came of it was thrown away.
+    awaited: Cell<Option<u64>>,
     /// It is thrown away.
     discards: Cell<bool>,
     /// Bytes of the next requests that nginx read with the end of a body thrown away.
@@ -101,6 +105,8 @@ impl RequestBody {
             consuming: Cell::new(0),
             read_from: Cell::new(head.behind as u64),
             place: Cell::new(0),
+            wanted: Cell::new(false),
+            awaited: Cell::new(None),
             discards: Cell::new(false),
             read_over: Cell::new(0),
             live: Cell::new(false),
@@ -114,12 +120,9 @@ impl RequestBody {
         self.limit.set(limit);
     }
 
-    /// The least number of bytes that are to come of a chunked body that is thrown away.
-    pub fn still_wanted(&self) -> Option<u64> {
-        match &*self.framing.borrow() {
-            Framing::Chunked(decoder) if self.discards.get() => Some(decoder.wanted()),
-            _ => None,
-        }
+    /// The least number of bytes that were to come of a chunked body whose bytes are thrown away.
+    pub fn awaited(&self) -> Option<u64> {
+        self.awaited.get()
     }
 
     /// Everything was read (or there is no body).
@@ -154,6 +157,12 @@ impl RequestBody {
     pub fn length_with(&self, head: u64) -> i64 {
         let counted = head.saturating_add(self.consumed());
         counted.cast_signed() - self.read_over.get().cast_signed()
+    }
+
+    /// Bytes of a chunked body so far; none where nobody wants it, and while it goes on as it comes.
+    pub fn length_so_far(&self) -> Option<u64> {
+        let known = self.wanted.get() && !self.discards.get() && !self.is_half_read();
+        known.then(|| self.received.get())
     }
 
     /// The client waits for `100 Continue`, and was not told.
@@ -263,27 +272,14 @@ impl RequestBody {
         }
     }
 
-    /// What already arrived of the body, joined.
-    ///
-    /// # Errors
-    /// Its chunks are malformed, or too many.
-    pub fn take_arrived(&self) -> Result<Bytes, BodyError> {
-        let mut arrived = BytesMut::new();
-        loop {
-            match self.take() {
-                Ok(Taken::Bytes(bytes)) => arrived.extend_from_slice(&bytes),
-                Ok(Taken::More | Taken::End) => {
-                    self.count_read();
-                    return Ok(arrived.freeze());
-                }
-                Err(error) => return Err(self.fail(error)),
-            }
-        }
-    }
-
     /// From now on the body goes on as it comes; an answer before its end leaves the connection unusable.
     pub fn set_live(&self) {
         self.live.set(true);
+    }
+
+    /// It goes on as it comes.
+    pub fn is_live(&self) -> bool {
+        self.live.get()
     }
 
     /// Somebody was reading it and has not come to its end.
@@ -320,6 +316,7 @@ impl RequestBody {
 
     /// What already lies in the connection's buffer.
     fn take(&self) -> Result<Taken, BodyError> {
+        self.wanted.set(true);
         let mut input = self.connection.input.borrow_mut();
         let mut framing = self.framing.borrow_mut();
         let before = input.len();
@@ -350,8 +347,12 @@ impl RequestBody {
         self.place.set(self.place.get() + fresh);
         if self.discards.get() {
             // Variables know only of what was read for somebody.
-            if chunked && matches!(taken, Taken::End) {
-                self.read_over.set(self.over(input.len() as u64));
+            match (&taken, &*framing) {
+                (Taken::End, _) if chunked => self.read_over.set(self.over(input.len() as u64)),
+                (Taken::More, Framing::Chunked(decoder)) => {
+                    self.awaited.set(Some(decoder.wanted()));
+                }
+                _ => {}
             }
             return Ok(taken);
         }

@@ -56,6 +56,7 @@ pub async fn send(connection: &Rc<Connection>, answer: &mut Answer) -> Outcome {
         sent,
         head: head_len,
         end,
+        kept: false,
     }
 }
 

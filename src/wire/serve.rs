@@ -8,9 +8,11 @@ use std::time::{Duration, Instant};
 use super::answer::{Answer, End, Lingering, Outcome, SendPolicy};
 use super::body::RequestBody;
 use super::connection::{Connection, LARGE_READ, ReadError, SMALL_READ};
+use super::counts::OneMore;
 use super::head::RequestHead;
 use super::request_parser::{HeadLimits, HeadReader, Step};
 use super::send::send;
+use super::tcp_info;
 use super::turn::UnderWay;
 
 /// A request as it reaches the application.
@@ -150,18 +152,20 @@ pub async fn serve(
         };
         let mut answer = handler.handle(incoming).await;
         let policy = answer.policy;
-        let (next, outcome) = answer_one(&connection, &mut answer, &body).await;
+        let (next, mut outcome) = answer_one(&connection, &mut answer, &body).await;
         drop(under_way);
         let keep = next == Next::KeepAlive
             && !registry.draining.get()
             && !connection.eof.get()
             && !policy.keepalive_timeout.is_zero();
-        if !keep && next != Next::Close {
-            close(&connection, &policy, &body).await;
-        }
+        let _waiting = match !keep && next != Next::Close {
+            true => close(&connection, &policy, &body).await,
+            false => None,
+        };
         // nginx writes the log's line when nothing of the request is left to do: it lingers first.
         if let Some(done) = answer.done.take() {
             counted.is_answered();
+            outcome.kept = keep;
             done(&outcome);
         }
         if !keep {
@@ -272,6 +276,7 @@ async fn answer_one(
                 sent: connection.sent.get(),
                 head: 0,
                 end: End::Complete,
+                kept: false,
             },
             false => send(connection, answer).await,
         };
@@ -329,8 +334,13 @@ async fn discard(connection: &Connection, policy: &SendPolicy, body: &RequestBod
     }
 }
 
-/// Ends the connection; lingers where closing at once could reset it and lose the answer (RFC 9112, 9.6).
-async fn close(connection: &Connection, policy: &SendPolicy, body: &RequestBody) {
+/// Ends the connection; lingers where closing at once could reset it and lose the answer (RFC 9112, 9.6). One that
+/// lingered counts among those that wait, until its request is logged.
+async fn close<'a>(
+    connection: &'a Connection,
+    policy: &SendPolicy,
+    body: &RequestBody,
+) -> Option<OneMore<'a>> {
     let more = !connection.input.borrow().is_empty() || policy.lingers_for_body || !body.is_done();
     let linger = match policy.lingering {
         Lingering::Always => true,
@@ -338,18 +348,21 @@ async fn close(connection: &Connection, policy: &SendPolicy, body: &RequestBody)
         Lingering::Off => false,
     };
     if !linger || connection.eof.get() {
-        return;
+        return None;
     }
+    connection
+        .last_tcp_info
+        .set(tcp_info::of(&connection.stream));
     connection.stream.shutdown_write();
     connection.lingering.set(true);
-    let _waiting = connection.counted.waiting();
+    let waiting = connection.counted.waiting();
     let until = Instant::now() + policy.lingering_time;
     connection.timer.set(policy.lingering_timeout);
     loop {
         connection.input.borrow_mut().clear();
         match connection.fill(LARGE_READ).await {
             Ok(_) if Instant::now() < until => connection.timer.set(policy.lingering_timeout),
-            _ => return,
+            _ => return Some(waiting),
         }
     }
 }

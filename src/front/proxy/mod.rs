@@ -25,6 +25,7 @@ mod tunnel;
 use std::future::Future;
 use std::rc::Rc;
 use std::sync::Arc;
+use std::task::Poll;
 
 use bytes::Bytes;
 
@@ -103,6 +104,7 @@ async fn ready(r: &mut Request) -> Result<Ready, Flow> {
     if r.location.proxy.pass.is_none() {
         return Err(Box::pin(nobody(r)).await);
     }
+    r.proxy_body_length = Some(0);
     let (whom, target) = target::resolve(r).map_err(Flow::Status)?;
     let proxy = &r.location.proxy;
     let live = !proxy.request_buffering
@@ -112,7 +114,7 @@ async fn ready(r: &mut Request) -> Result<Ready, Flow> {
     set_body_rules(r);
     if live {
         std::future::poll_fn(|cx| r.body.poll_begin(cx)).await;
-        begin_body(r)?;
+        Box::pin(begin_body(r)).await?;
     } else if r.head.announces_body() || !r.body.is_done() || r.body.is_expected() {
         // Boxed, as all that few requests need: a future is as large as the largest way through it.
         Box::pin(read_body(r)).await?;
@@ -214,13 +216,13 @@ async fn look_up(r: &mut Request, host: &Bytes, port: u16) -> Result<Arc<Upstrea
     let watch = !r.location.proxy.ignore_client_abort;
     let mut asking = std::pin::pin!(names.find(resolver, host, port, core.resolver_timeout));
     let answer = std::future::poll_fn(|cx| {
-        if let std::task::Poll::Ready(answer) = asking.as_mut().poll(cx) {
-            return std::task::Poll::Ready(Some(answer));
+        if let Poll::Ready(answer) = asking.as_mut().poll(cx) {
+            return Poll::Ready(Some(answer));
         }
         if watch && r.body.is_done() && r.connection.poll_left(cx).is_ready() {
-            return std::task::Poll::Ready(None);
+            return Poll::Ready(None);
         }
-        std::task::Poll::Pending
+        Poll::Pending
     })
     .await;
     match answer {
@@ -241,15 +243,25 @@ async fn look_up(r: &mut Request, host: &Bytes, port: u16) -> Result<Arc<Upstrea
     }
 }
 
-/// Takes what came with the head of a body that goes on as it comes.
-fn begin_body(r: &mut Request) -> Result<(), Flow> {
-    let arrived = match r.body.take_arrived() {
-        Ok(bytes) => bytes,
-        Err(error) => return Err(body_failed(r, &error)),
-    };
-    r.body.set_live();
+/// Takes what is there of a body that goes on as it comes, as much as a buffer takes.
+async fn begin_body(r: &mut Request) -> Result<(), Flow> {
+    let most = r.location.core.client_body_buffer_size as u64;
     let mut spool = r.buffered_body.take().unwrap_or_default();
-    spool.push_memory(arrived);
+    let taken = std::future::poll_fn(|cx| {
+        while spool.len() < most {
+            match r.body.poll_next(cx) {
+                Poll::Ready(Some(Ok(bytes))) => spool.push_memory(bytes),
+                Poll::Ready(Some(Err(error))) => return Poll::Ready(Err(error)),
+                Poll::Ready(None) | Poll::Pending => break,
+            }
+        }
+        Poll::Ready(Ok(()))
+    });
+    taken.await.map_err(|error| body_failed(r, &error))?;
+    r.connection.timer.clear();
+    if !r.body.is_done() {
+        r.body.set_live();
+    }
     r.buffered_body = Some(spool);
     Ok(())
 }

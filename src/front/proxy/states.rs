@@ -78,6 +78,14 @@ impl UpstreamStates {
         }));
     }
 
+    /// The peer was sent some of the request.
+    pub fn is_sent(&self) -> bool {
+        self.tries
+            .borrow()
+            .last()
+            .is_some_and(|state| state.bytes_sent > 0)
+    }
+
     /// No answer counts until the next one comes.
     pub fn forget_answer(&self) {
         *self.head.borrow_mut() = None;

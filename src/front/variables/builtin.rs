@@ -41,13 +41,17 @@ pub(super) fn append_builtin(builtin: Builtin, r: &Request, out: &mut BytesMut) 
         Builtin::ConnectionsWriting => number(out, r.connection.counted.figures().writing),
         Builtin::ContentLength => match (r.head.field(Known::ContentLength), r.head.chunked) {
             (Some(value), _) => put(out, Some(value)),
-            // A chunked body has a length once it was read.
+            // A chunked body has a length once it was read, and so far; of one that is thrown away it is what nginx
+            // waits for.
             (None, true) if r.body.is_done() => number(out, r.body.received()),
-            // Of one that is thrown away it is what nginx waits for.
-            (None, true) => r.body.still_wanted().is_some_and(|wanted| {
-                let buffer = r.server.head.large_client_header_buffers.1;
-                number(out, wanted.max(buffer as u64))
-            }),
+            (None, true) => match (r.body.awaited(), r.body.length_so_far()) {
+                (Some(awaited), _) => {
+                    let buffer = r.server.head.large_client_header_buffers.1;
+                    number(out, awaited.max(buffer as u64))
+                }
+                (None, Some(n)) => number(out, n),
+                (None, None) => false,
+            },
             (None, false) => false,
         },
         Builtin::ContentType => put(out, r.head.field(Known::ContentType)),
@@ -209,7 +213,7 @@ fn browser(r: &Request, out: &mut BytesMut, modern: bool) -> bool {
 fn tcp_info(r: &Request, out: &mut BytesMut, figure: fn(&TcpInfo) -> u32) -> bool {
     let on_unix = || matches!(r.listen(), Some(at) if matches!(at.address, ListenAddress::Unix(_)));
     let info = match r.worker.effects.happen() {
-        true => tcp_info::of(&r.connection.stream),
+        true => tcp_info::of(&r.connection.stream).or(r.connection.last_tcp_info.get()),
         // What is only explained has no connection: it would have figures, whatever they are.
         false => (!on_unix()).then(TcpInfo::default),
     };
@@ -251,7 +255,9 @@ fn request_body(builtin: Builtin, r: &Request, out: &mut BytesMut) -> bool {
     let Some(spool) = &r.buffered_body else {
         return false;
     };
-    if builtin == Builtin::RequestBodyFile {
+    // What goes on as it comes is gone once it was sent.
+    let is_gone = r.body.is_live() && r.upstreams.is_sent();
+    if builtin == Builtin::RequestBodyFile || is_gone {
         return false;
     }
     join(out, spool.pieces().map(|b| &**b), b"")
