@@ -295,12 +295,9 @@ async fn behind(connection: &Connection, answer: &Answer, body: &RequestBody) ->
     if body.is_half_read() {
         return Next::End;
     }
-    if !body.is_done() && !body.has_failed() {
-        match discard(connection, &answer.policy, body).await {
-            Discarded::All => {}
-            Discarded::ClientEnded => return Next::Close,
-            Discarded::Failed => return Next::End,
-        }
+    let is_left = !body.is_done() && !body.has_failed();
+    if is_left && !discard(connection, &answer.policy, body).await {
+        return Next::Close;
     }
     if answer.keep_alive && !body.has_failed() {
         Next::KeepAlive
@@ -309,15 +306,8 @@ async fn behind(connection: &Connection, answer: &Answer, body: &RequestBody) ->
     }
 }
 
-#[derive(PartialEq, Eq)]
-enum Discarded {
-    All,
-    ClientEnded,
-    Failed,
-}
-
-/// Reads the rest of the body and forgets it, as long as lingering allows.
-async fn discard(connection: &Connection, policy: &SendPolicy, body: &RequestBody) -> Discarded {
+/// Reads the rest of the body and forgets it, as long as lingering allows; true if it came to its end.
+async fn discard(connection: &Connection, policy: &SendPolicy, body: &RequestBody) -> bool {
     let until = Instant::now() + policy.lingering_time;
     body.set_rules(policy.lingering_timeout, 0);
     body.forget_expect();
@@ -325,11 +315,9 @@ async fn discard(connection: &Connection, policy: &SendPolicy, body: &RequestBod
     connection.timer.clear();
     loop {
         match std::future::poll_fn(|cx| body.poll_next(cx)).await {
-            None => return Discarded::All,
+            None => return true,
             Some(Ok(_)) if Instant::now() < until => {}
-            Some(Ok(_)) => return Discarded::Failed,
-            Some(Err(super::body::BodyError::Chunk(_))) => return Discarded::Failed,
-            Some(Err(_)) => return Discarded::ClientEnded,
+            Some(_) => return false,
         }
     }
 }

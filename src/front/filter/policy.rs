@@ -14,6 +14,8 @@ pub fn policy(r: &Request) -> SendPolicy {
         postpone: core.postpone_output,
         keepalive_timeout: core.keepalive_timeout,
         lingering: match core.lingering_close {
+            // nginx takes it for an error, and closes at once.
+            _ if r.filter_finalized => Lingering::Off,
             LingeringClose::Off => Lingering::Off,
             LingeringClose::On => Lingering::On,
             LingeringClose::Always => Lingering::Always,

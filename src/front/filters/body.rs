@@ -35,7 +35,7 @@ impl Portion {
         let mut begin = 0;
         for &end in ends {
             portions.push(Self {
-                bytes: self.bytes.split_to(end - begin),
+                bytes: self.bytes.split_to((end - begin).min(self.bytes.len())),
                 more: true,
                 ..self
             });

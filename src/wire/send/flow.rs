@@ -180,8 +180,7 @@ impl Flow {
             }
             any = true;
         }
-        if self.source == Source::Ended || stream.is_at_last() || self.waits_for_end(total, stream)
-        {
+        if self.trailers.is_some() && self.is_time_for_trailers(total, stream) {
             self.make_trailers();
         }
         if any && self.chunked && self.source != Source::Invalid {
@@ -194,8 +193,11 @@ impl Flow {
         Ok(any)
     }
 
-    /// So little is there that nginx lets it wait for the end of the body, which is near.
-    fn waits_for_end(&self, total: usize, stream: &dyn BodyStream) -> bool {
+    /// Whether the body is at its end, or so near to it that nginx lets the little that is there wait for it.
+    fn is_time_for_trailers(&self, total: usize, stream: &dyn BodyStream) -> bool {
+        if self.source == Source::Ended || stream.is_at_last() {
+            return true;
+        }
         let before = self.head_pending.len() as u64 + self.spool.len();
         let waiting = before + (chunk_head(total).len() + total + CRLF.len()) as u64;
         stream.is_over() && !stream.eager() && waiting < self.postpone as u64
