@@ -257,12 +257,13 @@ async fn begin_body(r: &mut Request) -> Result<(), Flow> {
         }
         Poll::Ready(Ok(()))
     });
-    taken.await.map_err(|error| body_failed(r, &error))?;
+    let taken = taken.await;
+    r.buffered_body = Some(spool);
+    taken.map_err(|error| body_failed(r, &error))?;
     r.connection.timer.clear();
     if !r.body.is_done() {
         r.body.set_live();
     }
-    r.buffered_body = Some(spool);
     Ok(())
 }
 
