@@ -6,7 +6,7 @@ use std::path::PathBuf;
 use clap::builder::{OsStringValueParser, TypedValueParser};
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
-/// A path that may be empty, as `-e ''` is: it stands for the standard error.
+/// A path that may be empty: `-e ''` is the standard error, `-c ''` the prefix itself, `-p ''` the working folder.
 fn any_path() -> impl TypedValueParser<Value = PathBuf> {
     OsStringValueParser::new().map(PathBuf::from)
 }

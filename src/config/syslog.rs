@@ -1,10 +1,12 @@
 //! `syslog:server=ADDRESS[,facility=…][,severity=…][,tag=…][,nohostname]` in place of a log's file.
 
+use std::fmt::Display;
+
 use bytes::Bytes;
 
 use super::model::{ListenAddress, LogLevel};
 use super::net::{self, Want};
-use super::written;
+use super::written::{self, before_nul};
 
 /// Where lines go, and what they say of themselves.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
@@ -41,8 +43,8 @@ impl Syslog {
         let mut server = None;
         let (mut facility, mut severity, mut tag) = (None, None, None);
         let mut names_host = true;
-        for part in text.split(|&byte| byte == b',') {
-            let shown = written::shown(part);
+        for part in parts(text) {
+            let shown = written::shown(before_nul(part));
             let value = |name: &str| part.strip_prefix(name.as_bytes());
             if let Some(address) = value("server=") {
                 set(&mut server, "server", || address_of(address))?;
@@ -86,6 +88,18 @@ pub fn severity_of(level: LogLevel) -> u8 {
     }
 }
 
+/// The parameters between commas; behind a zero byte nginx sees no comma.
+fn parts(text: &[u8]) -> impl Iterator<Item = &[u8]> {
+    let mut rest = Some(text);
+    std::iter::from_fn(move || {
+        let text = rest?;
+        let comma = before_nul(text).iter().position(|&byte| byte == b',');
+        let (part, behind) = text.split_at(comma.unwrap_or(text.len()));
+        rest = behind.get(1..);
+        Some(part)
+    })
+}
+
 /// Keeps a value that is given once.
 fn set<T>(
     slot: &mut Option<T>,
@@ -104,15 +118,22 @@ fn address_of(text: &[u8]) -> Result<ListenAddress, String> {
         default_port: 514,
         ..Want::default()
     };
-    let shown = || written::shown(text);
-    let url = net::parse(&Bytes::copy_from_slice(text), want)
-        .map_err(|reason| format!("{reason} in syslog server \"{}\"", shown()))?;
+    let failed = |reason: &dyn Display| {
+        let shown = written::shown(text);
+        format!("{reason} in syslog server \"{shown}\"")
+    };
+    let name = before_nul(text);
+    if name.is_empty() && !text.is_empty() {
+        return Err(failed(&"host not found"));
+    }
+    let url = net::parse(&Bytes::copy_from_slice(name), want).map_err(|error| failed(&error))?;
     let first = url.addresses.into_iter().next();
     let found = first.map(|(address, _)| address);
-    found.ok_or_else(|| format!("host not found in syslog server \"{}\"", shown()))
+    found.ok_or_else(|| failed(&"host not found"))
 }
 
 fn number(names: &[&str], what: &str, name: &[u8]) -> Result<u8, String> {
+    let name = before_nul(name);
     let at = names.iter().position(|known| known.as_bytes() == name);
     let shown = written::shown(name);
     at.and_then(|at| u8::try_from(at).ok())
@@ -129,5 +150,27 @@ fn checked_tag(text: &[u8]) -> Result<Bytes, String> {
         false => {
             Err("syslog \"tag\" only allows alphanumeric characters and underscore".to_owned())
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_zero_byte_ends_what_is_compared() {
+        let parse = |text: &[u8]| Syslog::parse(text).map(|syslog| syslog.facility);
+        assert_eq!(parse(b"server=127.0.0.1,facility=kern\0x"), Ok(0));
+        assert_eq!(parse(b"facility=kern,server=127.0.0.1\0,x"), Ok(0));
+        let unknown = |text: &[u8]| parse(text).expect_err("a refusal");
+        assert_eq!(
+            unknown(b"server=127.0.0.1,facility=lo\0cal"),
+            "unknown syslog facility \"lo\""
+        );
+        assert_eq!(
+            unknown(b"server=127.0.0.1,nohostname\0"),
+            "unknown syslog parameter \"nohostname\""
+        );
+        assert_eq!(unknown(b"\0"), "unknown syslog parameter \"\"");
     }
 }

@@ -121,13 +121,6 @@ const USERID: &str = "ngx_http_userid_filter_module";
 const OF_LINUX: &str = "Linux alone is asked: elsewhere the name is unknown, as to nginx where the system has no \
                         TCP_INFO. A connection that the client has reset has none.";
 
-/// What is said of `$bytes_sent` and `$body_bytes_sent`.
-const SO_FAR: &str = "Before the answer has ended (in a trailer), they tell of no byte of it.";
-
-/// What is said of `$request_length`.
-const READ_OVER: &str = "Where the end of a chunked body that nobody reads comes after the answer, nginx waits for it before \
-                         it logs, and counts off what it reads of the next request; the lab logs at once.";
-
 macro_rules! builtins {
     ($($variant:ident $name:literal $module:ident $(differs $differs:ident)?,)*) => {
         /// Variables that have a value of their own.
@@ -144,8 +137,8 @@ builtins! {
     AncientBrowser "ancient_browser" BROWSER,
     Args "args" CORE,
     BinaryRemoteAddr "binary_remote_addr" CORE,
-    BodyBytesSent "body_bytes_sent" CORE differs SO_FAR,
-    BytesSent "bytes_sent" CORE differs SO_FAR,
+    BodyBytesSent "body_bytes_sent" CORE,
+    BytesSent "bytes_sent" CORE,
     Connection "connection" CORE,
     ConnectionRequests "connection_requests" CORE,
     ConnectionTime "connection_time" CORE,
@@ -192,7 +185,7 @@ builtins! {
     RequestCompletion "request_completion" CORE,
     RequestFilename "request_filename" CORE,
     RequestId "request_id" CORE,
-    RequestLength "request_length" CORE differs READ_OVER,
+    RequestLength "request_length" CORE,
     RequestMethod "request_method" CORE,
     RequestTime "request_time" CORE,
     RequestUri "request_uri" CORE,
@@ -267,10 +260,7 @@ const OTHERS: &[Variable] = &[
     absent("ssl_session_id", SSL),
     absent("ssl_session_reused", SSL),
     family("upstream_cookie_", UPSTREAM, Var::UpstreamCookie),
-    family("upstream_http_", UPSTREAM, Var::UpstreamHttp).differs(
-        "`$upstream_http_location` is what the upstream sent; nginx writes a shorter one of `proxy_redirect` over its \
-         first bytes.",
-    ),
+    family("upstream_http_", UPSTREAM, Var::UpstreamHttp),
     family("upstream_trailer_", UPSTREAM, Var::UpstreamTrailer),
 ];
 

@@ -13,7 +13,7 @@ use actix_web::{App, HttpMessage, HttpResponse};
 use bytes::Bytes;
 
 use crate::config::model::{HeadSettings, Model, Server};
-use crate::wire::answer::{Answer, End, Outcome};
+use crate::wire::answer::{Answer, Body, End, Outcome};
 use crate::wire::connection::Connection;
 use crate::wire::head::Method;
 use crate::wire::request_parser::HeadLimits;
@@ -151,6 +151,11 @@ async fn answer(mut r: Box<Request>, gone: Option<Gone>) -> Answer {
     };
     proxy::sending(&r);
     let silent = answer.silent;
+    r.head_sent.set(answer.head.len() as u64);
+    // What is there as a whole is at its end before any of it is sent.
+    if !answer.has_trailers && !matches!(answer.body, Body::Stream(_)) {
+        note_trailers(&r);
+    }
     if answer.has_trailers {
         let r: Rc<Request> = r.into();
         let status = r.status.get();
@@ -227,6 +232,7 @@ fn received(front: FrontRequest, server: Arc<Server>) -> Request {
         error_page: false,
         err_status: 0,
         keep_alive: head.keep_alive && !last,
+        released: Cell::new(false),
         lingering: head.content_length.is_some_and(|n| n > 0) || head.chunked,
         accepts: Cell::default(),
         limit_rate: Cell::new(None),
@@ -277,10 +283,19 @@ fn received(front: FrontRequest, server: Arc<Server>) -> Request {
     }
 }
 
+/// Notes what the body ends with for a client that gets no trailers: nginx adds them to any body's end.
+fn note_trailers(r: &Request) {
+    let has_body = r.method != Method::Head && !matches!(r.status.get(), 204 | 304);
+    if r.expects_trailers.get() && has_body && r.sent_trailers.borrow().is_empty() {
+        filters::trailers(r, r.status.get());
+    }
+}
+
 /// The answer was sent, or given up, or there was none: write the log.
 fn finish(r: &Request, outcome: &Outcome, silent: bool) {
     r.bytes_sent.set(outcome.sent);
     r.head_sent.set(outcome.head);
+    r.released.set(outcome.kept || outcome.end == End::Cut);
     // nginx ends its answer in good order where only the upstream's broke off.
     let ended = match outcome.end {
         End::Complete => !silent && !r.terminated && !r.filter_finalized,
@@ -297,11 +312,7 @@ fn finish(r: &Request, outcome: &Outcome, silent: bool) {
     } else if outcome.end == End::TimedOut && outcome.sent == 0 {
         r.status.set(408);
     }
-    // They are what the body ended with, be it to a client that gets none (nginx adds them to any body's end).
-    let has_body = r.method != Method::Head && !matches!(r.status.get(), 204 | 304);
-    if r.expects_trailers.get() && has_body && r.sent_trailers.borrow().is_empty() {
-        filters::trailers(r, r.status.get());
-    }
+    note_trailers(r);
     r.is_over.set(true);
     r.action.set(Some("logging request"));
     if r.worker.effects.happen() {

@@ -233,6 +233,7 @@ where
                 sent: head,
                 head,
                 end: End::Complete,
+                kept: answer.keep_alive,
             });
         }
         Answer::nothing()

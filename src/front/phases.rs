@@ -121,6 +121,7 @@ pub fn gone(r: &mut Request, gone: Gone) -> Answer {
         false => Reading::Fields,
     };
     log::error(r, LogLevel::Info, &format!("{what}{}", reading.context()));
+    r.keep_alive = false;
     silent(r, status)
 }
 
@@ -332,7 +333,6 @@ pub fn redirect(r: &mut Request, status: u16, location: Bytes) -> Flow {
 pub fn silent(r: &mut Request, status: u16) -> Answer {
     r.status.set(status);
     r.terminated = true;
-    r.keep_alive = false;
     let interim = if r.body.is_promised() {
         filter::interim(r)
     } else {

@@ -73,6 +73,8 @@ pub struct Request {
     pub err_status: u16,
     /// Whether the connection may go on, as decided so far.
     pub keep_alive: bool,
+    /// nginx has taken that back: the connection serves the next request already, or the answer was not whole.
+    pub released: Cell<bool>,
     pub lingering: bool,
     /// Whether the client takes gzip, as far as that was asked.
     pub accepts: Cell<Accepts>,
@@ -238,8 +240,11 @@ impl Request {
         }
     }
 
-    /// Bytes sent for this request, as variables tell: before the answer has ended, what went before it.
+    /// Bytes sent for this request until now, as variables tell.
     pub fn sent_so_far(&self) -> u64 {
-        self.bytes_sent.get().max(self.body.sent_before())
+        match self.is_over.get() {
+            true => self.bytes_sent.get(),
+            false => self.connection.sent.get().max(self.body.sent_before()),
+        }
     }
 }

@@ -45,6 +45,7 @@ impl Answer {
     pub fn nothing() -> Self {
         let policy = SendPolicy {
             send_timeout: Duration::ZERO,
+            postpone: 0,
             keepalive_timeout: Duration::ZERO,
             lingering: Lingering::Off,
             lingers_for_body: false,
@@ -76,6 +77,8 @@ impl Answer {
 #[derive(Debug, Clone, Copy)]
 pub struct SendPolicy {
     pub send_timeout: Duration,
+    /// `postpone_output`: nginx lets fewer bytes wait for more, where no flush and no buffer calls for them.
+    pub postpone: usize,
     pub keepalive_timeout: Duration,
     /// The unread body may be waited for with lingering close.
     pub lingering: Lingering,
@@ -147,8 +150,16 @@ pub trait BodyStream {
     fn apart(&self) -> bool {
         false
     }
-    /// Its source ended: what it still gives is the rest.
+    /// Where, within the bytes that [`BodyStream::poll_next`] gave last, a filter must hold nothing back: told once.
+    fn take_ends(&mut self) -> Vec<usize> {
+        Vec::new()
+    }
+    /// Its source ended: what it gave last, and still gives, is the rest.
     fn is_over(&self) -> bool {
+        false
+    }
+    /// The last bytes that it is made of are on their way: trailers are made before these are sent.
+    fn is_at_last(&self) -> bool {
         false
     }
     /// A client that leaves ends the whole.
@@ -191,6 +202,8 @@ pub struct Outcome {
     /// How long the head is, be it sent or not.
     pub head: u64,
     pub end: End,
+    /// The connection waits for the next request.
+    pub kept: bool,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

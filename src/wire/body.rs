@@ -6,7 +6,7 @@ use std::rc::Rc;
 use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
-use bytes::{Bytes, BytesMut};
+use bytes::Bytes;
 
 use super::chunked::{Chunk, ChunkDecoder, ChunkError, Side};
 use super::connection::{Connection, LARGE_READ, ReadError, SMALL_READ};
@@ -38,7 +38,7 @@ pub struct RequestBody {
     connection: Rc<Connection>,
     framing: RefCell<Framing>,
     chunked: bool,
-    behind: Behind,
+    behind: Cell<Behind>,
     expect: Cell<Expect>,
     timeout: Cell<Duration>,
     /// Largest chunked body in bytes; 0 does not check.
@@ -53,7 +53,13 @@ pub struct RequestBody {
     consumed: Cell<u64>,
     /// Those of the read under way: nginx counts a read's bytes only when all of them were in order.
     consuming: Cell<u64>,
-    /// Bytes of the next request that came along with the last chunk, where the chunks were thrown away.
+    /// Anybody asked for the body.
+    wanted: Cell<bool>,
+    /// The least number of bytes that were to come of a chunked body when all that came of it was thrown away.
+    awaited: Cell<Option<u64>>,
+    /// It is thrown away.
+    discards: Cell<bool>,
+    /// Bytes of the next request that nginx read along with the last chunk, where the chunks were thrown away.
     read_along: Cell<usize>,
     /// The body goes on to somebody as it comes (nginx's `reading_body`).
     live: Cell<bool>,
@@ -89,7 +95,7 @@ impl RequestBody {
             connection,
             framing: RefCell::new(framing),
             chunked: head.chunked,
-            behind: head.behind,
+            behind: Cell::new(head.behind),
             expect: Cell::new(match head.expect_continue {
                 true => Expect::Waits,
                 false => Expect::Nothing,
@@ -101,6 +107,9 @@ impl RequestBody {
             taken: Cell::new(0),
             consumed: Cell::new(0),
             consuming: Cell::new(0),
+            wanted: Cell::new(false),
+            awaited: Cell::new(None),
+            discards: Cell::new(false),
             read_along: Cell::new(0),
             live: Cell::new(false),
             failed: Cell::new(false),
@@ -111,6 +120,11 @@ impl RequestBody {
     pub fn set_rules(&self, timeout: Duration, limit: u64) {
         self.timeout.set(timeout);
         self.limit.set(limit);
+    }
+
+    /// The least number of bytes that were to come of a chunked body whose bytes are thrown away.
+    pub fn awaited(&self) -> Option<u64> {
+        self.awaited.get()
     }
 
     /// Everything was read (or there is no body).
@@ -134,20 +148,32 @@ impl RequestBody {
 
     /// Where it ended, once it is done.
     pub fn end(&self) -> BodyEnd {
-        let waiting = self.connection.input.borrow().len();
-        BodyEnd::new(self.taken.get(), self.chunked, self.behind, waiting)
+        self.end_before(self.connection.input.borrow().len())
     }
 
-    /// What `$request_length` has beside the head: bytes taken from the connection for a reader, framing included.
-    ///
-    /// nginx takes what it read along with the last chunk off again, even where the chunks were thrown away and it had not
-    /// counted it: then this is less than nothing.
-    pub fn consumed(&self) -> i64 {
-        let consumed = match self.is_done() && !self.failed.get() {
+    fn end_before(&self, waiting: usize) -> BodyEnd {
+        BodyEnd::new(self.taken.get(), self.chunked, self.behind.get(), waiting)
+    }
+
+    /// Bytes taken from the connection for a reader, framing included.
+    fn consumed(&self) -> u64 {
+        match self.is_done() && !self.failed.get() {
             true => self.consumed.get() + self.consuming.get(),
             false => self.consumed.get(),
-        };
-        consumed.cast_signed() - self.read_along.get() as i64
+        }
+    }
+
+    /// `$request_length` with a head of `head` bytes. nginx takes off what it has read of the next requests with the
+    /// end of a chunked body, also where the body was thrown away and thus never counted.
+    pub fn length_with(&self, head: u64) -> i64 {
+        let counted = head.saturating_add(self.consumed());
+        counted.cast_signed() - self.read_along.get() as i64
+    }
+
+    /// Bytes of a chunked body so far; none where nobody wants it, and while it goes on as it comes.
+    pub fn length_so_far(&self) -> Option<u64> {
+        let known = self.wanted.get() && !self.discards.get() && !self.is_half_read();
+        known.then(|| self.received.get())
     }
 
     /// The client waits for `100 Continue`, and was not told.
@@ -211,7 +237,10 @@ impl RequestBody {
                     self.connection.timer.clear();
                     return Poll::Ready(None);
                 }
-                Ok(Taken::More) => self.count_read(),
+                Ok(Taken::More) => {
+                    self.count_read();
+                    self.begin_read();
+                }
                 Err(error) => return Poll::Ready(Some(Err(self.fail(error)))),
             }
             if !self.connection.timer.is_set() {
@@ -229,45 +258,25 @@ impl RequestBody {
         }
     }
 
+    /// What comes of the body from now on is for nobody: no variable counts it.
+    pub fn throw_away(&self) {
+        self.discards.set(true);
+    }
+
     /// Throws away what already arrived of the body, as nginx does before it answers without reading it.
     ///
     /// # Errors
     /// Its chunks are malformed.
     pub fn discard_arrived(&self) -> Result<(), BodyError> {
         self.limit.set(0);
+        self.throw_away();
         loop {
             match self.take() {
                 Ok(Taken::Bytes(bytes)) => {
                     let discarded = self.discarded.get() + bytes.len() as u64;
                     self.discarded.set(discarded);
                 }
-                Ok(taken @ (Taken::More | Taken::End)) => {
-                    if let (Taken::End, BodyEnd::ReadAlong(len)) = (taken, self.end()) {
-                        self.read_along.set(len);
-                    }
-                    // `$request_length` knows only of what was read for somebody.
-                    self.consuming.set(0);
-                    self.received.set(0);
-                    return Ok(());
-                }
-                Err(error) => return Err(self.fail(error)),
-            }
-        }
-    }
-
-    /// What already arrived of the body, joined.
-    ///
-    /// # Errors
-    /// Its chunks are malformed, or too many.
-    pub fn take_arrived(&self) -> Result<Bytes, BodyError> {
-        let mut arrived = BytesMut::new();
-        loop {
-            match self.take() {
-                Ok(Taken::Bytes(bytes)) => arrived.extend_from_slice(&bytes),
-                Ok(Taken::More | Taken::End) => {
-                    self.count_read();
-                    return Ok(arrived.freeze());
-                }
+                Ok(Taken::More | Taken::End) => return Ok(()),
                 Err(error) => return Err(self.fail(error)),
             }
         }
@@ -276,6 +285,11 @@ impl RequestBody {
     /// From now on the body goes on as it comes; an answer before its end leaves the connection unusable.
     pub fn set_live(&self) {
         self.live.set(true);
+    }
+
+    /// It goes on as it comes.
+    pub fn is_live(&self) -> bool {
+        self.live.get()
     }
 
     /// Somebody was reading it and has not come to its end.
@@ -295,6 +309,14 @@ impl RequestBody {
         error
     }
 
+    /// nginx reads on from here: its portions are counted anew.
+    fn begin_read(&self) {
+        let mut behind = self.behind.get();
+        let taken = usize::try_from(self.taken.get()).unwrap_or(usize::MAX);
+        behind.held = behind.held.max(taken);
+        self.behind.set(behind);
+    }
+
     fn room(&self) -> usize {
         match &*self.framing.borrow() {
             Framing::Length(rest) if *rest < SMALL_READ as u64 => SMALL_READ,
@@ -304,6 +326,7 @@ impl RequestBody {
 
     /// What already lies in the connection's buffer.
     fn take(&self) -> Result<Taken, BodyError> {
+        self.wanted.set(true);
         let mut input = self.connection.input.borrow_mut();
         let mut framing = self.framing.borrow_mut();
         let before = input.len();
@@ -329,16 +352,30 @@ impl RequestBody {
                 }
             },
         };
-        let now = (before - input.len()) as u64;
-        self.taken.set(self.taken.get() + now);
-        self.consuming.set(self.consuming.get() + now);
+        let fresh = (before - input.len()) as u64;
+        self.taken.set(self.taken.get() + fresh);
+        if self.discards.get() {
+            // Variables know only of what was read for somebody.
+            match (&taken, &*framing) {
+                (Taken::End, _) => {
+                    if let BodyEnd::ReadAlong(len) = self.end_before(input.len()) {
+                        self.read_along.set(len);
+                    }
+                }
+                (Taken::More, Framing::Chunked(decoder)) => {
+                    self.awaited.set(Some(decoder.wanted()));
+                }
+                _ => {}
+            }
+            return Ok(taken);
+        }
+        self.consuming.set(self.consuming.get() + fresh);
         if let Framing::Chunked(decoder) = &*framing {
-            let fresh = if let Taken::Bytes(bytes) = &taken {
-                bytes.len() as u64
-            } else {
-                0
+            let here = match &taken {
+                Taken::Bytes(bytes) => bytes.len() as u64,
+                Taken::More | Taken::End => 0,
             };
-            let (received, chunk) = (self.received.get(), fresh + decoder.rest());
+            let (received, chunk) = (self.received.get(), here + decoder.rest());
             if self.limit.get() > 0 && received + chunk > self.limit.get() {
                 return Err(BodyError::TooLarge { received, chunk });
             }

@@ -12,6 +12,7 @@ use bytes::{Bytes, BytesMut};
 use super::counts::Counted;
 use super::digits::put_ip;
 use super::stream::Stream;
+use super::tcp_info::TcpInfo;
 use super::timer::Timer;
 
 /// Bytes asked for at a time while a head or a small body is read.
@@ -58,6 +59,8 @@ pub struct Connection {
     pub pipelined: Cell<bool>,
     /// All is said; what the client still sends is read and forgotten.
     pub lingering: Cell<bool>,
+    /// What the kernel measured before it began to linger: of a connection that is closed it says nothing.
+    pub last_tcp_info: Cell<Option<TcpInfo>>,
     /// Its part in what `stub_status` tells.
     pub counted: Counted,
 }
@@ -106,6 +109,7 @@ impl Connection {
             idle: Cell::new(false),
             pipelined: Cell::new(false),
             lingering: Cell::new(false),
+            last_tcp_info: Cell::new(None),
             counted,
         }
     }

@@ -95,7 +95,6 @@ impl Counted {
         RequestCounted {
             counts: &self.0,
             now: Cell::new(Some(OneMore::of(&self.0.reading))),
-            read: Cell::new(false),
         }
     }
 }
@@ -110,28 +109,17 @@ impl Drop for Counted {
 pub struct RequestCounted<'a> {
     counts: &'a Counts,
     now: Cell<Option<OneMore<'a>>>,
-    read: Cell<bool>,
 }
 
 impl RequestCounted<'_> {
     /// Its head is whole and right.
     pub fn is_read(&self) {
-        self.read.set(true);
         self.now.set(Some(OneMore::of(&self.counts.writing)));
     }
 
     /// It is answered, and its log is written: nginx does that when it no longer counts it.
     pub fn is_answered(&self) {
         self.now.take();
-    }
-
-    /// The connection lingers, or throws the rest of its body away: nginx counts it as long.
-    pub fn lasts(&self) {
-        let count = match self.read.get() {
-            true => &self.counts.writing,
-            false => &self.counts.reading,
-        };
-        self.now.set(Some(OneMore::of(count)));
     }
 }
 
@@ -155,17 +143,10 @@ mod tests {
         drop(waiting);
         let request = connection.request();
         assert_eq!(now(&counts), [1, 0, 0]);
-        request.is_answered();
-        assert_eq!(now(&counts), [0, 0, 0]);
-        request.lasts();
-        assert_eq!(now(&counts), [1, 0, 0]);
         request.is_read();
         assert_eq!(now(&counts), [0, 1, 0]);
         request.is_answered();
         assert_eq!(now(&counts), [0, 0, 0]);
-        request.lasts();
-        request.lasts();
-        assert_eq!(now(&counts), [0, 1, 0]);
         drop(request);
         assert_eq!(now(&counts), [0, 0, 0]);
         assert_eq!(counts.figures().active, 1);

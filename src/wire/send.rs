@@ -4,7 +4,7 @@ use std::rc::Rc;
 
 use bytes::Bytes;
 
-use super::answer::{Answer, Body, Outcome, Trailers};
+use super::answer::{Answer, Body, Outcome};
 use super::connection::Connection;
 use super::turn::take_turns;
 
@@ -34,13 +34,13 @@ pub async fn send(connection: &Rc<Connection>, answer: &mut Answer) -> Outcome {
     };
     let end = match body {
         Body::None if answer.chunked => {
-            let end = last_chunk(false, answer.trailers.take());
+            let end = last_chunk(false, &trailers(answer));
             write_all(connection, &answer.policy, &mut [head, end]).await
         }
         Body::None => write_all(connection, &answer.policy, &mut [head]).await,
         Body::Bytes(bytes) if answer.chunked => {
             let size = Bytes::from(format!("{:x}\r\n", bytes.len()));
-            let end = last_chunk(true, answer.trailers.take());
+            let end = last_chunk(true, &trailers(answer));
             write_all(connection, &answer.policy, &mut [head, size, bytes, end]).await
         }
         Body::Bytes(bytes) => write_all(connection, &answer.policy, &mut [head, bytes]).await,
@@ -56,18 +56,23 @@ pub async fn send(connection: &Rc<Connection>, answer: &mut Answer) -> Outcome {
         sent,
         head: head_len,
         end,
+        kept: false,
     }
 }
 
-/// The end of a body in chunks (RFC 9112, 7.1), behind a chunk or alone.
-fn last_chunk(behind_a_chunk: bool, trailers: Option<Trailers>) -> Bytes {
+fn trailers(answer: &mut Answer) -> Bytes {
+    answer
+        .trailers
+        .take()
+        .map_or_else(Bytes::new, |make| make())
+}
+
+/// The end of a body in chunks (RFC 9112, 7.1), behind a chunk or alone, with the lines of its trailers.
+fn last_chunk(behind_a_chunk: bool, trailers: &[u8]) -> Bytes {
     let whole = b"\r\n0\r\n\r\n";
     let from = if behind_a_chunk { 0 } else { 2 };
-    match trailers
-        .map(|make| make())
-        .filter(|lines| !lines.is_empty())
-    {
-        None => Bytes::from_static(&whole[from..]),
-        Some(lines) => Bytes::from([&whole[from..5], &lines, b"\r\n"].concat()),
+    match trailers {
+        [] => Bytes::from_static(&whole[from..]),
+        lines => Bytes::from([&whole[from..5], lines, b"\r\n"].concat()),
     }
 }

@@ -5,13 +5,14 @@ use std::future::Future;
 use std::rc::{Rc, Weak};
 use std::time::{Duration, Instant};
 
-use super::answer::{Answer, End, Lingering, SendPolicy};
+use super::answer::{Answer, End, Lingering, Outcome, SendPolicy};
 use super::body::RequestBody;
 use super::connection::{Connection, LARGE_READ, ReadError, SMALL_READ};
-use super::counts::RequestCounted;
+use super::counts::OneMore;
 use super::head::RequestHead;
 use super::request_parser::{HeadLimits, HeadReader, Step};
 use super::send::send;
+use super::tcp_info;
 use super::turn::UnderWay;
 
 /// A request as it reaches the application.
@@ -155,16 +156,23 @@ pub async fn serve(
         };
         let mut answer = handler.handle(incoming).await;
         let policy = answer.policy;
-        let next = answer_one(&connection, &mut answer, &body, &counted).await;
+        let (next, mut outcome) = answer_one(&connection, &mut answer, &body).await;
         drop(under_way);
         let keep = next == Next::KeepAlive
             && !registry.draining.get()
             && !connection.eof.get()
             && !policy.keepalive_timeout.is_zero();
+        let _waiting = match !keep && next != Next::Close {
+            true => close(&connection, &policy, &body).await,
+            false => None,
+        };
+        // nginx writes the log's line when nothing of the request is left to do: it lingers first.
+        if let Some(done) = answer.done.take() {
+            counted.is_answered();
+            outcome.kept = keep;
+            done(&outcome);
+        }
         if !keep {
-            if next != Next::Close {
-                close(&connection, &policy, &body, &counted).await;
-            }
             return;
         }
         connection.pipelined.set(reader.begin_next(body.end()));
@@ -247,52 +255,44 @@ async fn read_head(
     }
 }
 
-/// Sends the answer, tells its `done`, and deals with what was not read of the request's body.
+/// Sends the answer, and deals with what was not read of the request's body. `answer.done` is left to the caller.
 async fn answer_one(
     connection: &Rc<Connection>,
     answer: &mut Answer,
     body: &RequestBody,
-    counted: &RequestCounted<'_>,
-) -> Next {
+) -> (Next, Outcome) {
     if answer.silent {
         if answer.reset {
             connection.stream.reset_on_close();
         }
-        let outcome = if answer.interim.is_empty() {
-            super::answer::Outcome {
+        let outcome = match answer.interim.is_empty() {
+            true => Outcome {
                 // A `100 Continue` may have gone before.
                 sent: connection.sent.get(),
                 head: 0,
                 end: End::Complete,
-            }
-        } else {
-            send(connection, answer).await
+                kept: false,
+            },
+            false => send(connection, answer).await,
         };
-        if let Some(done) = answer.done.take() {
-            counted.is_answered();
-            done(&outcome);
-        }
-        return Next::Close;
+        return (Next::Close, outcome);
     }
     let outcome = send(connection, answer).await;
-    // A body that is not complete yet is waited for; the log line does not wait.
-    if let Some(done) = answer.done.take() {
-        counted.is_answered();
-        done(&outcome);
-    }
-    if outcome.end != End::Complete || connection.broken.get() {
-        return Next::Close;
-    }
+    let next = match outcome.end {
+        End::Complete if !connection.broken.get() => behind(connection, answer, body).await,
+        _ => Next::Close,
+    };
+    (next, outcome)
+}
+
+/// What becomes of the connection behind an answer that was sent; the rest of the request's body is thrown away first.
+async fn behind(connection: &Connection, answer: &Answer, body: &RequestBody) -> Next {
     if body.is_half_read() {
         return Next::End;
     }
-    if !body.is_done() && !body.has_failed() {
-        counted.lasts();
-        match discard(connection, &answer.policy, body).await {
-            Discarded::All => {}
-            Discarded::ClientEnded => return Next::Close,
-            Discarded::Failed => return Next::End,
-        }
+    let is_left = !body.is_done() && !body.has_failed();
+    if is_left && !discard(connection, &answer.policy, body).await {
+        return Next::Close;
     }
     if answer.keep_alive && !body.has_failed() {
         Next::KeepAlive
@@ -322,39 +322,32 @@ impl Patience {
     }
 }
 
-#[derive(PartialEq, Eq)]
-enum Discarded {
-    All,
-    ClientEnded,
-    Failed,
-}
-
-/// Reads the rest of the body and forgets it, as long as lingering allows.
-async fn discard(connection: &Connection, policy: &SendPolicy, body: &RequestBody) -> Discarded {
+/// Reads the rest of the body and forgets it, as long as lingering allows; true if it came to its end.
+async fn discard(connection: &Connection, policy: &SendPolicy, body: &RequestBody) -> bool {
     let patience = Patience::begin(policy);
     body.set_rules(policy.lingering_timeout, 0);
     body.forget_expect();
+    body.throw_away();
     connection.timer.clear();
     loop {
         match std::future::poll_fn(|cx| body.poll_next(cx)).await {
-            None => return Discarded::All,
+            None => return true,
             Some(Ok(_)) => match patience.left() {
                 Some(time) => body.set_rules(time, 0),
-                None => return Discarded::Failed,
+                None => return false,
             },
-            Some(Err(super::body::BodyError::Chunk(_))) => return Discarded::Failed,
-            Some(Err(_)) => return Discarded::ClientEnded,
+            Some(Err(_)) => return false,
         }
     }
 }
 
-/// Ends the connection; lingers where closing at once could reset it and lose the answer (RFC 9112, 9.6).
-async fn close(
-    connection: &Connection,
+/// Ends the connection; lingers where closing at once could reset it and lose the answer (RFC 9112, 9.6). One that
+/// lingered counts among those that wait, until its request is logged.
+async fn close<'a>(
+    connection: &'a Connection,
     policy: &SendPolicy,
     body: &RequestBody,
-    counted: &RequestCounted<'_>,
-) {
+) -> Option<OneMore<'a>> {
     let more = !connection.input.borrow().is_empty() || policy.lingers_for_body || !body.is_done();
     let linger = match policy.lingering {
         Lingering::Always => true,
@@ -362,22 +355,24 @@ async fn close(
         Lingering::Off => false,
     };
     if !linger || connection.eof.get() {
-        return;
+        return None;
     }
+    connection
+        .last_tcp_info
+        .set(tcp_info::of(&connection.stream));
     connection.stream.shutdown_write();
     connection.lingering.set(true);
-    counted.lasts();
-    let _waiting = connection.counted.waiting();
+    let waiting = connection.counted.waiting();
     let patience = Patience::begin(policy);
     connection.timer.set(policy.lingering_timeout);
     loop {
         connection.input.borrow_mut().clear();
         if connection.fill(LARGE_READ).await.is_err() {
-            return;
+            return Some(waiting);
         }
         match patience.left() {
             Some(time) => connection.timer.set(time),
-            None => return,
+            None => return Some(waiting),
         }
     }
 }

@@ -45,14 +45,17 @@ impl Stories {
     }
 
     /// The story, of those since the last `clear`, that begins as the one foretold (a proxy may ask the lab itself), else
-    /// the first. Waits for one; the client has seen the answer, so that no other is on its way.
+    /// the first of the same request. Waits for it: a connection that lingers has its story told late, so that one of a
+    /// request before may come first.
     pub fn of(&self, foretold: &str) -> Result<String, OracleError> {
+        let request = foretold.split_inclusive(" → ").next().unwrap_or_default();
         let end = Instant::now() + PATIENCE;
         let mut told = self.told.lock().unwrap_or_else(PoisonError::into_inner);
         loop {
-            if let Some(first) = told.first() {
-                let same = told.iter().find(|story| story.starts_with(foretold));
-                return Ok(same.unwrap_or(first).clone());
+            let mut of_request = told.iter().filter(|story| story.starts_with(request));
+            let same = of_request.clone().find(|story| story.starts_with(foretold));
+            if let Some(story) = same.or_else(|| of_request.next()) {
+                return Ok(story.clone());
             }
             let left = end.saturating_duration_since(Instant::now());
             if left == Duration::ZERO {

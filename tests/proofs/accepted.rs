@@ -41,7 +41,6 @@ const ADDED: &[(&str, &str)] = &[
     ("aio", "aio threads;"),
     ("directio", "directio 1;"),
     ("send_lowat", "send_lowat 0;"),
-    ("postpone_output", "postpone_output 0;"),
     // As few bytes as a head has would show: nginx 1.22.1 then sends a file behind its page for 412.
     ("sendfile_max_chunk", "sendfile_max_chunk 64k;"),
     (

@@ -104,6 +104,22 @@ pub const LINES: &[Line] = &[
         ],
     ),
     line(
+        "-tq -p p -c ''",
+        1,
+        &[
+            "nginx: [crit] pread() \"p/\" failed (21: Is a directory)",
+            "nginx: configuration file p/ test failed",
+        ],
+    ),
+    line(
+        "-tq -p '' -c p/none.conf",
+        1,
+        &[
+            "nginx: [emerg] open() \"p/none.conf\" failed (2: No such file or directory)",
+            "nginx: configuration file p/none.conf test failed",
+        ],
+    ),
+    line(
         "-tq -p p -c logs",
         1,
         &[

@@ -110,6 +110,7 @@ impl Merge<'_> {
             client_body_temp_path: self.path(chain, "client_body_temp_path"),
             client_body_in_file_only: in_file_only(chain),
             send_timeout: chain.time("send_timeout"),
+            postpone_output: chain.size("postpone_output"),
             keepalive_timeout,
             keepalive_header,
             keepalive_requests: chain.number("keepalive_requests"),

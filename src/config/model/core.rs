@@ -37,6 +37,8 @@ pub struct Core {
     pub client_body_temp_path: TempPath,
     pub client_body_in_file_only: InFileOnly,
     pub send_timeout: Duration,
+    /// `postpone_output` in bytes.
+    pub postpone_output: usize,
     /// `keepalive_timeout`, 75 s; zero closes after each answer.
     pub keepalive_timeout: Duration,
     /// Its second value, in seconds: `Keep-Alive: timeout=N`; 0 sends none.

@@ -36,7 +36,8 @@ const CORE_ROWS: &[Row] = &[
         .differs("The workers are threads of one process."),
     row("debug_points", MAIN, ONE, Enum(&["stop", "abort"])).accepted(),
     row("user", MAIN, ONE_TWO, Custom).done(main::user).differs(
-        "Without the line, the workers of a root's lab are root's too; nginx's become nobody's.",
+        "Without the line, the workers of a root's lab are root's too, and may serve what only root may read; nginx's \
+         become nobody's.",
     ),
     row("worker_priority", MAIN, ONE, Custom)
         .default("0")

@@ -129,7 +129,7 @@ const HTTP_CORE_ROWS: &[Row] = &[
     row("send_lowat", ALL, ONE, Size).default("0").accepted(),
     row("postpone_output", ALL, ONE, Size)
         .default("1460")
-        .accepted(),
+        .value(),
     row("limit_rate", ALL | LIF, ONE, TemplateSize)
         .default("0")
         .value(),

@@ -11,8 +11,11 @@ pub fn policy(r: &Request) -> SendPolicy {
     let core = &r.location.core;
     SendPolicy {
         send_timeout: core.send_timeout,
+        postpone: core.postpone_output,
         keepalive_timeout: core.keepalive_timeout,
         lingering: match core.lingering_close {
+            // nginx takes it for an error, and closes at once.
+            _ if r.filter_finalized => Lingering::Off,
             LingeringClose::Off => Lingering::Off,
             LingeringClose::On => Lingering::On,
             LingeringClose::Always => Lingering::Always,

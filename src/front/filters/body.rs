@@ -1,4 +1,5 @@
-//! Bytes on their way through body filters: portions as nginx passes them on, each of which ends as one chunk.
+//! Bytes on their way through body filters: portions as nginx passes them on, the buffers of its chains. What one call
+//! brings to the end of the way is one chunk.
 
 use std::collections::VecDeque;
 use std::os::unix::fs::FileExt;
@@ -13,7 +14,7 @@ use crate::wire::answer::{BodyStream, OpenFile, PieceOf, ReadAhead, StreamCut};
 /// Bytes of an upstream that are passed on at once, if so many are there.
 const TURN: usize = 256 * 1024;
 
-/// What one call of a filter passes to the next.
+/// What a filter passes to the next.
 #[derive(Debug, Default)]
 pub struct Portion {
     pub bytes: Bytes,
@@ -21,8 +22,28 @@ pub struct Portion {
     pub flush: bool,
     /// Its buffer is wanted back soon (nginx's `recycled`): filters that only look ahead hold back no more than they must.
     pub recycled: bool,
+    /// The next one comes in the same call.
+    pub more: bool,
     /// The body ends with it.
     pub last: bool,
+}
+
+impl Portion {
+    /// The same bytes in several portions of one call, which end at these places and at the end.
+    fn parted(mut self, ends: &[usize]) -> Vec<Self> {
+        let mut portions = Vec::with_capacity(ends.len() + 1);
+        let mut begin = 0;
+        for &end in ends {
+            portions.push(Self {
+                bytes: self.bytes.split_to((end - begin).min(self.bytes.len())),
+                more: true,
+                ..self
+            });
+            begin = end;
+        }
+        portions.push(self);
+        portions
+    }
 }
 
 /// A filter failed: the answer ends here, and the client sees that it is not whole.
@@ -58,8 +79,16 @@ pub enum Source {
 pub struct Filtered {
     source: Source,
     filters: Vec<Box<dyn BodyFilter>>,
-    ready: VecDeque<Bytes>,
+    ready: VecDeque<Chunk>,
+    /// What was given last is wanted nowhere else, and need not leave at once.
+    rest: bool,
     state: State,
+}
+
+/// What one call brought to the end of the way.
+struct Chunk {
+    bytes: Bytes,
+    rest: bool,
 }
 
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -76,13 +105,13 @@ impl Filtered {
             source,
             filters,
             ready: VecDeque::new(),
+            rest: false,
             state: State::Flowing,
         }
     }
 
-    /// Sends a portion through all filters.
-    fn filter(&mut self, portion: Portion) {
-        let mut portions = vec![portion];
+    /// Sends the portions of a call through all filters.
+    fn filter(&mut self, mut portions: Vec<Portion>) {
         for filter in &mut self.filters {
             let mut out = Vec::new();
             for portion in portions {
@@ -95,43 +124,53 @@ impl Filtered {
             }
             portions = out;
         }
-        for portion in portions {
-            if portion.last {
-                self.state = State::Ended;
-            }
-            if !portion.bytes.is_empty() {
-                self.ready.push_back(portion.bytes);
+        if portions.iter().any(|portion| portion.last) {
+            self.state = State::Ended;
+        }
+        for call in portions.chunk_by(|portion, _| portion.more) {
+            let bytes = joined(call.iter().map(|portion| portion.bytes.clone()).collect());
+            let rest = call.iter().all(|p| !p.recycled && !p.flush);
+            if !bytes.is_empty() {
+                self.ready.push_back(Chunk { bytes, rest });
             }
         }
     }
 }
 
+/// Several pieces as one.
+fn joined(mut parts: Vec<Bytes>) -> Bytes {
+    match parts.len() {
+        0 | 1 => parts.pop().unwrap_or_default(),
+        _ => Bytes::from(parts.concat()),
+    }
+}
+
 impl Source {
-    /// The next portion; an error cuts the body.
-    fn poll_portion(&mut self, cx: &mut Context<'_>) -> Poll<Result<Portion, StreamCut>> {
-        match self {
-            Self::Empty => Poll::Ready(Ok(Portion {
-                last: true,
-                ..Portion::default()
-            })),
+    /// The portions of the next call; an error cuts the body.
+    fn poll_call(&mut self, cx: &mut Context<'_>) -> Poll<Result<Vec<Portion>, StreamCut>> {
+        let last = |bytes| Portion {
+            bytes,
+            last: true,
+            ..Portion::default()
+        };
+        let portion = match self {
+            Self::Empty => last(Bytes::new()),
             Self::Memory(bytes) => {
                 let bytes = std::mem::take(bytes);
                 *self = Self::Empty;
-                Poll::Ready(Ok(Portion {
-                    bytes,
-                    last: true,
-                    ..Portion::default()
-                }))
+                last(bytes)
             }
-            Self::File { file, pieces, size } => Poll::Ready(read(file, pieces, *size)),
+            Self::File { file, pieces, size } => read(file, pieces, *size)?,
             Self::Stream(stream) => {
                 let (portion, ended) = ready!(poll_stream(stream.as_mut(), cx))?;
+                let ends = stream.take_ends();
                 if ended {
                     *self = Self::Empty;
                 }
-                Poll::Ready(Ok(portion))
+                return Poll::Ready(Ok(portion.parted(&ends)));
             }
-        }
+        };
+        Poll::Ready(Ok(vec![portion]))
     }
 }
 
@@ -158,9 +197,9 @@ fn read(file: &OpenFile, pieces: &mut VecDeque<PieceOf>, size: u64) -> Result<Po
     let last = pieces.is_empty();
     Ok(Portion {
         recycled: !last,
-        flush: false,
         bytes,
         last,
+        ..Portion::default()
     })
 }
 
@@ -197,15 +236,11 @@ fn poll_stream(
             Poll::Pending => break,
         }
     }
-    let bytes = match parts.len() {
-        0 | 1 => parts.pop().unwrap_or_default(),
-        _ => Bytes::from(parts.concat()),
-    };
     let portion = Portion {
-        last: false,
+        bytes: joined(parts),
         flush: stream.eager(),
         recycled: !ended && !broken && !stream.is_over(),
-        bytes,
+        ..Portion::default()
     };
     Poll::Ready(Ok((portion, ended)))
 }
@@ -213,7 +248,8 @@ fn poll_stream(
 impl BodyStream for Filtered {
     fn poll_next(&mut self, cx: &mut Context<'_>) -> Poll<Option<Result<Bytes, StreamCut>>> {
         loop {
-            if let Some(bytes) = self.ready.pop_front() {
+            if let Some(Chunk { bytes, rest }) = self.ready.pop_front() {
+                self.rest = rest;
                 return Poll::Ready(Some(Ok(bytes)));
             }
             match self.state {
@@ -221,8 +257,8 @@ impl BodyStream for Filtered {
                 State::Ended => return Poll::Ready(None),
                 State::Cut(cut) => return Poll::Ready(Some(Err(cut))),
             }
-            match ready!(self.source.poll_portion(cx)) {
-                Ok(portion) => self.filter(portion),
+            match ready!(self.source.poll_call(cx)) {
+                Ok(portions) => self.filter(portions),
                 Err(cut) => self.state = State::Cut(cut),
             }
         }
@@ -248,6 +284,14 @@ impl BodyStream for Filtered {
 
     fn eager(&self) -> bool {
         matches!(&self.source, Source::Stream(stream) if stream.eager())
+    }
+
+    fn is_over(&self) -> bool {
+        self.rest
+    }
+
+    fn is_at_last(&self) -> bool {
+        self.state == State::Ended
     }
 
     fn watches_client(&self) -> bool {

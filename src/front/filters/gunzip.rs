@@ -122,6 +122,8 @@ impl BodyFilter for Filter {
             out.push(Portion {
                 bytes,
                 recycled: true,
+                // What is flushed goes on by itself.
+                more: portion.more && !portion.flush,
                 ..portion
             });
         }

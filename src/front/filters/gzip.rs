@@ -129,6 +129,8 @@ impl BodyFilter for Filter {
                 bytes: ready,
                 flush: portion.flush,
                 recycled: true,
+                // What is flushed goes on by itself.
+                more: portion.more && flush == Flush::No,
                 last: portion.last,
             });
         }

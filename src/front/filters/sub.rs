@@ -78,8 +78,8 @@ struct Filter {
 }
 
 enum Step {
-    /// A pattern was found.
-    Found,
+    /// A pattern was found; whether bytes of the portion were given out before it.
+    Found { behind: bool },
     /// The portion is at its end.
     End,
 }
@@ -183,7 +183,7 @@ impl Filter {
             self.offset = offset + len;
             end = next.max(0);
             self.give(rest, start, next, end, out);
-            return Step::Found;
+            return Step::Found { behind: start > 0 };
         }
         if flush && !partial {
             offset = self.skip_to_partial(rest, offset, end);
@@ -250,9 +250,18 @@ impl BodyFilter for Filter {
         }
         let mut rest = portion.bytes;
         let mut given = BytesMut::with_capacity(rest.len() + 64);
-        let flush = portion.flush || portion.recycled;
+        let flush = (portion.flush || portion.recycled) && !portion.more;
         while !rest.is_empty() {
-            if let Step::Found = self.step(&mut rest, flush, &mut given) {
+            if let Step::Found { behind } = self.step(&mut rest, flush, &mut given) {
+                // nginx copies what the buffer is to each of its parts, and a replacement is none.
+                if behind && portion.flush {
+                    out.push(Portion {
+                        bytes: given.split().freeze(),
+                        flush: true,
+                        more: true,
+                        ..Portion::default()
+                    });
+                }
                 let pair = &mut self.pairs[self.index];
                 given.extend_from_slice(&pair.replacement);
                 pair.used = true;
@@ -292,8 +301,8 @@ mod tests {
             let portion = Portion {
                 bytes: Bytes::copy_from_slice(text.as_bytes()),
                 recycled: i + 1 < portions.len(),
-                flush: false,
                 last: i + 1 == portions.len(),
+                ..Portion::default()
             };
             filter.pass(portion, &mut out).expect("no failure");
         }

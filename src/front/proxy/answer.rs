@@ -3,7 +3,7 @@
 use std::task::{Context, Poll};
 
 use awc::ClientResponse;
-use bytes::{Bytes, BytesMut};
+use bytes::Bytes;
 use futures::Stream;
 
 use crate::config::model::{ProxyRedirect, RedirectFrom};
@@ -13,10 +13,11 @@ use crate::front::request::Request;
 use crate::front::variables;
 use crate::wire::answer::{BodyStream, ReadAhead, StreamCut};
 use crate::wire::date::parse_http_time;
-use crate::wire::head::{AnswerHead, Known};
+use crate::wire::head::{AnswerHead, Field, Known};
 
 use super::cookies;
 use super::pieces::{Coming, Pieces};
+use super::replaced::Value;
 use super::transport::Shared;
 
 /// The head of the reply (nginx's `ngx_http_upstream_process_headers`).
@@ -55,13 +56,13 @@ pub fn reply(r: &mut Request, head: &AnswerHead) -> Reply {
                 reply.last_modified_in_headers = true;
                 reply.headers.push((name, value));
             }
-            Known::Location => redirected(r, &mut reply, name, value),
+            Known::Location => redirected(r, &mut reply, name, &at(field, value)),
             Known::SetCookie => {
-                let value = cookies::rewrite(r, value);
+                let value = cookies::rewrite(r, &at(field, value));
                 reply.headers.push((name, value));
             }
             Known::Refresh => {
-                let value = refresh(r, value);
+                let value = refresh(r, &at(field, value));
                 reply.headers.push((name, value));
             }
             Known::Server => {
@@ -94,7 +95,7 @@ pub fn carry(r: &mut Request, head: &AnswerHead) {
                 r.carried_type = Some(Box::new(carried));
                 continue;
             }
-            Known::SetCookie => cookies::rewrite(r, value),
+            Known::SetCookie => cookies::rewrite(r, &at(field, value)),
             Known::AcceptRanges if r.location.proxy.force_ranges => continue,
             Known::ContentDisposition
             | Known::CacheControl
@@ -149,26 +150,37 @@ fn content_type(reply: &mut Reply, value: Bytes) {
     }
 }
 
-fn redirected(r: &mut Request, reply: &mut Reply, name: Bytes, value: Bytes) {
-    let rewritten = rewrite(r, &value, 0);
+/// A field's value with its place.
+fn at(field: &Field, bytes: Bytes) -> Value {
+    Value {
+        bytes,
+        start: field.value.start as usize,
+        behind: 0,
+    }
+}
+
+fn redirected(r: &mut Request, reply: &mut Reply, name: Bytes, value: &Value) {
+    let rewritten = rewrite(r, value, 0);
     // Only a rewritten one, or one that is absolute already, is the filter's to complete.
-    if rewritten.is_some() || !value.starts_with(b"/") {
+    if rewritten.is_some() || !value.bytes.starts_with(b"/") {
         reply.location_at = Some(reply.headers.len());
     }
-    reply.headers.push((name, rewritten.unwrap_or(value)));
+    let value = rewritten.unwrap_or_else(|| value.bytes.clone());
+    reply.headers.push((name, value));
 }
 
 /// `Refresh: 5; url=…` is rewritten like `Location`.
-fn refresh(r: &mut Request, value: Bytes) -> Bytes {
+fn refresh(r: &mut Request, value: &Value) -> Bytes {
     let at = value
+        .bytes
         .windows(4)
         .position(|w| w.eq_ignore_ascii_case(b"url="));
-    at.and_then(|at| rewrite(r, &value, at + 4))
-        .unwrap_or(value)
+    at.and_then(|at| rewrite(r, value, at + 4))
+        .unwrap_or_else(|| value.bytes.clone())
 }
 
 /// `proxy_redirect`: the first rule that matches the value behind `prefix`.
-fn rewrite(r: &mut Request, value: &Bytes, prefix: usize) -> Option<Bytes> {
+fn rewrite(r: &mut Request, value: &Value, prefix: usize) -> Option<Bytes> {
     let location = r.location.clone();
     location
         .proxy
@@ -177,12 +189,15 @@ fn rewrite(r: &mut Request, value: &Bytes, prefix: usize) -> Option<Bytes> {
         .find_map(|rule| apply(r, rule, value, prefix))
 }
 
-fn apply(r: &mut Request, rule: &ProxyRedirect, value: &Bytes, prefix: usize) -> Option<Bytes> {
-    let subject = value.slice(prefix.min(value.len())..);
-    let rest = match &rule.from {
+fn apply(r: &mut Request, rule: &ProxyRedirect, value: &Value, prefix: usize) -> Option<Bytes> {
+    let all = value.bytes.len();
+    let subject = value.bytes.slice(prefix.min(all)..);
+    let end = match &rule.from {
         RedirectFrom::Prefix(template) => {
             let pattern = variables::evaluate(template, r);
-            subject.strip_prefix(&*pattern)?
+            subject
+                .starts_with(&pattern)
+                .then_some(prefix + pattern.len())?
         }
         // Whatever it matched, the whole is replaced.
         RedirectFrom::Regex(regex) => {
@@ -192,13 +207,11 @@ fn apply(r: &mut Request, rule: &ProxyRedirect, value: &Bytes, prefix: usize) ->
                 captures,
                 subject: subject.clone(),
             });
-            &[]
+            all
         }
     };
-    let mut out = BytesMut::from(value.get(..prefix)?);
-    variables::append(&rule.to, r, &mut out);
-    out.extend_from_slice(rest);
-    Some(out.freeze())
+    let to = variables::evaluate(&rule.to, r);
+    value.replaced(prefix..end, &to, &r.upstreams)
 }
 
 /// Told once how an exchange ended: whether its body came whole.
@@ -249,6 +262,7 @@ impl ProxiedBody {
         let Some(response) = &mut self.response else {
             return Poll::Ready(None);
         };
+        self.exchange.borrow_mut().make_room(&mut self.pieces);
         match std::pin::Pin::new(response).poll_next(cx) {
             Poll::Pending => Poll::Pending,
             Poll::Ready(Some(Ok(bytes))) => Poll::Ready(Some(Ok(bytes))),
@@ -296,11 +310,13 @@ impl BodyStream for ProxiedBody {
                     }
                 }
                 Poll::Ready(end) => {
-                    // First what came, then the end or the cut; after a time-out nothing that was held back.
+                    // First what came, then the end or the cut; after a time-out, or chunks that are none, nothing that
+                    // was held back.
                     self.over = Some(end.and_then(Result::err));
                     // What awc holds for it goes at once.
                     self.response = None;
-                    if self.exchange.borrow().is_late() {
+                    let exchange = self.exchange.borrow();
+                    if exchange.is_late() || exchange.is_invalid() {
                         self.pieces.forget();
                     }
                 }
@@ -324,6 +340,10 @@ impl BodyStream for ProxiedBody {
 
     fn apart(&self) -> bool {
         self.pieces.apart()
+    }
+
+    fn take_ends(&mut self) -> Vec<usize> {
+        self.pieces.take_ends()
     }
 
     fn is_over(&self) -> bool {

@@ -1,5 +1,7 @@
 //! The client's body on its way to an upstream: in memory, in a file, or passed on as it comes.
 
+use std::task::Poll;
+
 use crate::config::model::{InFileOnly, LogLevel};
 use crate::front::log;
 use crate::front::reply::Flow;
@@ -15,16 +17,27 @@ pub fn set_body_rules(r: &Request) {
         .set_rules(core.client_body_timeout, core.client_max_body_size);
 }
 
-/// Takes what came with the head of a body that goes on as it comes.
-pub fn begin_body(r: &mut Request) -> Result<(), Flow> {
-    let arrived = match r.body.take_arrived() {
-        Ok(bytes) => bytes,
-        Err(error) => return Err(body_failed(r, &error)),
-    };
-    r.body.set_live();
+/// Takes what is there of a body that goes on as it comes, as much as a buffer takes.
+pub async fn begin_body(r: &mut Request) -> Result<(), Flow> {
+    let most = r.location.core.client_body_buffer_size as u64;
     let mut spool = r.buffered_body.take().unwrap_or_default();
-    spool.push_memory(arrived);
+    let taken = std::future::poll_fn(|cx| {
+        while spool.len() < most {
+            match r.body.poll_next(cx) {
+                Poll::Ready(Some(Ok(bytes))) => spool.push_memory(bytes),
+                Poll::Ready(Some(Err(error))) => return Poll::Ready(Err(error)),
+                Poll::Ready(None) | Poll::Pending => break,
+            }
+        }
+        Poll::Ready(Ok(()))
+    });
+    let taken = taken.await;
     r.buffered_body = Some(spool);
+    taken.map_err(|error| body_failed(r, &error))?;
+    r.connection.timer.clear();
+    if !r.body.is_done() {
+        r.body.set_live();
+    }
     Ok(())
 }
 

@@ -7,6 +7,8 @@ use crate::front::choose::Matched;
 use crate::front::request::Request;
 use crate::front::variables;
 
+use super::replaced::Value;
+
 /// A part of a `Set-Cookie` between two semicolons; the first is the cookie itself.
 struct Attribute {
     key: Bytes,
@@ -14,7 +16,8 @@ struct Attribute {
 }
 
 /// The field's value as the location's rules make it.
-pub fn rewrite(r: &mut Request, value: Bytes) -> Bytes {
+pub fn rewrite(r: &mut Request, field: &Value) -> Bytes {
+    let value = field.bytes.clone();
     let location = r.location.clone();
     let proxy = &location.proxy;
     if proxy.cookie_domains.is_empty()
@@ -33,7 +36,7 @@ pub fn rewrite(r: &mut Request, value: Bytes) -> Bytes {
         };
         if let Some(new) = rules_for(proxy, &attribute.key)
             .iter()
-            .find_map(|rule| apply(r, rule, old))
+            .find_map(|rule| apply(r, rule, &field.part(old)))
         {
             attribute.value = Some(new);
             changed = true;
@@ -97,24 +100,20 @@ fn join(attributes: &[Attribute]) -> Bytes {
 }
 
 /// The value that a rule makes of this one, if it fits.
-fn apply(r: &mut Request, rule: &CookieRewrite, value: &Bytes) -> Option<Bytes> {
-    let mut out = BytesMut::new();
-    match &rule.from {
+fn apply(r: &mut Request, rule: &CookieRewrite, old: &Value) -> Option<Bytes> {
+    let value = &old.bytes;
+    let replaced = match &rule.from {
         CookieFrom::Domain(template) => {
             let dotted = usize::from(value.starts_with(b"."));
             let domain = value.get(dotted..)?;
             let pattern = variables::evaluate(template, r);
-            if !domain.eq_ignore_ascii_case(&pattern) {
-                return None;
-            }
-            out.extend_from_slice(value.get(..dotted)?);
-            variables::append(&rule.to, r, &mut out);
+            domain
+                .eq_ignore_ascii_case(&pattern)
+                .then_some(dotted..value.len())?
         }
         CookieFrom::Prefix(template) => {
             let pattern = variables::evaluate(template, r);
-            let rest = value.strip_prefix(&*pattern)?;
-            variables::append(&rule.to, r, &mut out);
-            out.extend_from_slice(rest);
+            value.starts_with(&pattern).then_some(0..pattern.len())?
         }
         CookieFrom::Regex(regex) => {
             let captures = regex.captures(value).ok().flatten()?;
@@ -123,10 +122,11 @@ fn apply(r: &mut Request, rule: &CookieRewrite, value: &Bytes) -> Option<Bytes> 
                 captures,
                 subject: value.clone(),
             });
-            variables::append(&rule.to, r, &mut out);
+            0..value.len()
         }
-    }
-    Some(out.freeze())
+    };
+    let to = variables::evaluate(&rule.to, r);
+    old.replaced(replaced, &to, &r.upstreams)
 }
 
 /// The flags of the first rule that names the cookie; true if the cookie changed.

@@ -22,6 +22,8 @@ pub struct Groups {
     /// Bytes that it has room for.
     room: u64,
     kind: Kind,
+    /// Where chunks end within the group that was given last.
+    ends: Vec<usize>,
 }
 
 enum Kind {
@@ -37,6 +39,8 @@ struct Buffers {
     free: VecDeque<u64>,
     /// How many were not needed so far, and their size.
     unmade: usize,
+    /// The one that is being filled was made for it.
+    made: bool,
     size: u64,
     full: VecDeque<Full>,
     /// Those that are full go on before anything is read.
@@ -69,6 +73,7 @@ impl Groups {
                 filling: Some(head_buffer as u64),
                 free: VecDeque::new(),
                 unmade: count,
+                made: false,
                 size: size as u64,
                 full: VecDeque::new(),
                 writing: false,
@@ -94,12 +99,30 @@ impl Groups {
             begin: 0,
             room,
             kind,
+            ends: Vec::new(),
         }
     }
 
     /// Takes content in.
     pub fn take(&mut self, bytes: &[u8]) {
         self.held.extend_from_slice(bytes);
+    }
+
+    /// The place up to which there are buffers for what the next read brings, framing counted; `read` is what came before.
+    /// For reads that do not follow each other at once: buffers that came back are taken before a new one is made.
+    pub fn end_of_room(&mut self, read: u64) -> u64 {
+        let Kind::Buffered(buffers) = &mut self.kind else {
+            return self.begin + self.room;
+        };
+        if read <= self.begin && buffers.unmake() {
+            self.room = buffers.next_to_fill().unwrap_or_default();
+        }
+        self.begin + self.room + buffers.free.iter().sum::<u64>()
+    }
+
+    /// Where nginx flushes within the group that [`Groups::next`] gave last: at the end of each chunk, without buffering.
+    pub fn take_ends(&mut self) -> Vec<usize> {
+        std::mem::take(&mut self.ends)
     }
 
     /// Nothing that waits goes on.
@@ -130,9 +153,11 @@ impl Groups {
         if length == 0 || length > self.held.len() {
             return None;
         }
-        self.passed = end;
-        if let Kind::Buffered(buffers) = &mut self.kind {
-            buffers.release(end);
+        let begin = std::mem::replace(&mut self.passed, end);
+        match (&mut self.kind, read.layout) {
+            (Kind::Buffered(buffers), _) => buffers.release(end),
+            (Kind::Unbuffered(_), Some(layout)) => self.ends = layout.ends_within(begin, end),
+            (Kind::Unbuffered(_), None) => {}
         }
         Some(self.held.split_to(length).freeze())
     }
@@ -229,11 +254,23 @@ impl Buffers {
 
     /// Takes the next buffer, if there is one, and gives its size.
     fn next_to_fill(&mut self) -> Option<u64> {
+        self.made = false;
         self.filling = self.free.pop_front().or_else(|| {
             self.unmade = self.unmade.checked_sub(1)?;
+            self.made = true;
             Some(self.size)
         });
         self.filling
+    }
+
+    /// The buffer that is to be filled need not be a new one: others came back.
+    fn unmake(&mut self) -> bool {
+        let undone = self.filling.is_some() && self.made && !self.free.is_empty();
+        if undone {
+            self.filling = None;
+            self.unmade += 1;
+        }
+        undone
     }
 
     /// Up to where the content goes on together.
@@ -316,6 +353,30 @@ mod tests {
         assert_eq!(lengths(&mut groups, Coming::Later, None), [1]);
         groups.take(&[b'x'; 3]);
         assert_eq!(lengths(&mut groups, Coming::Nothing, None), [3]);
+    }
+
+    #[test]
+    fn between_reads_buffers_come_back() {
+        let mut groups = Groups::buffered(4, 3, (4, 8), 16);
+        assert_eq!(groups.end_of_room(0), 3);
+        groups.take(b"abc");
+        assert_eq!(lengths(&mut groups, Coming::Later, None), [3]);
+        assert_eq!(groups.end_of_room(3), 7);
+        groups.take(b"d");
+        assert_eq!(groups.end_of_room(4), 7);
+    }
+
+    #[test]
+    fn without_buffering_each_chunk_ends_by_itself() {
+        let mut layout = Layout::default();
+        layout.found(6, 3, false);
+        layout.found(14, 3, false);
+        (layout.read, layout.decoded) = (16, 16);
+        let mut groups = Groups::unbuffered(32, 0);
+        groups.take(b"abcdef");
+        assert_eq!(lengths(&mut groups, Coming::Later, Some(&mut layout)), [6]);
+        assert_eq!(groups.take_ends(), [3]);
+        assert_eq!(groups.take_ends(), [0; 0]);
     }
 
     #[test]

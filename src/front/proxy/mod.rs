@@ -15,6 +15,7 @@ mod passing;
 mod peers;
 mod pieces;
 mod pool;
+mod replaced;
 mod resolver;
 pub mod states;
 mod target;
@@ -25,6 +26,7 @@ mod tunnel;
 use std::future::Future;
 use std::rc::Rc;
 use std::sync::Arc;
+use std::task::Poll;
 
 use bytes::Bytes;
 
@@ -101,6 +103,7 @@ async fn ready(r: &mut Request) -> Result<Ready, Flow> {
     if r.location.proxy.pass.is_none() {
         return Err(Box::pin(nobody(r)).await);
     }
+    r.proxy_body_length = Some(0);
     let (whom, target) = target::resolve(r).map_err(Flow::Status)?;
     let proxy = &r.location.proxy;
     let live = !proxy.request_buffering
@@ -110,7 +113,7 @@ async fn ready(r: &mut Request) -> Result<Ready, Flow> {
     set_body_rules(r);
     if live {
         std::future::poll_fn(|cx| r.body.poll_begin(cx)).await;
-        begin_body(r)?;
+        Box::pin(begin_body(r)).await?;
     } else if r.head.announces_body() || !r.body.is_done() || r.body.is_expected() {
         // Boxed, as all that few requests need: a future is as large as the largest way through it.
         Box::pin(read_body(r)).await?;
@@ -205,13 +208,13 @@ async fn look_up(r: &mut Request, host: &Bytes, port: u16) -> Result<Arc<Upstrea
     let watch = !r.location.proxy.ignore_client_abort;
     let mut asking = std::pin::pin!(names.find(resolver, host, port, core.resolver_timeout));
     let answer = std::future::poll_fn(|cx| {
-        if let std::task::Poll::Ready(answer) = asking.as_mut().poll(cx) {
-            return std::task::Poll::Ready(Some(answer));
+        if let Poll::Ready(answer) = asking.as_mut().poll(cx) {
+            return Poll::Ready(Some(answer));
         }
         if watch && r.body.is_done() && r.connection.poll_left(cx).is_ready() {
-            return std::task::Poll::Ready(None);
+            return Poll::Ready(None);
         }
-        std::task::Poll::Pending
+        Poll::Pending
     })
     .await;
     match answer {

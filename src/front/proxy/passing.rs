@@ -236,7 +236,8 @@ fn body_of(
     ))
 }
 
-/// A body goes on by nginx's buffers. Where its length is known and no filter sees it, how they are grouped does not show.
+/// A body goes on by nginx's buffers. Where its length is known, no filter sees it and nothing slows it down, how they are
+/// grouped does not show.
 fn pieces_of(r: &Request, head: &AnswerHead, exchange: &Exchange, buffering: bool) -> Pieces {
     let proxy = &r.location.proxy;
     let room = proxy.buffer_size.saturating_sub(head.raw.len());
@@ -244,7 +245,8 @@ fn pieces_of(r: &Request, head: &AnswerHead, exchange: &Exchange, buffering: boo
         let came = exchange.read_behind_head();
         return Pieces::Groups(Box::new(Groups::unbuffered(proxy.buffer_size, came)));
     }
-    if exchange.announced().is_some() && !r.location.filters.active {
+    let shows = r.location.filters.active || proxy.limit_rate > 0;
+    if exchange.announced().is_some() && !shows {
         return Pieces::Full(Hold {
             first: room,
             size: proxy.buffers.1,
@@ -268,7 +270,7 @@ fn stream(
     finish: answer::Finish,
 ) -> ProxiedBody {
     if !buffering {
-        exchange.borrow_mut().unlimited();
+        exchange.borrow_mut().set_unbuffered();
     }
     let proxy = &r.location.proxy;
     let ahead = match buffering {

@@ -71,6 +71,22 @@ impl Pieces {
         }
     }
 
+    /// The place in the body that the next read may reach, if that shows; `read` is what came before.
+    pub fn end_of_room(&mut self, read: u64) -> Option<u64> {
+        match self {
+            Self::Groups(groups) => Some(groups.end_of_room(read)),
+            Self::AsTheyCome | Self::Full(_) => None,
+        }
+    }
+
+    /// Where the piece that was given last is flushed before its end.
+    pub fn take_ends(&mut self) -> Vec<usize> {
+        match self {
+            Self::Groups(groups) => groups.take_ends(),
+            Self::AsTheyCome | Self::Full(_) => Vec::new(),
+        }
+    }
+
     /// Each piece is a chunk of its own.
     pub fn apart(&self) -> bool {
         matches!(self, Self::Groups(_))

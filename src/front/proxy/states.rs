@@ -4,7 +4,7 @@ use std::cell::RefCell;
 use std::rc::Rc;
 use std::time::Duration;
 
-use bytes::Bytes;
+use bytes::{Bytes, BytesMut};
 
 use crate::wire::head::AnswerHead;
 
@@ -70,6 +70,29 @@ impl UpstreamStates {
         let tries = self.tries.borrow();
         let peer = tries.last()?.peer.as_ref()?;
         Some(url(peer, &self.uri.borrow()))
+    }
+
+    /// Writes over bytes of the head, as nginx does where it rewrites a value in place: `$upstream_http_…` tells of it.
+    pub fn overwrite(&self, start: usize, bytes: &[u8]) {
+        let mut head = self.head.borrow_mut();
+        let Some(old) = head.as_deref() else { return };
+        let mut raw = BytesMut::from(&old.raw[..]);
+        let Some(place) = raw.get_mut(start..start.saturating_add(bytes.len())) else {
+            return;
+        };
+        place.copy_from_slice(bytes);
+        *head = Some(Rc::new(AnswerHead {
+            raw: raw.freeze(),
+            ..old.clone()
+        }));
+    }
+
+    /// The peer was sent some of the request.
+    pub fn is_sent(&self) -> bool {
+        self.tries
+            .borrow()
+            .last()
+            .is_some_and(|state| state.bytes_sent > 0)
     }
 
     /// No answer counts until the next one comes.

@@ -240,7 +240,7 @@ impl Fault {
 fn classify(failure: &Failure) -> (Fault, u16) {
     match failure {
         Failure::TimedOut(_) => (Fault::Timeout, 504),
-        Failure::TooBig | Failure::Invalid(_) | Failure::Chunk => (Fault::InvalidHeader, 502),
+        Failure::TooBig | Failure::Invalid(_) | Failure::Chunk(_) => (Fault::InvalidHeader, 502),
         _ => (Fault::Error, 502),
     }
 }

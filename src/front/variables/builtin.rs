@@ -70,7 +70,7 @@ pub(super) fn append_builtin(builtin: Builtin, r: &Request, out: &mut BytesMut) 
         Builtin::RequestCompletion => put(out, Some(if r.complete.get() { b"OK" } else { b"" })),
         Builtin::RequestFilename => put(out, files::file_name(r, &r.uri).as_deref()),
         Builtin::RequestId => put(out, Some(r.request_id.get_or_init(request_id))),
-        Builtin::RequestLength => signed(out, r.head.received as i64 + r.body.consumed()),
+        Builtin::RequestLength => signed(out, r.body.length_with(r.head.received as u64)),
         Builtin::RequestMethod => put_some(out, &r.method_name),
         Builtin::RequestTime => print_time(out, r.started.elapsed()),
         Builtin::RequestUri => put_some(out, r.head.unparsed_uri.of(&r.head.raw)),
@@ -117,10 +117,24 @@ fn uri(r: &Request, out: &mut BytesMut) -> bool {
 }
 
 /// A body in chunks has a length once it was read.
+/// A chunked body has a length once it was read, and so far; of one that is thrown away it is what nginx waits for.
 fn content_length(r: &Request, out: &mut BytesMut) -> bool {
-    match r.head.field(Known::ContentLength) {
-        Some(value) => put(out, Some(value)),
-        None => r.head.chunked && r.body.is_done() && number(out, r.body.received()),
+    if let Some(value) = r.head.field(Known::ContentLength) {
+        return put(out, Some(value));
+    }
+    if !r.head.chunked {
+        return false;
+    }
+    if r.body.is_done() {
+        return number(out, r.body.received());
+    }
+    match (r.body.awaited(), r.body.length_so_far()) {
+        (Some(awaited), _) => {
+            let buffer = r.server.head.large_client_header_buffers.1;
+            number(out, awaited.max(buffer as u64))
+        }
+        (None, Some(so_far)) => number(out, so_far),
+        (None, None) => false,
     }
 }
 
@@ -206,7 +220,9 @@ fn request_body(builtin: Builtin, r: &Request, out: &mut BytesMut) -> bool {
     let Some(spool) = &r.buffered_body else {
         return false;
     };
-    if builtin == Builtin::RequestBodyFile {
+    // What goes on as it comes is gone once it was sent.
+    let is_gone = r.body.is_live() && r.upstreams.is_sent();
+    if builtin == Builtin::RequestBodyFile || is_gone {
         return false;
     }
     join(out, spool.pieces().map(|b| &**b), b"")

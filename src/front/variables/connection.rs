@@ -50,7 +50,7 @@ pub(super) fn server_port(r: &Request, out: &mut BytesMut) -> bool {
 pub(super) fn tcp_info(r: &Request, out: &mut BytesMut, figure: fn(&TcpInfo) -> u32) -> bool {
     let on_unix = || matches!(r.listen(), Some(at) if matches!(at.address, ListenAddress::Unix(_)));
     let info = match r.worker.effects.happen() {
-        true => tcp_info::of(&r.connection.stream),
+        true => tcp_info::of(&r.connection.stream).or(r.connection.last_tcp_info.get()),
         // What is only explained has no connection: it would have figures, whatever they are.
         false => (!on_unix()).then(TcpInfo::default),
     };

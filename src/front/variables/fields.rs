@@ -124,6 +124,9 @@ pub(super) fn append_trailer(name: &[u8], r: &Request, out: &mut BytesMut) -> bo
 }
 
 pub(super) fn append_sent(name: &[u8], r: &Request, out: &mut BytesMut) -> bool {
+    if matches!(name, b"connection" | b"keep_alive") {
+        return append_fate(name, r, out);
+    }
     let sent = r.sent_fields.borrow();
     if sent.is_empty() {
         return append_carried(name, r, out);
@@ -138,27 +141,27 @@ pub(super) fn append_sent(name: &[u8], r: &Request, out: &mut BytesMut) -> bool 
     }
 }
 
-/// Before there is a head: what the connection's fate is so far, and what an earlier answer left for it.
+/// `$sent_http_connection` and `$sent_http_keep_alive`: what the connection's fate is now.
+fn append_fate(name: &[u8], r: &Request, out: &mut BytesMut) -> bool {
+    let keeps = r.keep_alive && !r.released.get();
+    let seconds = r.location.core.keepalive_header;
+    match name {
+        b"connection" if r.status() == 101 => put(out, Some(b"upgrade")),
+        b"connection" if keeps => put(out, Some(b"keep-alive")),
+        b"connection" => put(out, Some(b"close")),
+        _ if !keeps || seconds == 0 => false,
+        _ => {
+            out.extend_from_slice(b"timeout=");
+            number(out, seconds)
+        }
+    }
+}
+
+/// Before there is a head: what an earlier answer left for it.
 fn append_carried(name: &[u8], r: &Request, out: &mut BytesMut) -> bool {
     match name {
         b"content_type" => put(out, r.carried_type.as_deref().map(|(value, ..)| &**value)),
         b"location" => put(out, r.redirect_to.as_deref()),
-        b"connection" => put(
-            out,
-            Some(if r.keep_alive {
-                b"keep-alive"
-            } else {
-                b"close"
-            }),
-        ),
-        b"keep_alive" => {
-            let seconds = r.location.core.keepalive_header;
-            if !r.keep_alive || seconds == 0 {
-                return false;
-            }
-            out.extend_from_slice(b"timeout=");
-            number(out, seconds)
-        }
         _ => {
             let mut carried = r.carried.iter().filter(|(field, _)| is_named(field, name));
             put(out, carried.next().map(|(_, value)| &**value))

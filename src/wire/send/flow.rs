@@ -31,7 +31,9 @@ pub(super) async fn send_stream(
         source: Source::Flowing,
         chunked: answer.chunked,
         trailers: answer.trailers.take(),
+        lines: Bytes::new(),
         turn: if stream.is_framed() { 1 } else { TURN },
+        postpone: answer.policy.postpone,
         spilled: false,
         pulled: None,
     };
@@ -69,10 +71,24 @@ struct Flow {
     source: Source,
     chunked: bool,
     trailers: Option<Trailers>,
+    /// What they made.
+    lines: Bytes,
     /// Bytes that one turn takes and makes a chunk of.
     turn: usize,
+    /// `postpone_output`
+    postpone: usize,
     /// What came of a pull that nothing followed yet.
     pulled: Option<io::Result<bool>>,
+}
+
+/// What ends a chunk.
+const CRLF: &[u8] = b"\r\n";
+
+/// The line before a chunk.
+fn chunk_head(len: usize) -> Bytes {
+    let mut head = BytesMut::with_capacity(16);
+    write_chunk_head(&mut head, len);
+    head.freeze()
 }
 
 impl Flow {
@@ -164,6 +180,9 @@ impl Flow {
             }
             any = true;
         }
+        if self.trailers.is_some() && self.is_time_for_trailers(total, stream) {
+            self.make_trailers();
+        }
         if any && self.chunked && self.source != Source::Invalid {
             self.push_chunk(turn, total)?;
         }
@@ -174,21 +193,36 @@ impl Flow {
         Ok(any)
     }
 
+    /// Whether the body is at its end, or so near to it that nginx lets the little that is there wait for it.
+    fn is_time_for_trailers(&self, total: usize, stream: &dyn BodyStream) -> bool {
+        if self.source == Source::Ended || stream.is_at_last() {
+            return true;
+        }
+        let before = self.head_pending.len() as u64 + self.spool.len();
+        let waiting = before + (chunk_head(total).len() + total + CRLF.len()) as u64;
+        stream.is_over() && !stream.eager() && waiting < self.postpone as u64
+    }
+
+    /// The trailers' lines, once.
+    fn make_trailers(&mut self) {
+        if let Some(make) = self.trailers.take() {
+            self.lines = make();
+        }
+    }
+
     /// Frames a turn's bytes as one chunk, and the end as the last one (RFC 9112, 7.1).
     fn push_chunk(&mut self, turn: Vec<Bytes>, total: usize) -> io::Result<()> {
         let ahead = &self.ahead;
         if total > 0 {
-            let mut size = BytesMut::with_capacity(16);
-            write_chunk_head(&mut size, total);
             self.spool
-                .push(size.freeze(), ahead.memory, &ahead.folder)?;
+                .push(chunk_head(total), ahead.memory, &ahead.folder)?;
             for bytes in turn {
                 self.spool.push(bytes, ahead.memory, &ahead.folder)?;
             }
         }
         let end = match (total > 0, self.source) {
-            (behind, Source::Ended) => last_chunk(behind, self.trailers.take()),
-            (true, _) => Bytes::from_static(b"\r\n"),
+            (behind, Source::Ended) => last_chunk(behind, &std::mem::take(&mut self.lines)),
+            (true, _) => Bytes::from_static(CRLF),
             (false, _) => return Ok(()),
         };
         self.spool.push_end(end, &self.ahead.folder)

@@ -1,9 +1,16 @@
-//! How an exchange fails, in nginx's words.
+//! What can go wrong in an exchange, and what it was at then, in the words of nginx's log.
 
 use std::io;
 
 use crate::front::log::os_error;
 use crate::wire::body::BodyError;
+
+/// What an exchange is at until the answer's head is whole.
+pub(super) const READING_HEAD: &str = "reading response header from upstream";
+/// And behind it.
+pub(super) const READING: &str = "reading upstream";
+/// Without buffering nginx goes on reading where it has sent what came with the head, as long as there is something.
+pub(super) const SENDING: &str = "sending to client";
 
 /// How an exchange failed, before or within the answer; `action` is nginx's "while …".
 #[derive(Debug, thiserror::Error)]
@@ -30,8 +37,8 @@ pub enum Failure {
     TooBig,
     #[error("{0} while reading response header from upstream")]
     Invalid(String),
-    #[error("upstream sent invalid chunked response while reading upstream")]
-    Chunk,
+    #[error("upstream sent invalid chunked response while {0}")]
+    Chunk(&'static str),
     /// The client's body broke off while it was passed on.
     #[error(transparent)]
     Upload(BodyError),
@@ -42,9 +49,11 @@ impl Failure {
     pub fn action(&self) -> &'static str {
         match self {
             Self::Connect(_) | Self::Bind { .. } => "connecting to upstream",
-            Self::TimedOut(action) | Self::Closed(action) | Self::Io { action, .. } => action,
-            Self::TooBig | Self::Invalid(_) => "reading response header from upstream",
-            Self::Chunk => "reading upstream",
+            Self::TimedOut(action)
+            | Self::Closed(action)
+            | Self::Chunk(action)
+            | Self::Io { action, .. } => action,
+            Self::TooBig | Self::Invalid(_) => READING_HEAD,
             Self::Upload(_) => "sending request to upstream",
         }
     }

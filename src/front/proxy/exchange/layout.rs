@@ -45,6 +45,19 @@ impl Layout {
         self.before + lengths.sum::<u64>()
     }
 
+    /// Where chunks end within this content, counted from its beginning; its own end is none of them.
+    pub fn ends_within(&self, from: u64, to: u64) -> Vec<usize> {
+        let mut end = self.before;
+        let mut ends = Vec::new();
+        for span in &self.spans {
+            end += span.end - span.start;
+            if from < end && end < to {
+                ends.extend(usize::try_from(end - from));
+            }
+        }
+        ends
+    }
+
     /// Whether nginx parses a buffer that begins here and has room for more: if the chunk that it begins in ends in it.
     pub fn suffices(&self, begin: u64) -> bool {
         let within = |span: &&Span| span.start <= begin && begin <= span.end;
@@ -92,6 +105,8 @@ mod tests {
         let mut layout = layout();
         let at = |layout: &Layout| [0, 3, 5, 8, 12, 14, 99].map(|place| layout.content_at(place));
         assert_eq!(at(&layout), [0, 0, 2, 5, 5, 6, 7]);
+        assert_eq!(layout.ends_within(2, 7), [3]);
+        assert!(layout.ends_within(2, 5).is_empty());
         layout.forget_before(9);
         assert_eq!(layout.content_at(14), 6);
         assert_eq!(layout.spans.len(), 1);

@@ -31,6 +31,7 @@ use super::pool::PeerConnection;
 use super::states::UpstreamStates;
 pub use buffer::BodyBuffer;
 pub use failure::Failure;
+use failure::{READING, READING_HEAD};
 pub use layout::Layout;
 
 /// Largest buffer that an idle connection keeps.
@@ -129,6 +130,10 @@ pub struct Exchange {
     behind_head: u64,
     /// `proxy_limit_rate`, once the body is read.
     slow: Option<Slow>,
+    /// What nginx is at while it takes the body out of its framing.
+    doing: &'static str,
+    /// The place behind the head that a read under `proxy_limit_rate` may reach.
+    end_of_room: u64,
 }
 
 /// How reading goes under `proxy_limit_rate`.
@@ -197,6 +202,8 @@ impl Exchange {
             body_begun: false,
             behind_head: 0,
             slow: None,
+            doing: READING,
+            end_of_room: u64::MAX,
         }
     }
 
@@ -217,7 +224,7 @@ impl Exchange {
 
     /// The answer's framing is broken.
     pub fn is_invalid(&self) -> bool {
-        matches!(self.failure, Some(Failure::Chunk))
+        matches!(self.failure, Some(Failure::Chunk(_)))
     }
 
     /// What the exchange is at until the answer's head is whole, in the words of nginx's log.
@@ -226,7 +233,7 @@ impl Exchange {
             Link::Connecting(_) => "connecting to upstream",
             // nginx counts waiting for the first byte as part of sending.
             _ if self.input.is_empty() => "sending request to upstream",
-            _ => "reading response header from upstream",
+            _ => READING_HEAD,
         }
     }
 
@@ -288,8 +295,11 @@ impl Exchange {
         }
     }
 
-    /// `proxy_limit_rate` is for buffered answers only.
-    pub fn unlimited(&mut self) {
+    /// The answer goes on as it comes: `proxy_limit_rate` is for buffered ones only.
+    pub fn set_unbuffered(&mut self) {
+        if self.behind_head > 0 {
+            self.doing = READING_HEAD;
+        }
         if self.limits.rate > 0 {
             self.limits.rate = 0;
             self.client.upstream_timer.set(self.limits.read);

@@ -12,6 +12,7 @@ use crate::wire::chunked::{Chunk, ChunkDecoder, Side};
 use crate::wire::head::AnswerHead;
 
 use super::buffer::BodyBuffer;
+use super::failure::{READING, READING_HEAD, SENDING};
 use super::{Exchange, Failure, Framing, Link};
 
 /// Most bytes of a body read at a time: as many as nginx's buffers take.
@@ -35,15 +36,13 @@ impl Exchange {
                 false => {}
             }
             let room = self.limits.head - self.input.len();
-            match self.poll_read(cx, room, "recv", "reading response header from upstream") {
+            match self.poll_read(cx, room, "recv", READING_HEAD) {
                 Poll::Ready(Ok(0)) => {
                     // What broke the sending tells more than that nothing came back.
                     if let Poll::Ready(Err(failure)) = send {
                         return Poll::Ready(Err(failure));
                     }
-                    return Poll::Ready(Err(Failure::Closed(
-                        "reading response header from upstream",
-                    )));
+                    return Poll::Ready(Err(Failure::Closed(READING_HEAD)));
                 }
                 Poll::Ready(Ok(_)) => {}
                 Poll::Ready(Err(failure)) => return Poll::Ready(Err(failure)),
@@ -52,7 +51,7 @@ impl Exchange {
                         return Poll::Ready(Err(failure));
                     }
                     let action = if self.request_sent() {
-                        "reading response header from upstream"
+                        READING_HEAD
                     } else {
                         "sending request to upstream"
                     };
@@ -97,7 +96,7 @@ impl Exchange {
         }
         let read = connection.stream.poll_read_into(cx, room, most);
         Some(read.map(|read| {
-            let n = self.after_read(read, "readv", "reading upstream")?;
+            let n = self.after_read(read, "readv", READING)?;
             if let Framing::Length(rest) = &mut self.framing {
                 *rest -= n as u64;
             }
@@ -264,7 +263,7 @@ impl Exchange {
                     Some(Poll::Ready(Ok(0))) => return Poll::Ready(self.at_end_of_stream()),
                     Some(Poll::Ready(read)) => return Poll::Ready(read),
                     Some(Poll::Pending) => {
-                        ready!(self.poll_timer(cx, "reading upstream"))?;
+                        ready!(self.poll_timer(cx, READING))?;
                         return Poll::Pending;
                     }
                 }
@@ -278,12 +277,18 @@ impl Exchange {
                 }
                 _ => ("readv", BODY_READ),
             };
-            match self.poll_read(cx, room.min(most), call, "reading upstream") {
+            match self.poll_read(cx, room.min(most), call, READING) {
                 Poll::Ready(Ok(0)) => return Poll::Ready(self.at_end_of_stream()),
-                Poll::Ready(Ok(n)) => self.pause(n as u64),
+                Poll::Ready(Ok(n)) => {
+                    if self.doing == READING_HEAD {
+                        self.doing = SENDING;
+                    }
+                    self.pause(n as u64);
+                }
                 Poll::Ready(Err(failure)) => return Poll::Ready(Err(failure)),
                 Poll::Pending => {
-                    ready!(self.poll_timer(cx, "reading upstream"))?;
+                    self.doing = READING;
+                    ready!(self.poll_timer(cx, READING))?;
                     return Poll::Pending;
                 }
             }
@@ -296,7 +301,7 @@ impl Exchange {
                 self.framing = Framing::Done;
                 Ok(0)
             }
-            _ => Err(Failure::Closed("reading upstream")),
+            _ => Err(Failure::Closed(READING)),
         }
     }
 
@@ -324,7 +329,10 @@ impl Exchange {
                 if let Some(taken) = out.take_rest() {
                     return Ok(Some(taken));
                 }
-                match decoder.next(&mut self.input).map_err(|_| Failure::Chunk)? {
+                match decoder
+                    .next(&mut self.input)
+                    .map_err(|_| Failure::Chunk(self.doing))?
+                {
                     Chunk::Data(bytes) => {
                         let end = self.behind_head.saturating_sub(self.input.len() as u64);
                         if let Some(layout) = &mut self.layout {
