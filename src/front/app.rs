@@ -303,6 +303,7 @@ fn finish(r: &Request, outcome: &Outcome, silent: bool) {
         filters::trailers(r, r.status.get());
     }
     r.is_over.set(true);
+    unasked::keep_logs(r);
     r.action.set(Some("logging request"));
     if r.worker.effects.happen() {
         log::access(r);

@@ -1,5 +1,6 @@
 //! A client's connection: its socket, what was read ahead, its timers and counts.
 
+use std::any::Any;
 use std::cell::{Cell, RefCell};
 use std::io;
 use std::net::SocketAddr;
@@ -60,6 +61,8 @@ pub struct Connection {
     pub lingering: Cell<bool>,
     /// Its part in what `stub_status` tells.
     pub counted: Counted,
+    /// What the application keeps of the last request, for when no other comes.
+    pub kept: RefCell<Option<Box<dyn Any>>>,
 }
 
 /// Why waiting for the client's bytes ended without any.
@@ -107,6 +110,7 @@ impl Connection {
             pipelined: Cell::new(false),
             lingering: Cell::new(false),
             counted,
+            kept: RefCell::default(),
         }
     }
 
