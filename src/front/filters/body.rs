@@ -80,6 +80,20 @@ impl Filtered {
         }
     }
 
+    /// The source broke off. What the filters hold of an upstream's answer goes on all the same (nginx's
+    /// `NGX_HTTP_FLUSH`), unless its framing was broken.
+    fn cut(&mut self, cut: StreamCut) {
+        if cut == StreamCut::Closed && matches!(self.source, Source::Stream(_)) {
+            self.filter(Portion {
+                flush: true,
+                ..Portion::default()
+            });
+        }
+        if self.state == State::Flowing {
+            self.state = State::Cut(cut);
+        }
+    }
+
     /// Sends a portion through all filters.
     fn filter(&mut self, portion: Portion) {
         let mut portions = vec![portion];
@@ -223,7 +237,7 @@ impl BodyStream for Filtered {
             }
             match ready!(self.source.poll_portion(cx)) {
                 Ok(portion) => self.filter(portion),
-                Err(cut) => self.state = State::Cut(cut),
+                Err(cut) => self.cut(cut),
             }
         }
     }

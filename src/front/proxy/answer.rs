@@ -84,13 +84,17 @@ pub fn reply(r: &mut Request, head: &AnswerHead) -> Reply {
 
 /// Keeps the fields that stay with whatever an `X-Accel-Redirect` leads to.
 pub fn carry(r: &mut Request, head: &AnswerHead) {
+    let mut parsed = Reply::new(0);
     for field in &head.fields {
         let value = field.value.share(&head.raw);
         let value = match field.known {
             Known::ContentType => {
-                let mut parsed = Reply::new(0);
                 content_type(&mut parsed, value);
-                let carried = (parsed.content_type, parsed.type_len, parsed.charset);
+                let carried = (
+                    parsed.content_type.clone(),
+                    parsed.type_len,
+                    parsed.charset.clone(),
+                );
                 r.carried_type = Some(Box::new(carried));
                 continue;
             }
@@ -106,9 +110,8 @@ pub fn carry(r: &mut Request, head: &AnswerHead) {
     }
 }
 
-/// The type; a `charset` parameter is found as nginx does.
+/// The type; a `charset` parameter is found as nginx does. The one of an earlier such field stays where this has none.
 fn content_type(reply: &mut Reply, value: Bytes) {
-    reply.charset = Bytes::new();
     reply.type_len = None;
     reply.content_type = value.clone();
     let mut at = 0;
@@ -151,8 +154,9 @@ fn content_type(reply: &mut Reply, value: Bytes) {
 
 fn redirected(r: &mut Request, reply: &mut Reply, name: Bytes, value: Bytes) {
     let rewritten = rewrite(r, &value, 0);
-    // Only a rewritten one, or one that is absolute already, is the filter's to complete.
-    if rewritten.is_some() || !value.starts_with(b"/") {
+    // It is the header filter's if a rule rewrote it; where there are no rules, if it is no path.
+    let rules = !r.location.proxy.redirect.is_empty();
+    if rewritten.is_some() || !rules && !value.starts_with(b"/") {
         reply.location_at = Some(reply.headers.len());
     }
     reply.headers.push((name, rewritten.unwrap_or(value)));
@@ -296,11 +300,11 @@ impl BodyStream for ProxiedBody {
                     }
                 }
                 Poll::Ready(end) => {
-                    // First what came, then the end or the cut; after a time-out nothing that was held back.
+                    // First what came, then the end or the cut; where no more can come, nothing that was held back.
                     self.over = Some(end.and_then(Result::err));
                     // What awc holds for it goes at once.
                     self.response = None;
-                    if self.exchange.borrow().is_late() {
+                    if self.exchange.borrow().is_lost() {
                         self.pieces.forget();
                     }
                 }
@@ -366,6 +370,16 @@ mod tests {
             (reply.bare_type(), &reply.charset[..]),
             (&b"text/html"[..], &b"utf-8"[..])
         );
+        content_type(
+            &mut reply,
+            Bytes::from_static(b"multipart/form-data; boundary=x"),
+        );
+        assert_eq!(
+            (reply.bare_type(), &reply.charset[..]),
+            (&b"multipart/form-data; boundary=x"[..], &b"utf-8"[..]),
+            "the charset of an earlier field stays"
+        );
+        let mut reply = Reply::new(200);
         content_type(
             &mut reply,
             Bytes::from_static(b"multipart/form-data; boundary=x"),

@@ -30,8 +30,8 @@ pub enum Failure {
     TooBig,
     #[error("{0} while reading response header from upstream")]
     Invalid(String),
-    #[error("upstream sent invalid chunked response while reading upstream")]
-    Chunk,
+    #[error("upstream sent invalid chunked response while {0}")]
+    Chunk(&'static str),
     /// The client's body broke off while it was passed on.
     #[error(transparent)]
     Upload(BodyError),
@@ -42,9 +42,9 @@ impl Failure {
     pub fn action(&self) -> &'static str {
         match self {
             Self::Connect(_) | Self::Bind { .. } => "connecting to upstream",
-            Self::TimedOut(action) | Self::Closed(action) | Self::Io { action, .. } => action,
+            Self::TimedOut(action) | Self::Closed(action) | Self::Chunk(action) => action,
+            Self::Io { action, .. } => action,
             Self::TooBig | Self::Invalid(_) => "reading response header from upstream",
-            Self::Chunk => "reading upstream",
             Self::Upload(_) => "sending request to upstream",
         }
     }

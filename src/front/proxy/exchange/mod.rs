@@ -4,6 +4,7 @@
 //! on while the answer is read.
 
 mod buffer;
+mod doing;
 mod failure;
 mod layout;
 mod receive;
@@ -30,6 +31,7 @@ use crate::wire::spool::Spool;
 use super::pool::PeerConnection;
 use super::states::UpstreamStates;
 pub use buffer::BodyBuffer;
+use doing::Reading;
 pub use failure::Failure;
 pub use layout::Layout;
 
@@ -125,6 +127,10 @@ pub struct Exchange {
     bare: bool,
     /// Its body is being passed on.
     body_begun: bool,
+    /// `proxy_buffering on`.
+    buffered: bool,
+    /// How far reading the body has come.
+    reading: Reading,
     /// Bytes read behind the head.
     behind_head: u64,
     /// `proxy_limit_rate`, once the body is read.
@@ -195,6 +201,8 @@ impl Exchange {
             reusable: false,
             bare: false,
             body_begun: false,
+            buffered: true,
+            reading: Reading::WithHead,
             behind_head: 0,
             slow: None,
         }
@@ -207,17 +215,17 @@ impl Exchange {
 
     /// What went wrong, if anything.
     pub fn take_failure(&mut self) -> Option<Failure> {
-        self.failure.take()
-    }
-
-    /// No more came in time.
-    pub fn is_late(&self) -> bool {
-        matches!(self.failure, Some(Failure::TimedOut(_)))
+        // Whether the body is buffered may have been said since.
+        let doing = self.doing();
+        self.failure.take().map(|failure| match failure {
+            Failure::Chunk(_) => Failure::Chunk(doing),
+            other => other,
+        })
     }
 
     /// The answer's framing is broken.
     pub fn is_invalid(&self) -> bool {
-        matches!(self.failure, Some(Failure::Chunk))
+        matches!(self.failure, Some(Failure::Chunk(_)))
     }
 
     /// What the exchange is at until the answer's head is whole, in the words of nginx's log.
@@ -238,11 +246,6 @@ impl Exchange {
     /// The answer's body is empty by its head.
     pub fn has_no_body(&self) -> bool {
         matches!(self.framing, Framing::None)
-    }
-
-    /// What came behind the answer's end, once.
-    pub fn take_excess(&mut self) -> Option<&'static str> {
-        self.excess.take()
     }
 
     /// Where the content of a chunked body lies in what was read so far.
@@ -288,8 +291,9 @@ impl Exchange {
         }
     }
 
-    /// `proxy_limit_rate` is for buffered answers only.
-    pub fn unlimited(&mut self) {
+    /// The body goes on as it comes; `proxy_limit_rate` is for buffered answers only.
+    pub fn unbuffered(&mut self) {
+        self.buffered = false;
         if self.limits.rate > 0 {
             self.limits.rate = 0;
             self.client.upstream_timer.set(self.limits.read);
