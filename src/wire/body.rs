@@ -47,6 +47,8 @@ pub struct RequestBody {
     received: Cell<u64>,
     /// Bytes of body thrown away before anybody read them, framing left out.
     discarded: Cell<u64>,
+    /// The rest goes the same way.
+    discarding: Cell<bool>,
     /// Bytes taken from the connection, framing included: of them all,
     taken: Cell<u64>,
     /// and for a reader: `$request_length` adds them.
@@ -57,6 +59,8 @@ pub struct RequestBody {
     read_along: Cell<usize>,
     /// The body goes on to somebody as it comes (nginx's `reading_body`).
     live: Cell<bool>,
+    /// More was read than came with the head.
+    asked: Cell<bool>,
     failed: Cell<bool>,
 }
 
@@ -99,10 +103,12 @@ impl RequestBody {
             received: Cell::new(0),
             discarded: Cell::new(0),
             taken: Cell::new(0),
+            discarding: Cell::new(false),
             consumed: Cell::new(0),
             consuming: Cell::new(0),
             read_along: Cell::new(0),
             live: Cell::new(false),
+            asked: Cell::new(false),
             failed: Cell::new(false),
         }
     }
@@ -123,8 +129,18 @@ impl RequestBody {
         self.failed.get()
     }
 
+    /// Somebody who wanted the whole of it could not read it to its end.
+    pub fn broke_off(&self) -> bool {
+        self.failed.get() && !self.live.get() && !self.discarding.get()
+    }
+
     pub fn received(&self) -> u64 {
         self.received.get()
+    }
+
+    /// The rest of it is thrown away as it comes (nginx's `discard_body`).
+    pub fn is_discarded(&self) -> bool {
+        self.discarding.get()
     }
 
     /// Bytes of body that no reader will see.
@@ -212,13 +228,19 @@ impl RequestBody {
                     return Poll::Ready(None);
                 }
                 Ok(Taken::More) => self.count_read(),
-                Err(error) => return Poll::Ready(Some(Err(self.fail(error)))),
+                Err(error) => {
+                    self.count_wrong();
+                    return Poll::Ready(Some(Err(self.fail(error))));
+                }
             }
             if !self.connection.timer.is_set() {
                 self.connection.timer.set(self.timeout.get());
             }
             match ready!(self.connection.poll_fill(cx, self.room())) {
-                Ok(_) => self.connection.timer.set(self.timeout.get()),
+                Ok(_) => {
+                    self.asked.set(true);
+                    self.connection.timer.set(self.timeout.get());
+                }
                 Err(ReadError::TimedOut) => {
                     return Poll::Ready(Some(Err(self.fail(BodyError::TimedOut))));
                 }
@@ -248,9 +270,13 @@ impl RequestBody {
                     // `$request_length` knows only of what was read for somebody.
                     self.consuming.set(0);
                     self.received.set(0);
+                    self.discarding.set(!self.is_done());
                     return Ok(());
                 }
-                Err(error) => return Err(self.fail(error)),
+                Err(error) => {
+                    self.discarding.set(true);
+                    return Err(self.fail(error));
+                }
             }
         }
     }
@@ -273,9 +299,14 @@ impl RequestBody {
         }
     }
 
-    /// From now on the body goes on as it comes; an answer before its end leaves the connection unusable.
+    /// From now on what is left of the body goes on as it comes; an answer before its end leaves the connection unusable.
     pub fn set_live(&self) {
-        self.live.set(true);
+        self.live.set(!self.is_done());
+    }
+
+    /// It went on as it came.
+    pub fn went_live(&self) -> bool {
+        self.live.get()
     }
 
     /// Somebody was reading it and has not come to its end.
@@ -287,6 +318,15 @@ impl RequestBody {
     fn count_read(&self) {
         self.consumed
             .set(self.consumed.get() + self.consuming.take());
+    }
+
+    /// They were not; those that were asked for count all the same.
+    fn count_wrong(&self) {
+        if self.asked.get() {
+            self.count_read();
+            let rest = self.connection.input.borrow().len() as u64;
+            self.consumed.set(self.consumed.get() + rest);
+        }
     }
 
     fn fail(&self, error: BodyError) -> BodyError {
@@ -339,7 +379,9 @@ impl RequestBody {
                 0
             };
             let (received, chunk) = (self.received.get(), fresh + decoder.rest());
-            if self.limit.get() > 0 && received + chunk > self.limit.get() {
+            // A chunk is measured when its first byte comes.
+            let limit = self.limit.get();
+            if fresh > 0 && limit > 0 && received + chunk > limit {
                 return Err(BodyError::TooLarge { received, chunk });
             }
         }

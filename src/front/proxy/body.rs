@@ -1,5 +1,7 @@
 //! The client's body on its way to an upstream: in memory, in a file, or passed on as it comes.
 
+use std::task::Poll;
+
 use crate::config::model::{InFileOnly, LogLevel};
 use crate::front::log;
 use crate::front::reply::Flow;
@@ -15,15 +17,23 @@ pub fn set_body_rules(r: &Request) {
         .set_rules(core.client_body_timeout, core.client_max_body_size);
 }
 
-/// Takes what came with the head of a body that goes on as it comes.
-pub fn begin_body(r: &mut Request) -> Result<(), Flow> {
+/// Takes what came with the head of a body that goes on as it comes, and what is there by now, as far as a buffer goes.
+pub async fn begin_body(r: &mut Request) -> Result<(), Flow> {
     let arrived = match r.body.take_arrived() {
         Ok(bytes) => bytes,
         Err(error) => return Err(body_failed(r, &error)),
     };
-    r.body.set_live();
     let mut spool = r.buffered_body.take().unwrap_or_default();
     spool.push_memory(arrived);
+    let room = r.location.core.client_body_buffer_size as u64;
+    while !r.body.is_done() && spool.len() < room {
+        match std::future::poll_fn(|cx| Poll::Ready(r.body.poll_next(cx))).await {
+            Poll::Ready(Some(Ok(bytes))) => spool.push_memory(bytes),
+            Poll::Ready(Some(Err(error))) => return Err(body_failed(r, &error)),
+            Poll::Ready(None) | Poll::Pending => break,
+        }
+    }
+    r.body.set_live();
     r.buffered_body = Some(spool);
     Ok(())
 }
@@ -35,6 +45,10 @@ pub async fn read_body(r: &mut Request) -> Result<(), Flow> {
         && r.head.announces_body()
         && r.buffered_body.is_none();
     if r.body.is_done() && !in_file {
+        if r.head.announces_body() {
+            // It is there, and empty.
+            r.buffered_body.get_or_insert_default();
+        }
         return Ok(());
     }
     let configured = body_memory(r, in_file);

@@ -25,6 +25,7 @@ mod tunnel;
 use std::future::Future;
 use std::rc::Rc;
 use std::sync::Arc;
+use std::task::Poll;
 
 use bytes::Bytes;
 
@@ -104,14 +105,17 @@ async fn ready(r: &mut Request) -> Result<Ready, Flow> {
     let (whom, target) = target::resolve(r).map_err(Flow::Status)?;
     let proxy = &r.location.proxy;
     let live = !proxy.request_buffering
+        && !r.body.is_discarded()
         && proxy.set_body.is_none()
         && proxy.pass_request_body
         && (!r.head.chunked || proxy.http_version == ProxyVersion::Http11);
     set_body_rules(r);
     if live {
         std::future::poll_fn(|cx| r.body.poll_begin(cx)).await;
-        begin_body(r)?;
-    } else if r.head.announces_body() || !r.body.is_done() || r.body.is_expected() {
+        begin_body(r).await?;
+    } else if !r.body.is_discarded()
+        && (r.head.announces_body() || !r.body.is_done() || r.body.is_expected())
+    {
         // Boxed, as all that few requests need: a future is as large as the largest way through it.
         Box::pin(read_body(r)).await?;
     }
@@ -205,13 +209,13 @@ async fn look_up(r: &mut Request, host: &Bytes, port: u16) -> Result<Arc<Upstrea
     let watch = !r.location.proxy.ignore_client_abort;
     let mut asking = std::pin::pin!(names.find(resolver, host, port, core.resolver_timeout));
     let answer = std::future::poll_fn(|cx| {
-        if let std::task::Poll::Ready(answer) = asking.as_mut().poll(cx) {
-            return std::task::Poll::Ready(Some(answer));
+        if let Poll::Ready(answer) = asking.as_mut().poll(cx) {
+            return Poll::Ready(Some(answer));
         }
         if watch && r.body.is_done() && r.connection.poll_left(cx).is_ready() {
-            return std::task::Poll::Ready(None);
+            return Poll::Ready(None);
         }
-        std::task::Poll::Pending
+        Poll::Pending
     })
     .await;
     match answer {

@@ -120,7 +120,10 @@ fn uri(r: &Request, out: &mut BytesMut) -> bool {
 fn content_length(r: &Request, out: &mut BytesMut) -> bool {
     match r.head.field(Known::ContentLength) {
         Some(value) => put(out, Some(value)),
-        None => r.head.chunked && r.body.is_done() && number(out, r.body.received()),
+        None => {
+            let is_known = r.body.is_done() || r.body.broke_off();
+            r.head.chunked && is_known && number(out, r.body.received())
+        }
     }
 }
 
@@ -206,10 +209,11 @@ fn request_body(builtin: Builtin, r: &Request, out: &mut BytesMut) -> bool {
     let Some(spool) = &r.buffered_body else {
         return false;
     };
-    if builtin == Builtin::RequestBodyFile {
+    // What went on as it came is gone when the log is written.
+    if builtin == Builtin::RequestBodyFile || r.is_over.get() && r.body.went_live() {
         return false;
     }
-    join(out, spool.pieces().map(|b| &**b), b"")
+    join(out, spool.pieces().map(|b| &**b), b"") || r.body.is_done() && r.head.announces_body()
 }
 
 fn request_id() -> Bytes {

@@ -128,6 +128,14 @@ pub(super) fn append_sent(name: &[u8], r: &Request, out: &mut BytesMut) -> bool 
     if sent.is_empty() {
         return append_carried(name, r, out);
     }
+    // When the log is written, nginx has made up its mind: the request does not keep the connection any more.
+    match name {
+        b"connection" if r.is_over.get() && r.status.get() != 101 => {
+            return put(out, Some(b"close"));
+        }
+        b"keep_alive" if r.is_over.get() => return false,
+        _ => {}
+    }
     let mut values = values_of(&sent, name);
     match name {
         // Its own field stands before all others; one that `add_header` made is not it.
