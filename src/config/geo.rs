@@ -75,7 +75,9 @@ impl Geo {
             }
             let end = rest.iter().rposition(|b| !blank(b)).map_or(0, |at| at + 1);
             let start = rest[..end].iter().rposition(blank).map_or(0, |at| at + 1);
-            let Some(next) = rest.get(start..end).and_then(address_port) else {
+            // nginx takes this one for no address (`INADDR_NONE`).
+            let next = rest.get(start..end).and_then(address_port);
+            let Some(next) = next.filter(|next| next.ip() != Ipv4Addr::BROADCAST) else {
                 return (address, false);
             };
             address = next.ip();

@@ -314,6 +314,7 @@ fn finish(r: &Request, outcome: &Outcome, silent: bool) {
     }
     note_trailers(r);
     r.is_over.set(true);
+    unasked::keep_logs(r);
     r.action.set(Some("logging request"));
     if r.worker.effects.happen() {
         log::access(r);

@@ -200,21 +200,26 @@ fn finish(r: &mut Request, mut reply: Reply, mut plan: Plan) -> Answer {
         reply.content_length = None;
         reply.last_modified = None;
     }
+    // HTTP/0.9 has no head; the log's `$sent_http_…` has its fields all the same.
+    let headless = r.head.version < 1000 || r.answer_bare;
+    // An upstream's answer that has no body goes through the filters all the same, which may refuse it.
+    let runs_empty = reply.status_line.is_some() && !plan.filters.is_empty();
     let head_only =
-        r.head.version >= 1000 && r.method == Method::Head || matches!(reply.status, 204 | 304);
+        !headless && r.method == Method::Head || matches!(reply.status, 204 | 304) && !runs_empty;
     if !matches!(reply.status, 200 | 206 | 304) {
         reply.last_modified = None;
     }
     let chunked = chooses_chunked(r, &mut reply, plan.trailers);
     r.status.set(reply.status);
-    // HTTP/0.9 has no head; the log's `$sent_http_…` has its fields all the same.
-    let headless = r.head.version < 1000 || r.answer_bare;
     let stage = match headless {
         true => Stage::Filtered,
         false => Stage::Sent { chunked },
     };
     let head = head_bytes(r, &reply, stage);
     *r.sent_fields.borrow_mut() = head.fields();
+    if !headless {
+        r.head_sent.set(head.bytes.len() as u64);
+    }
     for filter in &mut plan.filters {
         filter.head_made(r);
     }
@@ -298,11 +303,17 @@ fn chooses_chunked(r: &mut Request, reply: &mut Reply, trailers: bool) -> bool {
 
 /// A body whose bytes go through filters, or in portions that end with trailers.
 fn filtered(r: &Request, body: ReplyBody, filters: Vec<Box<dyn BodyFilter>>) -> Body {
-    let size = r.location.filters.output_buffers.1 as u64;
+    let (number, size) = r.location.filters.output_buffers;
+    let size = size as u64;
     let in_portions = |file, pieces: Vec<PieceOf>| Source::File {
         file,
+        // nginx makes its only buffer a little larger for what then fits as a whole (`ngx_output_chain_get_buf`), if it is
+        // not one of several ranges.
+        size: match pieces[..] {
+            [PieceOf::File(_, len)] if number == 1 && len < size + size / 4 => size.max(len),
+            _ => size,
+        },
         pieces: pieces.into(),
-        size,
     };
     let source = match body {
         ReplyBody::None => Source::Empty,

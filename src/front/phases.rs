@@ -309,6 +309,8 @@ fn is_too_large(r: &mut Request) -> bool {
     log::error(r, LogLevel::Error, &message);
     r.body.forget_expect();
     r.discarding = true;
+    // Chunks cannot be wrong: a length was said.
+    let _ = discard(r);
     true
 }
 

@@ -12,6 +12,7 @@ use crate::config::model::{
 use crate::config::regex::Regex;
 use crate::config::source::Span;
 use crate::config::template::{Part, Template};
+use crate::config::written::shown;
 use crate::wire::escape::{Escape, Unescape, escape_uri, unescape_uri};
 
 use super::choose::Matched;
@@ -59,7 +60,7 @@ pub fn run(r: &mut Request) -> Result<Rewritten, Flow> {
     if r.uri_changes == 0 {
         let message = format!(
             "rewrite or internal redirection cycle while processing \"{}\"",
-            text(&r.uri)
+            shown(&r.uri)
         );
         log::error(r, LogLevel::Error, &message);
         return Err(Flow::Status(500));
@@ -79,7 +80,7 @@ fn steps(r: &mut Request, level: &Arc<Location>, changed: &mut bool) -> Result<A
                 value,
                 span,
             } => {
-                let value = variables::evaluate(value, r);
+                let value = variables::evaluate_by_steps(value, r);
                 note(r, *span, || format!("is now \"{}\"", text(&value)));
                 match target {
                     SetTarget::Slot(slot) => r.set_slot(*slot, Some(value)),
@@ -183,13 +184,17 @@ fn matches(r: &mut Request, regex: &Arc<Regex>, subject: &Bytes) -> Result<bool,
                 subject: subject.clone(),
             });
             log_step(r, || {
-                format!("\"{}\" matches \"{}\"", regex.pattern, text(subject))
+                format!("\"{}\" matches \"{}\"", regex.pattern, shown(subject))
             });
             Ok(true)
         }
         Ok(None) => {
             log_step(r, || {
-                format!("\"{}\" does not match \"{}\"", regex.pattern, text(subject))
+                format!(
+                    "\"{}\" does not match \"{}\"",
+                    regex.pattern,
+                    shown(subject)
+                )
             });
             r.groups.take();
             Ok(false)
@@ -220,7 +225,7 @@ fn rewrite(r: &mut Request, directive: &Rewrite, changed: &mut bool) -> Result<A
         r.uri_changed = false;
         r.valid_location = false;
     }
-    let uri = variables::evaluate(&directive.path, r);
+    let uri = variables::evaluate_by_steps(&directive.path, r);
     let mut args = match &directive.args {
         Some(template) => {
             let mut args = BytesMut::new();
@@ -241,8 +246,8 @@ fn rewrite(r: &mut Request, directive: &Rewrite, changed: &mut bool) -> Result<A
     log_step(r, || {
         format!(
             "rewritten data: \"{}\", args: \"{}\"",
-            text(&r.uri),
-            text(&r.args)
+            shown(&r.uri),
+            shown(&r.args)
         )
     });
     if r.uri.is_empty() {
@@ -267,7 +272,7 @@ fn redirect_to(r: &mut Request, directive: &Rewrite, status: u16) -> Flow {
     note(r, directive.span, || {
         format!("matches: {status} to \"{}\"", text(&target))
     });
-    log_step(r, || format!("rewritten redirect: \"{}\"", text(&target)));
+    log_step(r, || format!("rewritten redirect: \"{}\"", shown(&target)));
     redirect(r, status, target.freeze())
 }
 
@@ -315,24 +320,27 @@ fn append_escaped(template: &Template, r: &Request, out: &mut BytesMut) {
 fn holds(r: &mut Request, condition: &Condition) -> Result<bool, Flow> {
     match condition {
         Condition::True(template) => {
-            let value = variables::evaluate(template, r);
+            let value = variables::evaluate_by_steps(template, r);
             Ok(!value.is_empty() && &*value != b"0")
         }
         Condition::Equal {
             left,
             right,
             negate,
-        } => Ok((variables::evaluate(left, r) == variables::evaluate(right, r)) != *negate),
+        } => Ok(
+            (variables::evaluate_by_steps(left, r) == variables::evaluate_by_steps(right, r))
+                != *negate,
+        ),
         Condition::Matches {
             subject,
             regex,
             negate,
         } => {
-            let subject = variables::evaluate(subject, r);
+            let subject = variables::evaluate_by_steps(subject, r);
             Ok(matches(r, regex, &subject)? != *negate)
         }
         Condition::File { test, path, negate } => {
-            let path = variables::evaluate(path, r);
+            let path = variables::evaluate_by_steps(path, r);
             let found = file_is(*test, &path);
             r.note(|| Step::File {
                 directive: None,

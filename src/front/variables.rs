@@ -7,6 +7,8 @@ mod put;
 mod time;
 mod upstream;
 
+use std::collections::VecDeque;
+
 use bytes::{Bytes, BytesMut};
 
 use crate::config::model::Root;
@@ -45,13 +47,27 @@ pub fn evaluate_for_later(template: &Template, r: &Request) -> Bytes {
 
 /// Fills in a template at the end of `out`.
 pub fn append(template: &Template, r: &Request, out: &mut BytesMut) {
-    settle(template, r);
+    let own = match has_groups(template) {
+        true => own_values(template, r),
+        false => VecDeque::new(),
+    };
+    append_parts(template, own, r, out);
+}
+
+/// Part by part; the file's own variables have these values, as far as there are any.
+fn append_parts(template: &Template, mut own: VecDeque<Bytes>, r: &Request, out: &mut BytesMut) {
     for part in &template.parts {
         match part {
             Part::Literal(text) => out.extend_from_slice(text),
-            Part::Variable(var) => {
-                append_variable(var, r, out);
-            }
+            Part::Variable(var) => match own.front().filter(|_| matches!(var, Var::Slot(_))) {
+                Some(value) => {
+                    out.extend_from_slice(value);
+                    own.pop_front();
+                }
+                None => {
+                    append_variable(var, r, out);
+                }
+            },
             Part::Capture(n) => {
                 out.extend_from_slice(&capture(r, usize::from(*n)).unwrap_or_default())
             }
@@ -59,19 +75,44 @@ pub fn append(template: &Template, r: &Request, out: &mut BytesMut) {
     }
 }
 
+/// Fills in a template as the rewrite module does, whose two passes (`ngx_http_script_complex_value_code`) ask a `volatile`
+/// variable twice.
+pub fn evaluate_by_steps(template: &Template, r: &Request) -> Bytes {
+    if let Some(text) = template.as_literal() {
+        return text.clone();
+    }
+    settle(template, r);
+    let mut out = BytesMut::with_capacity(64);
+    append_parts(template, VecDeque::new(), r, &mut out);
+    out.freeze()
+}
+
 /// Beside a group, the file's own variables have their values first: a `map` among them may match anew, and nginx then
 /// takes the groups of that match.
 pub fn settle(template: &Template, r: &Request) {
+    if has_groups(template) {
+        own_values(template, r);
+    }
+}
+
+/// Groups stand beside something else.
+fn has_groups(template: &Template) -> bool {
     let groups = |part: &Part| matches!(part, Part::Capture(_));
-    if template.parts.len() < 2 || !template.parts.iter().any(groups) {
-        return;
-    }
-    let mut scratch = BytesMut::new();
-    for part in &template.parts {
-        if let Part::Variable(Var::Slot(slot)) = part {
-            append_slot(*slot, r, &mut scratch);
-        }
-    }
+    template.parts.len() > 1 && template.parts.iter().any(groups)
+}
+
+/// The values of the file's own variables in a template, in its order.
+fn own_values(template: &Template, r: &Request) -> VecDeque<Bytes> {
+    let own = template.parts.iter().filter_map(|part| match part {
+        Part::Variable(var @ Var::Slot(_)) => Some(var),
+        _ => None,
+    });
+    own.map(|var| {
+        let mut value = BytesMut::new();
+        append_variable(var, r, &mut value);
+        value.freeze()
+    })
+    .collect()
 }
 
 /// Group `n` of the last regex that matched.

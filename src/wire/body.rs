@@ -63,6 +63,8 @@ pub struct RequestBody {
     read_along: Cell<usize>,
     /// The body goes on to somebody as it comes (nginx's `reading_body`).
     live: Cell<bool>,
+    /// More was read than came with the head.
+    asked: Cell<bool>,
     failed: Cell<bool>,
 }
 
@@ -112,6 +114,7 @@ impl RequestBody {
             discards: Cell::new(false),
             read_along: Cell::new(0),
             live: Cell::new(false),
+            asked: Cell::new(false),
             failed: Cell::new(false),
         }
     }
@@ -139,6 +142,11 @@ impl RequestBody {
 
     pub fn received(&self) -> u64 {
         self.received.get()
+    }
+
+    /// The rest of it is thrown away as it comes (nginx's `discard_body`).
+    pub fn is_discarded(&self) -> bool {
+        self.discards.get() && !self.is_done()
     }
 
     /// Bytes of body that no reader will see.
@@ -241,13 +249,19 @@ impl RequestBody {
                     self.count_read();
                     self.begin_read();
                 }
-                Err(error) => return Poll::Ready(Some(Err(self.fail(error)))),
+                Err(error) => {
+                    self.count_wrong();
+                    return Poll::Ready(Some(Err(self.fail(error))));
+                }
             }
             if !self.connection.timer.is_set() {
                 self.connection.timer.set(self.timeout.get());
             }
             match ready!(self.connection.poll_fill(cx, self.room())) {
-                Ok(_) => self.connection.timer.set(self.timeout.get()),
+                Ok(_) => {
+                    self.asked.set(true);
+                    self.connection.timer.set(self.timeout.get());
+                }
                 Err(ReadError::TimedOut) => {
                     return Poll::Ready(Some(Err(self.fail(BodyError::TimedOut))));
                 }
@@ -282,9 +296,9 @@ impl RequestBody {
         }
     }
 
-    /// From now on the body goes on as it comes; an answer before its end leaves the connection unusable.
+    /// From now on what is left of the body goes on as it comes; an answer before its end leaves the connection unusable.
     pub fn set_live(&self) {
-        self.live.set(true);
+        self.live.set(!self.is_done());
     }
 
     /// It goes on as it comes.
@@ -301,6 +315,15 @@ impl RequestBody {
     fn count_read(&self) {
         self.consumed
             .set(self.consumed.get() + self.consuming.take());
+    }
+
+    /// They were not; those that were asked for count all the same.
+    fn count_wrong(&self) {
+        if self.asked.get() && !self.discards.get() {
+            self.count_read();
+            let rest = self.connection.input.borrow().len() as u64;
+            self.consumed.set(self.consumed.get() + rest);
+        }
     }
 
     fn fail(&self, error: BodyError) -> BodyError {
@@ -376,7 +399,9 @@ impl RequestBody {
                 Taken::More | Taken::End => 0,
             };
             let (received, chunk) = (self.received.get(), here + decoder.rest());
-            if self.limit.get() > 0 && received + chunk > self.limit.get() {
+            // A chunk is measured when its first byte comes.
+            let limit = self.limit.get();
+            if here > 0 && limit > 0 && received + chunk > limit {
                 return Err(BodyError::TooLarge { received, chunk });
             }
         }

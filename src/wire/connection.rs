@@ -1,5 +1,6 @@
 //! A client's connection: its socket, what was read ahead, its timers and counts.
 
+use std::any::Any;
 use std::cell::{Cell, RefCell};
 use std::io;
 use std::net::SocketAddr;
@@ -63,6 +64,8 @@ pub struct Connection {
     pub last_tcp_info: Cell<Option<TcpInfo>>,
     /// Its part in what `stub_status` tells.
     pub counted: Counted,
+    /// What the application keeps of the last request, for when no other comes.
+    pub kept: RefCell<Option<Box<dyn Any>>>,
 }
 
 /// Why waiting for the client's bytes ended without any.
@@ -111,6 +114,7 @@ impl Connection {
             lingering: Cell::new(false),
             last_tcp_info: Cell::new(None),
             counted,
+            kept: RefCell::default(),
         }
     }
 

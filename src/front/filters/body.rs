@@ -110,6 +110,20 @@ impl Filtered {
         }
     }
 
+    /// The source broke off. What the filters hold of an upstream's answer goes on all the same (nginx's
+    /// `NGX_HTTP_FLUSH`), unless its framing was broken.
+    fn cut(&mut self, cut: StreamCut) {
+        if cut == StreamCut::Closed && matches!(self.source, Source::Stream(_)) {
+            self.filter(vec![Portion {
+                flush: true,
+                ..Portion::default()
+            }]);
+        }
+        if self.state == State::Flowing {
+            self.state = State::Cut(cut);
+        }
+    }
+
     /// Sends the portions of a call through all filters.
     fn filter(&mut self, mut portions: Vec<Portion>) {
         for filter in &mut self.filters {
@@ -259,7 +273,7 @@ impl BodyStream for Filtered {
             }
             match ready!(self.source.poll_call(cx)) {
                 Ok(portions) => self.filter(portions),
-                Err(cut) => self.state = State::Cut(cut),
+                Err(cut) => self.cut(cut),
             }
         }
     }

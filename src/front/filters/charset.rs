@@ -187,6 +187,5 @@ fn no_map(r: &Request, source: &[u8], destination: &[u8]) {
 
 /// Writes a line to the error log.
 fn say(r: &Request, parts: &[&[u8]]) {
-    let message = String::from_utf8_lossy(&parts.concat()).into_owned();
-    log::error(r, LogLevel::Error, &message);
+    log::error_bytes(r, LogLevel::Error, &parts.concat());
 }

@@ -4,6 +4,7 @@ use std::rc::Rc;
 use std::sync::Arc;
 
 use crate::config::model::{Location, LogLevel, Server};
+use crate::config::written;
 use crate::front::request::Request;
 use crate::front::trace;
 use crate::wire::connection::Connection;
@@ -11,9 +12,10 @@ use crate::wire::head::{Known, RequestHead};
 
 use super::{Logs, level_name, start_of_line};
 
-/// Writes a line of a request to the error log, with nginx's context behind the message.
+/// Writes a line of a request to the error log, with nginx's context behind the message. What it shows of the client's
+/// bytes, [`written::shown`] made.
 pub fn error(r: &Request, level: LogLevel, message: &str) {
-    error_bytes(r, level, message.as_bytes());
+    error_bytes(r, level, &written::bytes(message));
 }
 
 /// The same for a message with bytes of the client's.
@@ -35,7 +37,7 @@ pub fn error_bytes(r: &Request, level: LogLevel, message: &[u8]) {
 
 /// The same, naming the upstream's URL.
 pub fn error_at(r: &Request, level: LogLevel, message: &str, upstream: Option<&str>) {
-    note(r, level, message.as_bytes());
+    note(r, level, &written::bytes(message));
     if is_wanted(r, level) {
         Context::of(r).error_at(level, message, upstream);
     }
@@ -77,7 +79,7 @@ impl Context {
 
     /// Writes one line; `upstream` is the URL asked for.
     pub fn error_at(&self, level: LogLevel, message: &str, upstream: Option<&str>) {
-        self.write(level, message.as_bytes(), upstream);
+        self.write(level, &written::bytes(message), upstream);
     }
 
     fn write(&self, level: LogLevel, message: &[u8], upstream: Option<&str>) {
@@ -93,7 +95,7 @@ impl Context {
             quoted(&mut line, ", request: ", self.head.line.of(raw));
         }
         if let Some(upstream) = upstream {
-            quoted(&mut line, ", upstream: ", upstream.as_bytes());
+            quoted(&mut line, ", upstream: ", &written::bytes(upstream));
         }
         if let Some(host) = self.head.field(Known::Host) {
             quoted(&mut line, ", host: ", host);

@@ -3,11 +3,10 @@
 use bytes::Bytes;
 
 use crate::config::model::LogLevel;
+use crate::config::written::shown;
 use crate::front::log;
 use crate::front::request::Request;
 use crate::front::trace::{self, Step};
-
-use super::text;
 
 /// The URI and what stands behind its first `?` (nginx's `ngx_http_split_args`).
 pub(super) fn split_args(target: Bytes) -> (Bytes, Bytes) {
@@ -23,7 +22,7 @@ pub(super) fn internal_redirect(r: &mut Request, uri: Bytes, args: Bytes) -> Res
     if r.uri_changes == 0 {
         let message = format!(
             "rewrite or internal redirection cycle while internally redirecting to \"{}\"",
-            text(&uri)
+            shown(&uri)
         );
         log::error(r, LogLevel::Error, &message);
         return Err(500);
@@ -52,7 +51,7 @@ pub(super) fn named_location(r: &mut Request, name: &Bytes) -> Result<(), u16> {
     if r.uri_changes == 0 {
         let message = format!(
             "rewrite or internal redirection cycle while redirect to named location \"{}\"",
-            text(name)
+            shown(name)
         );
         log::error(r, LogLevel::Error, &message);
         return Err(500);
@@ -61,7 +60,7 @@ pub(super) fn named_location(r: &mut Request, name: &Bytes) -> Result<(), u16> {
         log::error(
             r,
             LogLevel::Error,
-            &format!("could not find named location \"{}\"", text(name)),
+            &format!("could not find named location \"{}\"", shown(name)),
         );
         return Err(500);
     };

@@ -53,6 +53,10 @@ fn error_page(r: &mut Request, page: &ErrorPage) -> Flow {
         target: trace::text(&target),
     });
     if target.starts_with(b"/") {
+        // A page without arguments has none to tell of.
+        if page.target.as_literal().is_some() {
+            r.args_given = target.contains(&b'?');
+        }
         if r.method != Method::Head {
             r.method = Method::Get;
             r.method_name = Bytes::from_static(b"GET");

@@ -3,6 +3,7 @@
 use bytes::Bytes;
 
 use crate::config::model::LogLevel;
+use crate::config::written::shown;
 use crate::front::log;
 use crate::front::reply::Flow;
 use crate::front::request::Request;
@@ -61,11 +62,11 @@ pub fn redirect(r: &mut Request, head: &AnswerHead) -> Option<Flow> {
         return Some(Flow::Named(target));
     }
     let Some((uri, args)) = safe_uri(&target) else {
-        let shown = String::from_utf8_lossy(&target);
-        let message = format!("unsafe URI \"{shown}\" was detected");
+        let message = format!("unsafe URI \"{}\" was detected", shown(&target));
         log::error(r, LogLevel::Error, &message);
         return Some(Flow::Status(404));
     };
+    r.args_given = target.contains(&b'?');
     if r.method != Method::Head {
         r.method = Method::Get;
         r.method_name = Bytes::from_static(b"GET");

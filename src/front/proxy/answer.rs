@@ -85,13 +85,17 @@ pub fn reply(r: &mut Request, head: &AnswerHead) -> Reply {
 
 /// Keeps the fields that stay with whatever an `X-Accel-Redirect` leads to.
 pub fn carry(r: &mut Request, head: &AnswerHead) {
+    let mut parsed = Reply::new(0);
     for field in &head.fields {
         let value = field.value.share(&head.raw);
         let value = match field.known {
             Known::ContentType => {
-                let mut parsed = Reply::new(0);
                 content_type(&mut parsed, value);
-                let carried = (parsed.content_type, parsed.type_len, parsed.charset);
+                let carried = (
+                    parsed.content_type.clone(),
+                    parsed.type_len,
+                    parsed.charset.clone(),
+                );
                 r.carried_type = Some(Box::new(carried));
                 continue;
             }
@@ -107,9 +111,8 @@ pub fn carry(r: &mut Request, head: &AnswerHead) {
     }
 }
 
-/// The type; a `charset` parameter is found as nginx does.
+/// The type; a `charset` parameter is found as nginx does. The one of an earlier such field stays where this has none.
 fn content_type(reply: &mut Reply, value: Bytes) {
-    reply.charset = Bytes::new();
     reply.type_len = None;
     reply.content_type = value.clone();
     let mut at = 0;
@@ -161,8 +164,9 @@ fn at(field: &Field, bytes: Bytes) -> Value {
 
 fn redirected(r: &mut Request, reply: &mut Reply, name: Bytes, value: &Value) {
     let rewritten = rewrite(r, value, 0);
-    // Only a rewritten one, or one that is absolute already, is the filter's to complete.
-    if rewritten.is_some() || !value.bytes.starts_with(b"/") {
+    // It is the header filter's if a rule rewrote it; where there are no rules, if it is no path.
+    let rules = !r.location.proxy.redirect.is_empty();
+    if rewritten.is_some() || !rules && !value.bytes.starts_with(b"/") {
         reply.location_at = Some(reply.headers.len());
     }
     let value = rewritten.unwrap_or_else(|| value.bytes.clone());
@@ -310,13 +314,13 @@ impl BodyStream for ProxiedBody {
                     }
                 }
                 Poll::Ready(end) => {
-                    // First what came, then the end or the cut; after a time-out, or chunks that are none, nothing that
-                    // was held back.
+                    // First what came, then the end or the cut; where no more can come, or after chunks that are none,
+                    // nothing that was held back.
                     self.over = Some(end.and_then(Result::err));
                     // What awc holds for it goes at once.
                     self.response = None;
                     let exchange = self.exchange.borrow();
-                    if exchange.is_late() || exchange.is_invalid() {
+                    if exchange.is_lost() || exchange.is_invalid() {
                         self.pieces.forget();
                     }
                 }
@@ -386,6 +390,16 @@ mod tests {
             (reply.bare_type(), &reply.charset[..]),
             (&b"text/html"[..], &b"utf-8"[..])
         );
+        content_type(
+            &mut reply,
+            Bytes::from_static(b"multipart/form-data; boundary=x"),
+        );
+        assert_eq!(
+            (reply.bare_type(), &reply.charset[..]),
+            (&b"multipart/form-data; boundary=x"[..], &b"utf-8"[..]),
+            "the charset of an earlier field stays"
+        );
+        let mut reply = Reply::new(200);
         content_type(
             &mut reply,
             Bytes::from_static(b"multipart/form-data; boundary=x"),

@@ -48,6 +48,10 @@ pub async fn read_body(r: &mut Request) -> Result<(), Flow> {
         && r.head.announces_body()
         && r.buffered_body.is_none();
     if r.body.is_done() && !in_file {
+        if r.head.announces_body() {
+            // It is there, and empty.
+            r.buffered_body.get_or_insert_default();
+        }
         return Ok(());
     }
     let configured = body_memory(r, in_file);

@@ -8,6 +8,7 @@ use tokio::net::{TcpSocket, TcpStream, UnixStream};
 
 use crate::config::model::{Bind, ListenAddress, LogLevel, Peer};
 use crate::config::net;
+use crate::config::written::shown;
 use crate::front::request::Request;
 use crate::front::room::Place;
 use crate::front::{log, variables};
@@ -28,8 +29,7 @@ pub fn local_address(r: &Request, bind: &Bind) -> Option<(SocketAddr, Bytes)> {
     }
     let address = net::address_port(&text);
     if address.is_none() {
-        let shown = String::from_utf8_lossy(&text);
-        let message = format!("invalid local address \"{shown}\"");
+        let message = format!("invalid local address \"{}\"", shown(&text));
         log::error_at(r, LogLevel::Error, &message, None);
     }
     address.map(|address| (address, text))
@@ -49,7 +49,7 @@ pub async fn connect(
             };
             let socket = socket.map_err(Failure::Connect)?;
             socket.bind(local).map_err(|error| Failure::Bind {
-                local: String::from_utf8_lossy(&text).into_owned(),
+                local: shown(&text).into_owned(),
                 error,
             })?;
             socket.connect(address).await.map(Stream::Tcp)

@@ -107,6 +107,7 @@ async fn ready(r: &mut Request) -> Result<Ready, Flow> {
     let (whom, target) = target::resolve(r).map_err(Flow::Status)?;
     let proxy = &r.location.proxy;
     let live = !proxy.request_buffering
+        && !r.body.is_discarded()
         && proxy.set_body.is_none()
         && proxy.pass_request_body
         && (!r.head.chunked || proxy.http_version == ProxyVersion::Http11);
@@ -114,7 +115,9 @@ async fn ready(r: &mut Request) -> Result<Ready, Flow> {
     if live {
         std::future::poll_fn(|cx| r.body.poll_begin(cx)).await;
         Box::pin(begin_body(r)).await?;
-    } else if r.head.announces_body() || !r.body.is_done() || r.body.is_expected() {
+    } else if !r.body.is_discarded()
+        && (r.head.announces_body() || !r.body.is_done() || r.body.is_expected())
+    {
         // Boxed, as all that few requests need: a future is as large as the largest way through it.
         Box::pin(read_body(r)).await?;
     }

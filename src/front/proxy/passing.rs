@@ -147,6 +147,13 @@ fn bare(r: &mut Request, attempt: &Attempt, response: ClientResponse) -> Flow {
         "upstream sent no valid HTTP/1.0 header while reading response header from upstream";
     log::error_at(r, LogLevel::Error, message, Some(&attempt.url()));
     r.answer_bare = true;
+    if !r.location.proxy.buffering {
+        attempt.exchange.borrow_mut().unbuffered();
+    }
+    if attempt.exchange.borrow().has_no_body() {
+        too_much(r, attempt);
+        attempt.exchange.borrow_mut().begin_body();
+    }
     let mut reply = Reply {
         conditional: false,
         ..Reply::new(0)
@@ -199,26 +206,25 @@ fn body_of(
     let finish = release(r, attempt);
     let exchange = &attempt.exchange;
     let buffering = accel::buffering(r, head);
-    let reading = match buffering {
-        true => "reading upstream",
-        false => "reading response header from upstream",
-    };
-    let too_much = move |what| format!("upstream sent {what} while {reading}");
-    let excess = exchange.borrow_mut().take_excess();
-    if let Some(what) = excess {
-        log::error_at(r, LogLevel::Warn, &too_much(what), Some(&attempt.url()));
+    if !buffering {
+        exchange.borrow_mut().unbuffered();
     }
     let empty = exchange.borrow().has_no_body();
     if empty || r.method == Method::Head {
+        too_much(r, attempt);
+        if r.method != Method::Head {
+            exchange.borrow_mut().begin_body();
+        }
         finish(exchange, empty);
         return None;
     }
+    too_much(r, attempt);
     let pieces = pieces_of(r, head, &exchange.borrow(), buffering);
     let context = log::Context::of(r);
     let at = attempt.clone();
     let logged = move |exchange: &Shared, whole: bool| {
-        if let Some(what) = exchange.borrow_mut().take_excess() {
-            context.error_at(LogLevel::Warn, &too_much(what), Some(&at.url()));
+        if let Some(message) = exchange.borrow_mut().take_excess() {
+            context.error_at(LogLevel::Warn, &message, Some(&at.url()));
         }
         if let Some(failure) = exchange.borrow_mut().take_failure() {
             context.error_at(LogLevel::Error, &failure.to_string(), Some(&at.url()));
@@ -234,6 +240,14 @@ fn body_of(
         pieces,
         Box::new(logged),
     ))
+}
+
+/// Says what came behind the answer's end.
+fn too_much(r: &Request, attempt: &Attempt) {
+    let excess = attempt.exchange.borrow_mut().take_excess();
+    if let Some(message) = excess {
+        log::error_at(r, LogLevel::Warn, &message, Some(&attempt.url()));
+    }
 }
 
 /// A body goes on by nginx's buffers. Where its length is known, no filter sees it and nothing slows it down, how they are
@@ -270,7 +284,7 @@ fn stream(
     finish: answer::Finish,
 ) -> ProxiedBody {
     if !buffering {
-        exchange.borrow_mut().set_unbuffered();
+        exchange.borrow_mut().unbuffered();
     }
     let proxy = &r.location.proxy;
     let ahead = match buffering {

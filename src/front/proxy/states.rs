@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use bytes::{Bytes, BytesMut};
 
+use crate::config::written::shown;
 use crate::wire::head::AnswerHead;
 
 /// The tries of a request, in order.
@@ -49,10 +50,11 @@ impl UpstreamState {
     }
 }
 
-/// `http://127.0.0.1:5000/users`: a peer by its name and the target asked of it, as nginx's log names them.
+/// `http://127.0.0.1:5000/users`: a peer by its name and the target asked of it, as nginx's log names them; a text for
+/// [`bytes`](crate::config::written::bytes).
 pub fn url(peer: &str, uri: &[u8]) -> String {
     let separator = if peer.starts_with("unix:") { ":" } else { "" };
-    let uri = String::from_utf8_lossy(uri);
+    let uri = shown(uri);
     format!("http://{peer}{separator}{uri}")
 }
 

@@ -7,6 +7,7 @@ use bytes::Bytes;
 
 use crate::config::model::{ListenAddress, LogLevel, Peer, ProxyTarget, Upstream};
 use crate::config::net::{self, Want};
+use crate::config::written::shown;
 use crate::front::request::Request;
 use crate::front::{log, variables};
 
@@ -74,8 +75,7 @@ fn dynamic(r: &mut Request, url: &Bytes) -> Result<(Whom, Target), u16> {
         return refuse(r, "https protocol requires SSL support".to_owned());
     }
     if !begins("http://") {
-        let shown = String::from_utf8_lossy(url);
-        return refuse(r, format!("invalid URL prefix in \"{shown}\""));
+        return refuse(r, format!("invalid URL prefix in \"{}\"", shown(url)));
     }
     let rest = url.slice(7..);
     let want = Want {
@@ -87,8 +87,7 @@ fn dynamic(r: &mut Request, url: &Bytes) -> Result<(Whom, Target), u16> {
     let read = match net::parse(&rest, want) {
         Ok(read) => read,
         Err(reason) => {
-            let shown = String::from_utf8_lossy(&rest);
-            return refuse(r, format!("{reason} in upstream \"{shown}\""));
+            return refuse(r, format!("{reason} in upstream \"{}\"", shown(&rest)));
         }
     };
     let (host, port) = read.shown();

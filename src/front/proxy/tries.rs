@@ -10,6 +10,7 @@ use awc::ClientResponse;
 use bytes::Bytes;
 
 use crate::config::model::{LogLevel, NextUpstream, Peer, Upstream};
+use crate::config::written::shown;
 use crate::front::reply::Flow;
 use crate::front::request::Request;
 use crate::front::{log, trace};
@@ -157,11 +158,7 @@ fn no_live_peer(r: &Request, upstream: &Upstream, head: &UpstreamHead) -> Flow {
         ..UpstreamState::default()
     };
     r.upstreams.push(state);
-    let url = format!(
-        "http://{}{}",
-        upstream.name,
-        String::from_utf8_lossy(&head.uri)
-    );
+    let url = format!("http://{}{}", upstream.name, shown(&head.uri));
     log::error_at(
         r,
         LogLevel::Error,

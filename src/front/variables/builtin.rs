@@ -116,7 +116,6 @@ fn uri(r: &Request, out: &mut BytesMut) -> bool {
     put(out, is_read.then_some(&r.uri))
 }
 
-/// A body in chunks has a length once it was read.
 /// A chunked body has a length once it was read, and so far; of one that is thrown away it is what nginx waits for.
 fn content_length(r: &Request, out: &mut BytesMut) -> bool {
     if let Some(value) = r.head.field(Known::ContentLength) {
@@ -225,7 +224,7 @@ fn request_body(builtin: Builtin, r: &Request, out: &mut BytesMut) -> bool {
     if builtin == Builtin::RequestBodyFile || is_gone {
         return false;
     }
-    join(out, spool.pieces().map(|b| &**b), b"")
+    join(out, spool.pieces().map(|b| &**b), b"") || r.body.is_done() && r.head.announces_body()
 }
 
 fn request_id() -> Bytes {

@@ -4,6 +4,7 @@
 //! on while the answer is read.
 
 mod buffer;
+mod doing;
 mod failure;
 mod layout;
 mod receive;
@@ -30,8 +31,9 @@ use crate::wire::spool::Spool;
 use super::pool::PeerConnection;
 use super::states::UpstreamStates;
 pub use buffer::BodyBuffer;
+use doing::Reading;
 pub use failure::Failure;
-use failure::{READING, READING_HEAD};
+use failure::READING_HEAD;
 pub use layout::Layout;
 
 /// Largest buffer that an idle connection keeps.
@@ -126,12 +128,16 @@ pub struct Exchange {
     bare: bool,
     /// Its body is being passed on.
     body_begun: bool,
+    /// `proxy_buffering on`.
+    buffered: bool,
+    /// How far reading the body has come.
+    reading: Reading,
     /// Bytes read behind the head.
     behind_head: u64,
     /// `proxy_limit_rate`, once the body is read.
     slow: Option<Slow>,
-    /// What nginx is at while it takes the body out of its framing.
-    doing: &'static str,
+    /// Some of the body came with the head.
+    begun_with_head: bool,
     /// The place behind the head that a read under `proxy_limit_rate` may reach.
     end_of_room: u64,
 }
@@ -200,9 +206,11 @@ impl Exchange {
             reusable: false,
             bare: false,
             body_begun: false,
+            buffered: true,
+            begun_with_head: false,
+            reading: Reading::WithHead,
             behind_head: 0,
             slow: None,
-            doing: READING,
             end_of_room: u64::MAX,
         }
     }
@@ -214,12 +222,12 @@ impl Exchange {
 
     /// What went wrong, if anything.
     pub fn take_failure(&mut self) -> Option<Failure> {
-        self.failure.take()
-    }
-
-    /// No more came in time.
-    pub fn is_late(&self) -> bool {
-        matches!(self.failure, Some(Failure::TimedOut(_)))
+        // Whether the body is buffered may have been said since.
+        let doing = self.doing();
+        self.failure.take().map(|failure| match failure {
+            Failure::Chunk(_) => Failure::Chunk(doing),
+            other => other,
+        })
     }
 
     /// The answer's framing is broken.
@@ -245,11 +253,6 @@ impl Exchange {
     /// The answer's body is empty by its head.
     pub fn has_no_body(&self) -> bool {
         matches!(self.framing, Framing::None)
-    }
-
-    /// What came behind the answer's end, once.
-    pub fn take_excess(&mut self) -> Option<&'static str> {
-        self.excess.take()
     }
 
     /// Where the content of a chunked body lies in what was read so far.
@@ -295,11 +298,10 @@ impl Exchange {
         }
     }
 
-    /// The answer goes on as it comes: `proxy_limit_rate` is for buffered ones only.
-    pub fn set_unbuffered(&mut self) {
-        if self.behind_head > 0 {
-            self.doing = READING_HEAD;
-        }
+    /// The body goes on as it comes; `proxy_limit_rate` is for buffered answers only.
+    pub fn unbuffered(&mut self) {
+        self.buffered = false;
+        self.begun_with_head = self.behind_head > 0;
         if self.limits.rate > 0 {
             self.limits.rate = 0;
             self.client.upstream_timer.set(self.limits.read);

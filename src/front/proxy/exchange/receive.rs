@@ -12,13 +12,15 @@ use crate::wire::chunked::{Chunk, ChunkDecoder, Side};
 use crate::wire::head::AnswerHead;
 
 use super::buffer::BodyBuffer;
-use super::failure::{READING, READING_HEAD, SENDING};
-use super::{Exchange, Failure, Framing, Link};
+use super::failure::{READING, READING_HEAD};
+use super::{Exchange, Failure, Framing, Link, Reading};
 
 /// Most bytes of a body read at a time: as many as nginx's buffers take.
 const BODY_READ: usize = 32 * 1024;
 /// With less room than this, a body is read elsewhere first, so that a read does not become many.
 const DIRECT: usize = 8 * 1024;
+/// In the words of nginx's log.
+const MORE_THAN_SAID: &str = "more data than specified in \"Content-Length\" header";
 
 impl Exchange {
     pub(super) fn try_head(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), Failure>> {
@@ -95,8 +97,9 @@ impl Exchange {
             return None;
         }
         let read = connection.stream.poll_read_into(cx, room, most);
+        let (call, action) = self.reading_by();
         Some(read.map(|read| {
-            let n = self.after_read(read, "readv", READING)?;
+            let n = self.after_read(read, call, action)?;
             if let Framing::Length(rest) = &mut self.framing {
                 *rest -= n as u64;
             }
@@ -134,6 +137,9 @@ impl Exchange {
     fn received(&mut self, n: usize) {
         let n = n as u64;
         let of_body = self.body_begun;
+        if of_body && n > 0 && self.reading == Reading::WithHead {
+            self.reading = Reading::Begun;
+        }
         if self.answer.is_some() || self.bare {
             self.behind_head += n;
         }
@@ -169,7 +175,13 @@ impl Exchange {
             AnswerStep::NoStatusLine => {
                 self.bare = true;
                 self.behind_head = self.input.len() as u64;
-                self.framing = Framing::Close;
+                self.framing = match self.head_request {
+                    true => Framing::None,
+                    false => Framing::Close,
+                };
+                if self.head_request {
+                    self.excess = Some(MORE_THAN_SAID);
+                }
                 self.states.last(|s| s.status = 200);
                 Ok(true)
             }
@@ -204,7 +216,7 @@ impl Exchange {
             _ => false,
         };
         if overlong {
-            self.excess = Some("more data than specified in \"Content-Length\" header");
+            self.excess = Some(MORE_THAN_SAID);
         }
         self.reusable &= !overlong;
         match self.framing {
@@ -263,31 +275,24 @@ impl Exchange {
                     Some(Poll::Ready(Ok(0))) => return Poll::Ready(self.at_end_of_stream()),
                     Some(Poll::Ready(read)) => return Poll::Ready(read),
                     Some(Poll::Pending) => {
+                        self.reading = Reading::Waited;
                         ready!(self.poll_timer(cx, READING))?;
                         return Poll::Pending;
                     }
                 }
             }
             let most = ready!(self.poll_allowance(cx));
-            let (call, room) = match self.framing {
-                Framing::Chunked(_) => ("recv", BODY_READ),
-                Framing::Length(rest) => {
-                    let rest = usize::try_from(rest).unwrap_or(usize::MAX);
-                    ("readv", rest.min(BODY_READ))
-                }
-                _ => ("readv", BODY_READ),
+            let room = match self.framing {
+                Framing::Length(rest) => usize::try_from(rest).unwrap_or(usize::MAX),
+                _ => BODY_READ,
             };
-            match self.poll_read(cx, room.min(most), call, READING) {
+            let (call, action) = self.reading_by();
+            match self.poll_read(cx, room.min(BODY_READ).min(most), call, action) {
                 Poll::Ready(Ok(0)) => return Poll::Ready(self.at_end_of_stream()),
-                Poll::Ready(Ok(n)) => {
-                    if self.doing == READING_HEAD {
-                        self.doing = SENDING;
-                    }
-                    self.pause(n as u64);
-                }
+                Poll::Ready(Ok(n)) => self.pause(n as u64),
                 Poll::Ready(Err(failure)) => return Poll::Ready(Err(failure)),
                 Poll::Pending => {
-                    self.doing = READING;
+                    self.reading = Reading::Waited;
                     ready!(self.poll_timer(cx, READING))?;
                     return Poll::Pending;
                 }
@@ -310,6 +315,7 @@ impl Exchange {
         &mut self,
         out: &mut BodyBuffer<'_, '_>,
     ) -> Result<Option<usize>, Failure> {
+        let doing = self.doing();
         match &mut self.framing {
             Framing::Unknown | Framing::None | Framing::Done => Ok(Some(0)),
             Framing::Close => Ok(out.take(&mut self.input, usize::MAX)),
@@ -331,7 +337,7 @@ impl Exchange {
                 }
                 match decoder
                     .next(&mut self.input)
-                    .map_err(|_| Failure::Chunk(self.doing))?
+                    .map_err(|_| Failure::Chunk(doing))?
                 {
                     Chunk::Data(bytes) => {
                         let end = self.behind_head.saturating_sub(self.input.len() as u64);
