@@ -236,6 +236,7 @@ fn received(front: FrontRequest, server: Arc<Server>) -> Request {
         lingering: head.content_length.is_some_and(|n| n > 0) || head.chunked,
         accepts: Cell::default(),
         limit_rate: Cell::new(None),
+        unlimited: false,
         status: Cell::new(0),
         sent_fields: RefCell::default(),
         sent_trailers: RefCell::default(),

@@ -80,6 +80,8 @@ pub struct Request {
     pub accepts: Cell<Accepts>,
     /// `$limit_rate` in bytes a second: as something set it, or as it is used.
     pub limit_rate: Cell<Option<u64>>,
+    /// The answer goes on as it comes: nothing limits it, whatever was set, once its head is made.
+    pub unlimited: bool,
     /// The status sent, for the log and for variables.
     pub status: Cell<u16>,
     /// The fields of the head as it was sent, for `$sent_http_…`.

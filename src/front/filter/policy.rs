@@ -33,6 +33,9 @@ pub fn policy(r: &Request) -> SendPolicy {
 
 /// `limit_rate`, where it limits.
 fn rate(r: &Request) -> Option<Rate> {
+    if r.unlimited {
+        r.limit_rate.set(Some(0));
+    }
     let rules = &r.location.filters.rate;
     if r.limit_rate.get().is_none() && rules.limit.is_none() {
         return None;

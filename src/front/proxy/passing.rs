@@ -85,10 +85,7 @@ pub fn answered(
         return Answered::Flow(flow);
     }
     accel::limit_rate(r, &head);
-    if !accel::buffering(r, &head) {
-        // What goes on at once is not slowed down.
-        r.limit_rate.set(Some(0));
-    }
+    r.unlimited = !accel::buffering(r, &head);
     if head.status == 101 && r.head.field(Known::Upgrade).is_some() {
         return Answered::Flow(tunnel(r, attempt, &head));
     }
