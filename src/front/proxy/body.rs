@@ -32,6 +32,9 @@ pub async fn begin_body(r: &mut Request) -> Result<(), Flow> {
         Poll::Ready(Ok(()))
     });
     let taken = taken.await;
+    if taken.as_ref().is_err_and(is_wrong) {
+        spool = Box::default();
+    }
     r.buffered_body = Some(spool);
     taken.map_err(|error| body_failed(r, &error))?;
     r.connection.timer.clear();
@@ -81,8 +84,7 @@ pub async fn read_body(r: &mut Request) -> Result<(), Flow> {
                 }
             }
             Some(Err(error)) => {
-                if matches!(error, BodyError::Chunk(_) | BodyError::TooLarge { .. }) {
-                    // nginx keeps nothing of the bytes that it found wrong.
+                if is_wrong(&error) {
                     spool = Box::default();
                 }
                 break Err(body_failed(r, &error));
@@ -99,6 +101,11 @@ pub async fn read_body(r: &mut Request) -> Result<(), Flow> {
     // What came of a body that is not whole is still what `$request_body` says.
     r.buffered_body = Some(spool);
     read
+}
+
+/// nginx keeps nothing of bytes that it found wrong.
+fn is_wrong(error: &BodyError) -> bool {
+    matches!(error, BodyError::Chunk(_) | BodyError::TooLarge { .. })
 }
 
 /// What came of the body goes to a file that has a name.
