@@ -235,6 +235,7 @@ fn received(front: FrontRequest, server: Arc<Server>) -> Request {
         released: Cell::new(false),
         lingering: head.content_length.is_some_and(|n| n > 0) || head.chunked,
         accepts: Cell::default(),
+        file_named: Cell::new(false),
         limit_rate: Cell::new(None),
         unlimited: false,
         status: Cell::new(0),

@@ -78,6 +78,8 @@ pub struct Request {
     pub lingering: bool,
     /// Whether the client takes gzip, as far as that was asked.
     pub accepts: Cell<Accepts>,
+    /// `$request_filename` was asked for, and there was one.
+    pub file_named: Cell<bool>,
     /// `$limit_rate` in bytes a second: as something set it, or as it is used.
     pub limit_rate: Cell<Option<u64>>,
     /// The answer goes on as it comes: nothing limits it, whatever was set, once its head is made.

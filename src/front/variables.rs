@@ -170,8 +170,11 @@ fn append_value(var: &Var, r: &Request, out: &mut BytesMut) -> bool {
     let later = match var {
         // A chunked body may have a length later.
         Var::Builtin(Builtin::ContentLength) => !found && r.head.chunked,
-        // These are made anew each time, but once they cannot be made.
-        Var::Builtin(Builtin::RequestFilename) => found,
+        // Made anew each time (nginx's `no_cacheable`, which it notes with the first value), but where it cannot be made at
+        // first.
+        Var::Builtin(Builtin::RequestFilename) => {
+            r.file_named.replace(r.file_named.get() || found) || found
+        }
         _ => false,
     };
     // Nothing is asked after the log's lines.
