@@ -184,20 +184,21 @@ fn title(pid: u32) -> String {
     String::from_utf8_lossy(&bytes).into_owned()
 }
 
-/// Ends the nginx that was started here, by its number.
+/// Ends the nginx that was started here, by its number. It is told until it hears: without a master it goes to sleep on a
+/// signal that comes just before it waits for its first event.
 fn stop(master: u32, child: &mut Child) -> Result<(), OracleError> {
     let pid = i32::try_from(master).ok().and_then(Pid::from_raw);
-    if let Some(pid) = pid {
-        let _ = kill_process(pid, Signal::TERM);
-    }
-    if master == child.id() {
-        wait_for(|| child.try_wait().ok().flatten(), "its end")?;
-        return Ok(());
-    }
+    let is_own = master == child.id();
     wait_for(
         || {
-            (!Path::new(&format!("/proc/{master}/cmdline")).exists() || title(master).is_empty())
-                .then_some(())
+            let ended = match is_own {
+                true => matches!(child.try_wait(), Ok(Some(_))),
+                false => title(master).is_empty(),
+            };
+            if let Some(pid) = pid.filter(|_| !ended) {
+                let _ = kill_process(pid, Signal::TERM);
+            }
+            ended.then_some(())
         },
         "its end",
     )
