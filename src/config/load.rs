@@ -1,6 +1,7 @@
 //! Loading a configuration: from a file's name to the model, or to everything that is wrong with it.
 
 use std::collections::HashSet;
+use std::ffi::OsStr;
 use std::net::SocketAddr;
 use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
@@ -46,7 +47,7 @@ impl LoadOptions {
     /// A name below the prefix, as nginx shows it.
     pub fn shown(&self, name: &Path) -> PathBuf {
         let paths = Paths::new(self);
-        paths.shown(name.as_os_str().as_bytes())
+        paths.below_prefix(name.as_os_str().as_bytes())
     }
 }
 
@@ -156,7 +157,7 @@ fn finish(mut analyser: Analyser) -> Result<Model, LoadError> {
         });
     }
     let process = process(&mut analyser);
-    let prefix = analyser.paths.absolute_prefix();
+    let prefix = PathBuf::from(OsStr::from_bytes(&analyser.paths.prefix));
     let slots = analyser.variables.finish();
     Ok(Model {
         process,
@@ -244,12 +245,12 @@ fn process(analyser: &mut Analyser) -> Process {
         worker_connections: shared.connections.unwrap_or(CONNECTIONS),
         daemon: chain.flag("daemon"),
         master_process: chain.flag("master_process"),
-        pid: analyser.paths.absolute(&chain.text("pid")),
+        pid: analyser.paths.below_prefix(&chain.text("pid")),
         shutdown_timeout: chain
             .set("worker_shutdown_timeout")
             .map(|_| chain.time("worker_shutdown_timeout"))
             .filter(|time| !time.is_zero()),
-        pid_shown: analyser.paths.shown(&chain.text("pid")),
+        pid_shown: analyser.paths.below_prefix(&chain.text("pid")),
         user: shared.user.clone(),
         error_log: merge::error_logs(analyser),
     }

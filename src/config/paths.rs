@@ -1,7 +1,7 @@
 //! File names as nginx makes them: relative ones get the prefix in front, as text.
 
 use std::ffi::OsStr;
-use std::os::unix::ffi::{OsStrExt, OsStringExt};
+use std::os::unix::ffi::OsStrExt;
 use std::path::PathBuf;
 
 use super::LoadOptions;
@@ -16,8 +16,6 @@ pub struct Paths {
     pub conf_prefix: Vec<u8>,
     /// The configuration file, as nginx names it.
     pub file: PathBuf,
-    /// The working folder, for relative prefixes.
-    pub working: PathBuf,
     /// `-e`, or `None` for `logs/error.log`.
     pub error_log: Option<PathBuf>,
     /// `--map`: where folders of the configuration's really are.
@@ -74,39 +72,20 @@ impl Paths {
             prefix: text,
             conf_prefix,
             file,
-            working: std::env::current_dir().unwrap_or_else(|_| PathBuf::from("/")),
             error_log: options.error_log.clone(),
             map,
             foreign: options.foreign,
         }
     }
 
-    /// A name below the prefix, as nginx would show it.
-    pub fn shown(&self, name: &[u8]) -> PathBuf {
+    /// A name below the prefix, relative where the prefix is: nginx opens and shows it so.
+    pub fn below_prefix(&self, name: &[u8]) -> PathBuf {
         self.map.map(join(&self.prefix, name))
     }
 
     /// A name that `include` gives.
     pub fn included(&self, name: &[u8]) -> PathBuf {
         self.map.map(join(&self.conf_prefix, name))
-    }
-
-    /// A name below the prefix, absolute.
-    pub fn absolute(&self, name: &[u8]) -> PathBuf {
-        self.working.join(self.shown(name))
-    }
-
-    /// The prefix, absolute, ends with `/`.
-    pub fn absolute_prefix(&self) -> PathBuf {
-        let mut text = self
-            .working
-            .join(OsStr::from_bytes(&self.prefix))
-            .into_os_string()
-            .into_vec();
-        if !text.ends_with(b"/") {
-            text.push(b'/');
-        }
-        PathBuf::from(std::ffi::OsString::from_vec(text))
     }
 }
 

@@ -249,10 +249,10 @@ fn append_slot(slot: u16, r: &Request, out: &mut BytesMut) -> bool {
     true
 }
 
-/// `root` (or `alias`) as an absolute path.
+/// `root` (or `alias`) with the prefix in front.
 pub fn root_path(root: &Root, r: &Request) -> Bytes {
     if let Some(path) = root.path.as_literal() {
-        // Made absolute when the file was read; empty for `root /`.
+        // The prefix was put in front when the file was read; empty for `root /`.
         return path.clone();
     }
     let path = evaluate(&root.path, r);

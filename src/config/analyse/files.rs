@@ -81,17 +81,17 @@ impl Analyser {
     pub fn below_prefix(&self, path: Template) -> Template {
         let mut parts = path.parts.into_vec();
         match parts.first_mut() {
-            Some(Part::Literal(text)) => *text = self.absolute_bytes(text),
+            Some(Part::Literal(text)) => *text = self.path_bytes(text),
             Some(_) => {}
-            None => parts.push(Part::Literal(self.absolute_bytes(&Bytes::new()))),
+            None => parts.push(Part::Literal(self.path_bytes(&Bytes::new()))),
         }
         Template {
             parts: parts.into(),
         }
     }
 
-    pub fn absolute_bytes(&self, name: &[u8]) -> Bytes {
-        Bytes::copy_from_slice(self.paths.absolute(name).as_os_str().as_bytes())
+    pub fn path_bytes(&self, name: &[u8]) -> Bytes {
+        Bytes::copy_from_slice(self.paths.below_prefix(name).as_os_str().as_bytes())
     }
 }
 

@@ -99,7 +99,7 @@ pub fn access_log(analyser: &mut Analyser, directive: &Directive) -> Outcome {
     if wanted.flush.is_some() && buffer.is_none() {
         let name = match named {
             Some(_) => {
-                let name = analyser.paths.absolute(&path.value);
+                let name = analyser.paths.below_prefix(&path.value);
                 name.display().to_string()
             }
             None => path.text().into_owned(),
@@ -122,7 +122,7 @@ pub fn access_log(analyser: &mut Analyser, directive: &Directive) -> Outcome {
             // One without a name is nginx's standard error.
             let file = match path.value.is_empty() {
                 true => LogTarget::Stderr,
-                false => LogTarget::File(analyser.paths.absolute(&path.value)),
+                false => LogTarget::File(analyser.paths.below_prefix(&path.value)),
             };
             opened(analyser, directive, file, buffer)?
         }
@@ -347,7 +347,7 @@ fn read_error_log(analyser: &mut Analyser, directive: &Directive) -> Result<Erro
     } else if let Some(syslog) = syslog(directive, path)? {
         LogTarget::Syslog(syslog)
     } else {
-        LogTarget::File(analyser.paths.absolute(&path.value))
+        LogTarget::File(analyser.paths.below_prefix(&path.value))
     };
     let mut level = None;
     for word in directive.args.iter().skip(1) {

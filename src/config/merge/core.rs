@@ -180,7 +180,7 @@ impl Merge<'_> {
     fn root(&self, own: Option<Root>, outer: Option<&Core>) -> Root {
         own.or_else(|| outer.map(|outer| outer.root.clone()))
             .unwrap_or_else(|| Root {
-                path: Template::literal(self.analyser.absolute_bytes(b"html")),
+                path: Template::literal(self.analyser.path_bytes(b"html")),
                 alias: false,
                 alias_cut: 0,
                 span: None,
@@ -189,7 +189,7 @@ impl Merge<'_> {
 
     /// Where no line gives a log.
     fn default_access_log(&mut self) -> Arc<[AccessLog]> {
-        let target = LogTarget::File(self.analyser.paths.absolute(b"logs/access.log"));
+        let target = LogTarget::File(self.analyser.paths.below_prefix(b"logs/access.log"));
         let file = self.analyser.shared.log(LogFile {
             target,
             buffer: None,
@@ -210,7 +210,7 @@ impl Merge<'_> {
         let (text, levels) = chain.path(name);
         let text = text.strip_suffix(b"/").unwrap_or(&text);
         TempPath {
-            folder: self.analyser.paths.absolute(text).into(),
+            folder: self.analyser.paths.below_prefix(text).into(),
             levels,
         }
     }
@@ -275,8 +275,12 @@ pub fn error_logs(analyser: &crate::config::analyse::Analyser) -> Vec<ErrorLog> 
         Some(path) if path.as_os_str() == "stderr" || path.as_os_str().is_empty() => {
             LogTarget::Stderr
         }
-        Some(path) => LogTarget::File(analyser.paths.absolute(path.as_os_str().as_encoded_bytes())),
-        None => LogTarget::File(analyser.paths.absolute(b"logs/error.log")),
+        Some(path) => LogTarget::File(
+            analyser
+                .paths
+                .below_prefix(path.as_os_str().as_encoded_bytes()),
+        ),
+        None => LogTarget::File(analyser.paths.below_prefix(b"logs/error.log")),
     };
     vec![ErrorLog {
         target,

@@ -94,3 +94,37 @@ fn directives_of_the_process_are_taken() {
     rustix::process::kill_process(pid, Signal::TERM).expect("a signal");
     assert_eq!(child.wait().expect("an end").code(), Some(0));
 }
+
+/// A relative prefix stays as it is given: names below it are opened and shown so.
+#[test]
+fn a_relative_prefix_stays_relative() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let ports = free_ports();
+    let http = "log_format name '$request_filename';\n\
+                server { listen 127.0.0.1:{port}; access_log logs/access.log name; location /other/ { alias up/../html/; } }";
+    write_configuration(folder.path(), "", http, &ports);
+    for name in ["html", "logs", "up"] {
+        fs::create_dir(folder.path().join(name)).expect("a folder");
+    }
+    fs::write(folder.path().join("html/a"), "a").expect("a file");
+    let mut command = command(Path::new("."));
+    let mut child = command
+        .current_dir(folder.path())
+        .spawn()
+        .expect("a process");
+    until(PATIENCE, "it serves", || {
+        get(ports[0], "/a").is_ok_and(|answer| answer.text() == "a")
+    });
+    assert_eq!(get(ports[0], "/other/a").expect("an answer").text(), "a");
+    assert_eq!(get(ports[0], "/b").expect("an answer").status(), 404);
+    let pid = process(i32::try_from(child.id()).expect("a pid"));
+    rustix::process::kill_process(pid, Signal::TERM).expect("a signal");
+    assert_eq!(child.wait().expect("an end").code(), Some(0));
+    let read = |name: &str| fs::read_to_string(folder.path().join(name)).expect("a log");
+    assert!(read("error.log").contains("open() \"./html/b\" failed"));
+    let named = read("logs/access.log");
+    assert!(
+        named.ends_with("./html/a\n./up/../html/a\n./html/b\n"),
+        "{named}"
+    );
+}
