@@ -56,7 +56,10 @@ const CORE_ROWS: &[Row] = &[
 const ERRLOG_ROWS: &[Row] = &[row("error_log", MAIN, SOME, Custom)
     .default("logs/error.log error")
     .done(log::main_error_log)
-    .differs("Lines to `memory:` are lost: there is no debugger to read them.")];
+    .differs(
+        "Lines to `memory:` are lost: there is no debugger to read them. What nginx says of its own processes at \
+         `notice` (workers that start and exit, signals that came) is not said: there is one process.",
+    )];
 
 const CONF_ROWS: &[Row] = &[row(
     "include",
