@@ -68,6 +68,7 @@ pub fn apply(r: &mut Request, mut reply: Reply) -> Result<Answer, Instead> {
             single_range: reply.single_range,
             last_modified: reply.last_modified,
             last_modified_in_headers: reply.last_modified_in_headers,
+            location_first: r.redirect_to.is_some(),
         };
         (r.carries_server, r.carries_date) = (reply.has_server, reply.has_date);
         r.body.promise_continue();
@@ -97,10 +98,14 @@ fn carry_over(r: &mut Request, reply: &mut Reply) {
         if let Some(at) = &mut reply.location_at {
             *at += headers.len();
         }
-        // A redirect's came after them.
+        // A redirect's came after them, unless they are what a 416 left behind it.
         if let Some(location) = reply.location.take() {
-            reply.location_at = Some(headers.len());
-            headers.push((Bytes::from_static(b"Location"), location));
+            let at = match r.remains.location_first {
+                true => 0,
+                false => headers.len(),
+            };
+            reply.location_at = Some(at);
+            headers.insert(at, (Bytes::from_static(b"Location"), location));
         }
         headers.append(&mut reply.headers);
         reply.headers = headers;

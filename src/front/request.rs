@@ -159,6 +159,8 @@ pub struct Remains {
     pub single_range: bool,
     pub last_modified: Option<i64>,
     pub last_modified_in_headers: bool,
+    /// Its `Location` stood before all other fields.
+    pub location_first: bool,
 }
 
 /// A type, the length of it without its charset, and its charset.
