@@ -1,7 +1,8 @@
 //! The body of a request, read from its connection on demand: the reader sets the pace.
 
+mod expect;
+
 use std::cell::{Cell, RefCell};
-use std::io::IoSlice;
 use std::rc::Rc;
 use std::task::{Context, Poll, ready};
 use std::time::Duration;
@@ -12,6 +13,8 @@ use super::chunked::{Chunk, ChunkDecoder, ChunkError, Side};
 use super::connection::{Connection, LARGE_READ, ReadError, SMALL_READ};
 use super::head::RequestHead;
 use super::request_parser::{Behind, BodyEnd};
+pub use expect::CONTINUE;
+use expect::Expect;
 
 /// Why a body could not be read to its end.
 #[derive(Debug, thiserror::Error)]
@@ -29,9 +32,6 @@ pub enum BodyError {
     #[error("client timed out")]
     TimedOut,
 }
-
-/// The interim answer that a client with `Expect: 100-continue` waits for.
-pub const CONTINUE: &[u8] = b"HTTP/1.1 100 Continue\r\n\r\n";
 
 /// The body of the request under way.
 pub struct RequestBody {
@@ -68,17 +68,6 @@ pub struct RequestBody {
     failed: Cell<bool>,
 }
 
-/// What there is of `Expect: 100-continue`.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Expect {
-    Nothing,
-    /// The client waits before it sends.
-    Waits,
-    /// It will be told with the answer.
-    Promised,
-    Told,
-}
-
 enum Framing {
     Done,
     /// Bytes still to come.
@@ -98,10 +87,7 @@ impl RequestBody {
             framing: RefCell::new(framing),
             chunked: head.chunked,
             behind: Cell::new(head.behind),
-            expect: Cell::new(match head.expect_continue {
-                true => Expect::Waits,
-                false => Expect::Nothing,
-            }),
+            expect: Cell::new(Expect::of(head)),
             timeout: Cell::new(Duration::from_secs(60)),
             limit: Cell::new(0),
             received: Cell::new(0),
@@ -182,50 +168,6 @@ impl RequestBody {
     pub fn length_so_far(&self) -> Option<u64> {
         let known = self.wanted.get() && !self.discards.get() && !self.is_half_read();
         known.then(|| self.received.get())
-    }
-
-    /// The client waits for `100 Continue`, and was not told.
-    pub fn is_expected(&self) -> bool {
-        self.expect.get() == Expect::Waits
-    }
-
-    /// A `100 Continue` that the client waits for leaves with the answer (nginx sends it at once:
-    /// `ngx_http_test_expect`).
-    pub fn promise_continue(&self) {
-        if self.is_expected() {
-            self.expect.set(Expect::Promised);
-        }
-    }
-
-    /// It will be told with the answer.
-    pub fn is_promised(&self) -> bool {
-        self.expect.get() == Expect::Promised
-    }
-
-    /// Whether the answer that leaves now has a `100 Continue` before it; told once.
-    pub fn take_continue(&self) -> bool {
-        let left = match self.expect.get() {
-            Expect::Promised => Expect::Told,
-            Expect::Waits => Expect::Nothing,
-            Expect::Nothing | Expect::Told => return false,
-        };
-        self.expect.set(left);
-        true
-    }
-
-    /// Bytes that went before the answer, as nginx counts.
-    pub fn sent_before(&self) -> u64 {
-        match self.expect.get() {
-            Expect::Promised | Expect::Told => CONTINUE.len() as u64,
-            Expect::Nothing | Expect::Waits => 0,
-        }
-    }
-
-    /// No `100 Continue` will be sent (an error answer goes out instead), unless it was promised.
-    pub fn forget_expect(&self) {
-        if self.is_expected() {
-            self.expect.set(Expect::Nothing);
-        }
     }
 
     /// The next bytes; `None` is the end.
@@ -409,29 +351,6 @@ impl RequestBody {
             self.received.set(self.received.get() + bytes.len() as u64);
         }
         Ok(taken)
-    }
-
-    /// A client that waits for it is told to go on; done once, before anything of the body is read.
-    pub fn poll_begin(&self, cx: &mut Context<'_>) -> Poll<()> {
-        if !self.is_expected() {
-            return Poll::Ready(());
-        }
-        let written = ready!(
-            self.connection
-                .stream
-                .poll_write(cx, &[IoSlice::new(CONTINUE)])
-        );
-        self.expect.set(Expect::Nothing);
-        match written {
-            Ok(n) if n == CONTINUE.len() => {
-                self.expect.set(Expect::Told);
-                self.connection
-                    .sent
-                    .set(self.connection.sent.get() + n as u64);
-            }
-            _ => self.connection.broken.set(true),
-        }
-        Poll::Ready(())
     }
 }
 
