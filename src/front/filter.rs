@@ -110,10 +110,13 @@ fn carry_over(r: &mut Request, reply: &mut Reply) {
         headers.append(&mut reply.headers);
         reply.headers = headers;
     }
-    if let Some((content_type, len, charset)) = r.carried_type.take().map(|carried| *carried)
-        && (reply.content_type == content_type || is_proxied && reply.content_type.is_empty())
-    {
-        (reply.content_type, reply.type_len, reply.charset) = (content_type, len, charset);
+    if let Some((content_type, len, charset)) = r.carried_type.take().map(|carried| *carried) {
+        if reply.content_type == content_type || is_proxied && reply.content_type.is_empty() {
+            (reply.content_type, reply.type_len, reply.charset) = (content_type, len, charset);
+        } else if content_type.is_empty() {
+            // A type that is empty gives way; the charset of one before it stays.
+            reply.charset = charset;
+        }
     }
     let remains = std::mem::take(&mut r.remains);
     if reply.charset.is_empty() {

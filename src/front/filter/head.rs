@@ -32,7 +32,7 @@ impl Head {
 /// How far a head came.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(super) enum Stage {
-    /// Filters still look at it: a `Location` is what it was given.
+    /// Filters still look at it: a `Location` is what it was given, a type has no charset added.
     Filtered,
     /// As it is sent.
     Sent { chunked: bool },
@@ -50,7 +50,7 @@ pub(super) fn head_bytes(r: &Request, reply: &Reply, stage: Stage) -> Head {
     }
     let fields_at = out.len();
     let mut feeds = LineFeeds::default();
-    content_fields(&mut out, &mut feeds, reply);
+    content_fields(&mut out, &mut feeds, reply, stage);
     let location = location_value(reply);
     let absolute = location.filter(|l| {
         l.starts_with(b"/") && r.location.core.absolute_redirect && stage != Stage::Filtered
@@ -101,11 +101,14 @@ fn status_line(out: &mut BytesMut, reply: &Reply) {
 }
 
 /// What the content is: its type, length and age.
-fn content_fields(out: &mut BytesMut, feeds: &mut LineFeeds, reply: &Reply) {
+fn content_fields(out: &mut BytesMut, feeds: &mut LineFeeds, reply: &Reply, stage: Stage) {
     if !reply.content_type.is_empty() {
         let start = out.len();
         out.extend_from_slice(b"Content-Type: ");
-        reply.put_type(out);
+        match stage {
+            Stage::Filtered => out.extend_from_slice(&reply.content_type),
+            Stage::Sent { .. } => reply.put_type(out),
+        }
         out.extend_from_slice(b"\r\n");
         feeds.note(out, start);
     }
