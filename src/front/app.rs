@@ -258,7 +258,7 @@ fn received(front: FrontRequest, server: Arc<Server>) -> Request {
         terminated: false,
         filter_finalized: false,
         redirect_to: None,
-        location_is_second: false,
+        location_is_second: Cell::new(false),
         carries_server: false,
         carries_date: false,
         handler: None,

@@ -90,7 +90,7 @@ fn carry_over(r: &mut Request, reply: &mut Reply) {
             reply.location = Some(earlier);
         } else {
             r.carried.push((Bytes::from_static(b"Location"), earlier));
-            r.location_is_second = true;
+            r.location_is_second.set(true);
         }
     }
     if !r.carried.is_empty() {

@@ -121,7 +121,7 @@ pub struct Request {
     /// Where the next standard page of a redirect leads.
     pub redirect_to: Option<Bytes>,
     /// The first `Location` is that of a redirect in whose place an upstream redirects elsewhere: the next one counts.
-    pub location_is_second: bool,
+    pub location_is_second: Cell<bool>,
     /// The body is being thrown away: its size is not checked again.
     pub discarding: bool,
     /// Fields that stay for whatever answer comes next (`Content-Range` of a 416), as nginx's list of headers does.

@@ -59,6 +59,8 @@ pub(super) fn head_bytes(r: &Request, reply: &Reply, stage: Stage) -> Head {
         let start = out.len();
         absolute_location(&mut out, r, path);
         feeds.note(&out, start);
+        // It stands before the list of fields now.
+        r.location_is_second.set(false);
     }
     if stage == (Stage::Sent { chunked: true }) {
         out.extend_from_slice(b"Transfer-Encoding: chunked\r\n");

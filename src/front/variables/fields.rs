@@ -136,7 +136,7 @@ pub(super) fn append_sent(name: &[u8], r: &Request, out: &mut BytesMut) -> bool 
         // Its own field stands before all others; one that `add_header` made is not it.
         b"content_type" => put(out, values.next().filter(|_| sent.begins_with_type())),
         b"cache_control" | b"link" => join(out, values, b", "),
-        b"location" if r.location_is_second => put(out, values.nth(1)),
+        b"location" if r.location_is_second.get() => put(out, values.nth(1)),
         _ => put(out, values.next()),
     }
 }
