@@ -173,6 +173,7 @@ async fn nobody(r: &mut Request) -> Flow {
     if let Err(flow) = read_body(r).await {
         return flow;
     }
+    r.upstreams.begin();
     log::error(r, LogLevel::Alert, "no upstream configuration");
     Flow::Status(500)
 }
