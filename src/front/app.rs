@@ -151,7 +151,6 @@ async fn answer(mut r: Box<Request>, gone: Option<Gone>) -> Answer {
     };
     proxy::sending(&r);
     let silent = answer.silent;
-    r.head_sent.set(answer.head.len() as u64);
     // What is there as a whole is at its end before any of it is sent.
     if !answer.has_trailers && !matches!(answer.body, Body::Stream(_)) {
         note_trailers(&r);
@@ -296,7 +295,6 @@ fn note_trailers(r: &Request) {
 /// The answer was sent, or given up, or there was none: write the log.
 fn finish(r: &Request, outcome: &Outcome, silent: bool) {
     r.bytes_sent.set(outcome.sent);
-    r.head_sent.set(outcome.head);
     r.released.set(outcome.kept || outcome.end == End::Cut);
     // nginx ends its answer in good order where only the upstream's broke off.
     let ended = match outcome.end {

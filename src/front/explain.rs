@@ -227,11 +227,9 @@ where
             None => Seen::Answer(shown(&answer)),
         };
         *self.ending.borrow_mut() = Some(seen);
-        let head = answer.head.len() as u64;
         if let Some(done) = answer.done.take() {
             done(&Outcome {
-                sent: head,
-                head,
+                sent: answer.head.len() as u64,
                 end: End::Complete,
                 kept: answer.keep_alive,
             });

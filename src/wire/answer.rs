@@ -199,8 +199,6 @@ pub enum StreamCut {
 pub struct Outcome {
     /// All bytes sent for this request, head included.
     pub sent: u64,
-    /// How long the head is, be it sent or not.
-    pub head: u64,
     pub end: End,
     /// The connection waits for the next request.
     pub kept: bool,

@@ -18,7 +18,6 @@ use write::write_all;
 
 /// Sends `answer` and says how it went. `answer.done` is left to the caller.
 pub async fn send(connection: &Rc<Connection>, answer: &mut Answer) -> Outcome {
-    let head_len = answer.head.len() as u64;
     let head = if answer.interim.is_empty() {
         std::mem::take(&mut answer.head)
     } else {
@@ -54,7 +53,6 @@ pub async fn send(connection: &Rc<Connection>, answer: &mut Answer) -> Outcome {
     let sent = connection.sent.get();
     Outcome {
         sent,
-        head: head_len,
         end,
         kept: false,
     }

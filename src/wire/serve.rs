@@ -269,7 +269,6 @@ async fn answer_one(
             true => Outcome {
                 // A `100 Continue` may have gone before.
                 sent: connection.sent.get(),
-                head: 0,
                 end: End::Complete,
                 kept: false,
             },

@@ -38,9 +38,7 @@ pub async fn begin_body(r: &mut Request) -> Result<(), Flow> {
     r.buffered_body = Some(spool);
     taken.map_err(|error| body_failed(r, &error))?;
     r.connection.timer.clear();
-    if !r.body.is_done() {
-        r.body.set_live();
-    }
+    r.body.set_live();
     Ok(())
 }
 

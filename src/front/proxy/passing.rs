@@ -206,16 +206,15 @@ fn body_of(
     if !buffering {
         exchange.borrow_mut().unbuffered();
     }
+    too_much(r, attempt);
     let empty = exchange.borrow().has_no_body();
     if empty || r.method == Method::Head {
-        too_much(r, attempt);
         if r.method != Method::Head {
             exchange.borrow_mut().begin_body();
         }
         finish(exchange, empty);
         return None;
     }
-    too_much(r, attempt);
     let pieces = pieces_of(r, head, &exchange.borrow(), buffering);
     let context = log::Context::of(r);
     let at = attempt.clone();
@@ -280,9 +279,6 @@ fn stream(
     pieces: Pieces,
     finish: answer::Finish,
 ) -> ProxiedBody {
-    if !buffering {
-        exchange.borrow_mut().unbuffered();
-    }
     let proxy = &r.location.proxy;
     let ahead = match buffering {
         true => ReadAhead {

@@ -191,14 +191,13 @@ impl Control {
             let handles: Vec<_> = replaced.chain([running.handle.clone()]).collect();
             (handles, std::mem::take(&mut running.sockets))
         };
+        let graceful = how != Stop::Now;
         let ending = async {
-            if how != Stop::Now {
-                self.finish(&handles, sockets).await;
-            } else {
+            match graceful {
+                true => self.finish(&handles, sockets).await,
                 // The accepting threads close theirs.
-                sockets.iter().for_each(Bound::forget);
+                false => sockets.iter().for_each(Bound::forget),
             }
-            let graceful = how != Stop::Now;
             futures::future::join_all(handles.iter().map(|handle| handle.stop(graceful))).await;
         };
         match how {
@@ -211,8 +210,7 @@ impl Control {
 
     /// Whoever comes now is refused, as by nginx, and does not wait for those who are still served; waits for these.
     async fn finish(&self, handles: &[ServerHandle], sockets: Vec<Bound>) {
-        futures::future::join_all(handles.iter().map(ServerHandle::pause)).await;
-        tokio::time::sleep(PAUSED).await;
+        pause(handles).await;
         sockets.into_iter().for_each(Bound::close);
         self.held.none().await;
     }
@@ -228,10 +226,15 @@ pub enum Stop {
     },
 }
 
+/// The accepting threads of these take nothing any more: their sockets may be closed.
+async fn pause(handles: &[ServerHandle]) {
+    futures::future::join_all(handles.iter().map(ServerHandle::pause)).await;
+    tokio::time::sleep(PAUSED).await;
+}
+
 /// Ends a server that was replaced, once nothing that it accepted is left.
 async fn let_go(old: ServerHandle, running: Arc<Mutex<Running>>) {
-    old.pause().await;
-    tokio::time::sleep(PAUSED).await;
+    pause(std::slice::from_ref(&old)).await;
     // What was wanted again meanwhile is no longer among these.
     let leaving = {
         let mut running = running.lock().unwrap_or_else(PoisonError::into_inner);
